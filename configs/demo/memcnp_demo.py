@@ -1,0 +1,42 @@
+"""A small MemCNP-VIS for the generated demo set, trained from nothing on two CPU cores in minutes.
+
+Command  bash tools/quickstart.sh
+"""
+
+_base_ = ["../_base_/memcnp.py", "../_base_/runtime.py"]
+
+model = dict(
+    backbone=dict(type="TimmBackbone", name="resnet10t", frozen_bn=False),
+    neck=dict(channels=64),
+    head=dict(num_classes=5, memory=dict(num_slots=32)),
+)
+
+data = dict(
+    train=dict(
+        datasets=[
+            dict(
+                type="VISDataset",
+                ann_file="data/demo/annotations/instances_train.json",
+                img_prefix="data/demo/train_images",
+                transforms=[dict(type="RandomFlip", probability=0.5)],
+            )
+        ],
+        batch_size=4,
+        workers=0,
+    ),
+    test=dict(
+        dataset=dict(
+            type="VISDataset",
+            ann_file="data/demo/annotations/instances_valid.json",
+            img_prefix="data/demo/valid_images",
+            transforms=[],
+            test_mode=True,
+        ),
+        chunk_size=4,
+        workers=0,
+    ),
+)
+
+optimizer = dict(type="AdamW", lr=1e-3, weight_decay=0.05)
+schedule = dict(steps=400, warmup_steps=50, warmup_ratio=0.02, decay="cosine")
+runtime = dict(grad_clip=10.0, log_every=20, checkpoint_every=100)

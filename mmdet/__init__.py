@@ -1,0 +1,1 @@
+"""memcnp-vis: find, segment and follow every object through a video (MemCNP-VIS and its parts)."""

@@ -1,0 +1,30 @@
+"""From an annotation file and a folder of frames to batches of clips."""
+
+from mmdet.datasets.items import ClipDataset, ItemKey
+from mmdet.datasets.loader import ChunkSampler, PairBatchSampler, VideoFrame, make_test_loader, make_train_loader
+from mmdet.datasets.mixed import MixedDataset
+from mmdet.datasets.transforms import RandomFlip, RawFrame, ResizeKeepRatio, Transform
+from mmdet.datasets.vis_dataset import VISDataset
+from mmdet.datasets.vis_json import Category, Track, VideoInfo, VISJson, load_vis_json, write_vis_json
+
+__all__ = [
+    "Category",
+    "ChunkSampler",
+    "ClipDataset",
+    "ItemKey",
+    "MixedDataset",
+    "PairBatchSampler",
+    "RandomFlip",
+    "RawFrame",
+    "ResizeKeepRatio",
+    "Track",
+    "Transform",
+    "VISDataset",
+    "VISJson",
+    "VideoFrame",
+    "VideoInfo",
+    "load_vis_json",
+    "make_test_loader",
+    "make_train_loader",
+    "write_vis_json",
+]

@@ -1,0 +1,65 @@
+"""Finds data sets in a folder, in the layouts in which they are handed out, and looks for faults in them.
+
+Guesses for `tools/check_data.py` only; training and testing take `ann_file` and `img_prefix` as the config states them.
+Source: data/README.md.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from mmdet.config import UserError
+from mmdet.datasets.frame_io import frame_path, read_frame
+from mmdet.datasets.vis_json import VISJson
+from mmdet.ops.masks import to_rles
+
+_ANN_FILE = re.compile(r"(instances|annotations|train|valid|val|test|gt)(_\w+)?\.json")
+_MAX_DEPTH = 3  # ROOT/YVIS/annotations/instances_train.json
+_OTHER_NAMES = {"val": "valid", "valid": "val", "gt": "valid"}
+
+
+def find_ann_files(root: Path) -> list[Path]:
+    """List the files below a folder that are named like annotation files, sorted."""
+    patterns = ["/".join(["*"] * depth + ["*.json"]) for depth in range(_MAX_DEPTH)]
+    return sorted(path for pattern in patterns for path in root.glob(pattern) if _ANN_FILE.fullmatch(path.name))
+
+
+def find_img_prefix(ann_file: Path, data: VISJson) -> Path | None:
+    """Return the folder near an annotation file that has one of its frames, or None.
+
+    The split is taken from the names of the file and of its folder: `instances_train_sub.json` goes with `train`.
+    """
+    words = [*ann_file.stem.split("_"), ann_file.parent.name]
+    splits = dict.fromkeys(name for word in words for name in (word, _OTHER_NAMES.get(word, word)))
+    patterns = [pattern.format(split) for split in splits for pattern in ("{}_images", "{}/JPEGImages", "{}")]
+    folders = [base / name for base in (ann_file.parent, ann_file.parent.parent) for name in (*patterns, "JPEGImages")]
+    # the first and the last frame of every video: a copy may lack some
+    samples = [name for video in data.videos for name in (video.file_names[0], video.file_names[-1])]
+    present = (folder for folder in folders if folder.is_dir())
+    return next((folder for folder in present if any((folder / name).is_file() for name in samples)), None)
+
+
+def first_frame_faults(data: VISJson, img_prefix: Path) -> list[str]:
+    """Decode the first frame of every video; say which are damaged or of another size. Missing ones are no fault."""
+    faults = []
+    for video in data.videos:
+        path = frame_path(img_prefix, video.file_names[0])
+        try:
+            if Path(path).exists():
+                read_frame(path, video.size)
+        except UserError as error:
+            faults.append(str(error))
+    return faults
+
+
+def mask_faults(data: VISJson) -> list[str]:
+    """Check the inside of all segmentations; say which tracks have one that cannot be decoded."""
+    sizes = {video.video_id: video.size for video in data.videos}
+    faults = []
+    for track in data.tracks:
+        try:
+            to_rles([segmentation for segmentation in track.segmentations if segmentation], sizes[track.video_id])
+        except ValueError as error:
+            faults.append(f"annotation {track.annotation_id} of video {track.video_id}: {error}")
+    return faults

@@ -1,0 +1,98 @@
+"""Several datasets as one, each with its share of an epoch. Knows nothing of files; draws from (seed, epoch) only."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from mmdet.config import UserError
+from mmdet.datasets.items import ItemKey
+from mmdet.datasets.vis_dataset import VISDataset
+from mmdet.structures import ClipSample
+
+
+class MixedDataset:
+    """Datasets with the same classes, in the same order; item indices run through them one after the other.
+
+    Without `ratios` an epoch is every item of every dataset once. With them an epoch is as long, and each dataset
+    fills its share: through the epochs it hands out all its items, in random order, before any of them again.
+    """
+
+    def __init__(self, datasets: Sequence[VISDataset], ratios: Sequence[float] | None = None, seed: int = 0) -> None:
+        _check(datasets, ratios)
+        self.datasets, self.seed = list(datasets), seed
+        self._ends = np.cumsum([len(dataset) for dataset in self.datasets])
+        self.aspect_groups = np.concatenate([dataset.aspect_groups for dataset in self.datasets])
+        self.class_names, self.category_ids = datasets[0].class_names, datasets[0].category_ids
+        self.num_classes = datasets[0].num_classes
+        self.ann_file = ", ".join(dataset.ann_file for dataset in datasets)
+        self.has_annotations = all(dataset.has_annotations for dataset in datasets)
+        self._cells = None if ratios is None else self._divide(ratios)
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    def __getitem__(self, key: ItemKey) -> ClipSample:
+        """Return the sample that a key names."""
+        which = int(np.searchsorted(self._ends, key.index, side="right"))
+        start = int(self._ends[which]) - len(self.datasets[which])
+        return self.datasets[which][replace(key, index=key.index - start)]
+
+    def epoch_items(self, epoch: int) -> np.ndarray:
+        """Return the indices of the items of an epoch; with ratios an item may be missing or occur several times."""
+        if self._cells is None:
+            return np.arange(len(self))
+        return np.concatenate([self._draw(cell, epoch) for cell in range(len(self._cells))])
+
+    def _divide(self, ratios: Sequence[float]) -> list[tuple[np.ndarray, int]]:
+        """List (items, number of draws an epoch) of every dataset's aspect groups.
+
+        Groups are drawn apart, so that every epoch has the same number of batches.
+        """
+        cells = []
+        starts = self._ends - [len(dataset) for dataset in self.datasets]
+        for start, end, share in zip(starts, self._ends, apportion(len(self), ratios), strict=True):
+            groups = self.aspect_groups[start:end]
+            members = [start + np.flatnonzero(groups == group) for group in np.unique(groups)]
+            counts = apportion(int(share), [len(items) for items in members])
+            cells += [(items, int(count)) for items, count in zip(members, counts, strict=True)]
+        return cells
+
+    def _draw(self, cell: int, epoch: int) -> np.ndarray:
+        """Return one epoch's stretch of an endless row of permutations of a cell's items."""
+        assert self._cells is not None
+        items, count = self._cells[cell]
+        first, last = epoch * count // len(items), (epoch + 1) * count // len(items)
+        row = [np.random.default_rng([self.seed, cell, turn]).permutation(items) for turn in range(first, last + 1)]
+        offset = epoch * count - first * len(items)
+        return np.concatenate(row)[offset : offset + count]
+
+
+def apportion(total: int, weights: Sequence[float]) -> np.ndarray:
+    """Split `total` in proportion to `weights` into integers that sum to it: the largest fractions are rounded up."""
+    exact = total * np.asarray(weights, np.float64) / np.sum(weights)
+    shares = np.floor(exact).astype(np.int64)
+    rounded_up = np.argsort(shares - exact, kind="stable")[: total - int(shares.sum())]
+    shares[rounded_up] += 1
+    return shares
+
+
+def _check(datasets: Sequence[VISDataset], ratios: Sequence[float] | None) -> None:
+    if not datasets:
+        raise UserError("data.train.datasets is empty: nothing to train on")
+    first = datasets[0]
+    for other in datasets[1:]:
+        if other.class_names != first.class_names:
+            pairs = enumerate(zip(first.class_names, other.class_names, strict=False))
+            label = next((i for i, (a, b) in pairs if a != b), min(first.num_classes, other.num_classes))
+            names = [d.class_names[label] if label < d.num_classes else "missing" for d in (first, other)]
+            raise UserError(
+                f"datasets to be mixed need the same classes in the same order, but class {label} is {names[0]} in "
+                f"{first.ann_file} ({first.num_classes} classes) and {names[1]} in {other.ann_file} "
+                f"({other.num_classes} classes)"
+            )
+    if ratios is not None and (len(ratios) != len(datasets) or not all(0 < r < math.inf for r in ratios)):
+        raise UserError(f"ratios are {list(ratios)}, expected one positive number for each of {len(datasets)} datasets")

@@ -1,0 +1,95 @@
+"""Geometric transforms of the frames of one clip, with their boxes and masks: one random draw a clip.
+
+A transform is a callable `(frames, rng) -> frames` that keeps every row of boxes and masks. Knows nothing of labels,
+files or tensors; normalising and padding come later. Source: MODEL.md 9.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from mmdet.config import UserError
+from mmdet.registry import TRANSFORMS
+from mmdet.structures import Size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawFrame:
+    """A frame before it becomes tensors; all in the pixels of `image`, boxes half-open xyxy."""
+
+    image: np.ndarray  # (H, W, 3) uint8 RGB
+    boxes: np.ndarray  # (N, 4) float32
+    masks: np.ndarray  # (N, H, W) uint8, 0 or 1
+    scale: float  # nominal factor from original to present pixels
+    original_size: Size
+
+
+Transform = Callable[[list[RawFrame], np.random.Generator], list[RawFrame]]
+Edge = int | tuple[int, int]
+
+
+@TRANSFORMS.register_module()
+class ResizeKeepRatio:
+    """Resize to the largest size within a long and a short edge, keeping the aspect ratio.
+
+    Each edge, in pixels, is fixed or drawn from an inclusive range, independently of the other: `(640, 960)`.
+    Images are resized bilinearly, masks take the nearest pixel, boxes are clipped to the image.
+    """
+
+    def __init__(self, long_edge: Edge, short_edge: Edge) -> None:
+        self.long_edge = _edge_range(long_edge, "long_edge")
+        self.short_edge = _edge_range(short_edge, "short_edge")
+
+    def __call__(self, frames: list[RawFrame], rng: np.random.Generator) -> list[RawFrame]:
+        """Resize all frames within the same two edges."""
+        long_edge = int(rng.integers(*self.long_edge, endpoint=True))
+        short_edge = int(rng.integers(*self.short_edge, endpoint=True))
+        return [_resize(frame, long_edge, short_edge) for frame in frames]
+
+
+@TRANSFORMS.register_module()
+class RandomFlip:
+    """Mirror all frames of a clip left to right with a probability."""
+
+    def __init__(self, probability: float = 0.5) -> None:
+        if not 0 <= probability <= 1:
+            raise UserError(f"RandomFlip: probability is {probability}, expected 0 to 1")
+        self.probability = probability
+
+    def __call__(self, frames: list[RawFrame], rng: np.random.Generator) -> list[RawFrame]:
+        """Mirror all frames or none."""
+        return [_flip(frame) for frame in frames] if rng.random() < self.probability else frames
+
+
+def _edge_range(edge: Edge, name: str) -> tuple[int, int]:
+    low, high = (edge, edge) if isinstance(edge, int) else edge
+    if not 0 < low <= high:
+        raise UserError(f"ResizeKeepRatio: {name} is {edge}, expected a positive number of pixels or (low, high)")
+    return low, high
+
+
+def _resize(frame: RawFrame, long_edge: int, short_edge: int) -> RawFrame:
+    height, width = frame.image.shape[:2]
+    factor = min(long_edge / max(height, width), short_edge / min(height, width))
+    new_height, new_width = (max(int(side * factor + 0.5), 1) for side in (height, width))
+    masks = np.zeros((len(frame.masks), new_height, new_width), np.uint8)
+    for resized, mask in zip(masks, frame.masks, strict=True):
+        cv2.resize(mask, (new_width, new_height), dst=resized, interpolation=cv2.INTER_NEAREST)
+    limits = np.array([new_width, new_height, new_width, new_height], np.float32)
+    return replace(
+        frame,
+        image=cv2.resize(frame.image, (new_width, new_height), interpolation=cv2.INTER_LINEAR),
+        boxes=np.clip(frame.boxes * np.float32(factor), 0, limits),
+        masks=masks,
+        scale=frame.scale * factor,
+    )
+
+
+def _flip(frame: RawFrame) -> RawFrame:
+    boxes = frame.boxes.copy()
+    boxes[:, [0, 2]] = frame.image.shape[1] - frame.boxes[:, [2, 0]]
+    return replace(frame, image=frame.image[:, ::-1], boxes=boxes, masks=frame.masks[:, :, ::-1])

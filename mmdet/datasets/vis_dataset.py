@@ -1,0 +1,200 @@
+"""Assembles clips from a YouTube-VIS json and its frames: pairs for training, single frames for testing.
+
+Everything random in a sample comes from (seed, epoch, index, repeat), never from a worker or a rank. Knows nothing of
+batches, padding or the model. Source: MODEL.md 9 and 10 (Q17, Q18, Q19).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from mmdet.config import UserError
+from mmdet.datasets.frame_io import frame_path, missing_frames, read_frame
+from mmdet.datasets.items import ItemKey
+from mmdet.datasets.pair_sampler import choose_reference
+from mmdet.datasets.transforms import RandomFlip, RawFrame, Transform
+from mmdet.datasets.vis_json import Track, VideoInfo, load_vis_json
+from mmdet.ops.masks import decode_segmentation
+from mmdet.registry import DATASETS, TRANSFORMS
+from mmdet.structures import ClipSample, FrameMeta, FrameTruth, Size
+
+_MAX_JITTER = 0.05  # of a reference box's size, MODEL.md 6
+
+
+@DATASETS.register_module()
+class VISDataset:
+    """The videos of one annotation file.
+
+    In training the items are the frames that show an object which is no crowd; in testing all frames of all videos.
+    `min_box_size`, in pixels, is the least width and height of a box inside the image that counts as seen; `max_gap`
+    is the preferred distance of a reference, in frames; `check_files` looks for all frames at once.
+    """
+
+    def __init__(
+        self,
+        ann_file: str,
+        img_prefix: str,
+        transforms: Sequence[dict[str, Any] | Transform],
+        test_mode: bool = False,
+        max_gap: int = 5,
+        min_box_size: float = 1,
+        seed: int = 0,
+        check_files: bool = True,
+    ) -> None:
+        data = load_vis_json(ann_file)
+        self.ann_file, self.img_prefix = str(ann_file), str(img_prefix)
+        self.test_mode, self.max_gap, self.min_box_size, self.seed = test_mode, max_gap, min_box_size, seed
+        self.transforms: list[Transform] = [TRANSFORMS.build(t) if isinstance(t, dict) else t for t in transforms]
+        self.videos: list[VideoInfo] = data.videos
+        self.category_ids = tuple(category.category_id for category in data.categories)  # index: label
+        self.class_names = tuple(category.name for category in data.categories)
+        self.has_annotations = data.has_annotations
+        self._labels = {category_id: label for label, category_id in enumerate(self.category_ids)}
+        tracks = defaultdict(list)
+        for track in data.tracks:
+            tracks[track.video_id].append(track)
+        self._tracks: list[list[Track]] = [tracks[video.video_id] for video in self.videos]
+        self._item_frames = [self._frames_of(index) for index in range(len(self.videos))]
+        self._items = [(video, frame) for video, frames in enumerate(self._item_frames) for frame in frames]
+        self._check(check_files)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __getitem__(self, key: ItemKey) -> ClipSample:
+        """Return the pair (key, reference) of a training item, or the frame of a test item."""
+        video_index, frame_index = self._items[key.index]
+        if self.test_mode:
+            return self.test_sample(video_index, frame_index)
+        rng = np.random.default_rng([self.seed, key.epoch, key.index, key.repeat])
+        reference = choose_reference(self._item_frames[video_index], frame_index, rng, self.max_gap)
+        clip = [(frame, *self._read(video_index, frame)) for frame in (frame_index, reference)]
+        frames = self._transform([raw for _, raw, _ in clip], rng)
+        truths = tuple(self._truth(raw, tracks) for raw, (_, _, tracks) in zip(frames, clip, strict=True))
+        jitter = rng.uniform(-_MAX_JITTER, _MAX_JITTER, (len(truths[1]), 4)).astype(np.float32)
+        return ClipSample(
+            images=_to_images(frames),
+            truths=truths,
+            metas=tuple(self._meta(video_index, frame, raw) for raw, (frame, _, _) in zip(frames, clip, strict=True)),
+            reference_jitter=torch.from_numpy(jitter),
+        )
+
+    def test_sample(self, video_index: int, frame_index: int) -> ClipSample:
+        """Return one frame of the video at a position in `videos`, without truth."""
+        raw = self._raw_frame(video_index, frame_index, [])
+        (raw,) = self._transform([raw], np.random.default_rng([self.seed, video_index, frame_index]))
+        images = _to_images([raw])
+        return ClipSample(
+            images=images,
+            truths=(FrameTruth.empty((images.shape[-2], images.shape[-1])),),
+            metas=(self._meta(video_index, frame_index, raw),),
+            reference_jitter=torch.zeros(0, 4),
+        )
+
+    @property
+    def num_classes(self) -> int:
+        """Number of categories in the file."""
+        return len(self.category_ids)
+
+    @property
+    def aspect_groups(self) -> np.ndarray:
+        """(items,) 1 where the frame is wider than high, else 0."""
+        wide = np.array([width > height for height, width in (video.size for video in self.videos)], dtype=np.int64)
+        return wide[[video for video, _ in self._items]]
+
+    def epoch_items(self, epoch: int) -> np.ndarray:
+        """Return the indices of all items: every epoch has every item once."""
+        return np.arange(len(self))
+
+    def _frames_of(self, video_index: int) -> list[int]:
+        """List the frames of a video that are items."""
+        video = self.videos[video_index]
+        frames = range(len(video.file_names))
+        if self.test_mode:
+            return list(frames)
+        tracks = [track for track in self._tracks[video_index] if not track.is_crowd]
+        return [i for i in frames if any(_seen_box(track, i, video.size, self.min_box_size) for track in tracks)]
+
+    def _check(self, check_files: bool) -> None:
+        paths = [frame_path(self.img_prefix, name) for video in self.videos for name in video.file_names]
+        missing = missing_frames(paths) if check_files else []
+        if missing:
+            raise UserError(
+                f"{len(missing)} of {len(paths)} frames of {self.ann_file} are missing, "
+                f"first {', '.join(missing[:3])}; is img_prefix right? data/README.md says where the data goes"
+            )
+        if not self._items:
+            needed = "videos" if self.test_mode else "annotated objects (validation files often have none), to train on"
+            raise UserError(f"{self.ann_file} has no {needed}")
+        if self.test_mode and any(isinstance(transform, RandomFlip) for transform in self.transforms):
+            raise UserError("RandomFlip cannot be undone in the results: leave it out of the transforms for testing")
+
+    def _read(self, video_index: int, frame_index: int) -> tuple[RawFrame, list[Track]]:
+        """Return a frame with the boxes and masks of the tracks seen in it, and these tracks."""
+        size = self.videos[video_index].size
+        tracks = [t for t in self._tracks[video_index] if _seen_box(t, frame_index, size, self.min_box_size)]
+        return self._raw_frame(video_index, frame_index, tracks), tracks
+
+    def _raw_frame(self, video_index: int, frame_index: int, tracks: list[Track]) -> RawFrame:
+        video = self.videos[video_index]
+        boxes = [_seen_box(track, frame_index, video.size, self.min_box_size) for track in tracks]
+        masks = np.zeros((len(tracks), *video.size), np.uint8)
+        for mask, track in zip(masks, tracks, strict=True):
+            mask[:] = self._mask(track, frame_index, video.size)
+        return RawFrame(
+            image=read_frame(frame_path(self.img_prefix, video.file_names[frame_index]), video.size),
+            boxes=np.array(boxes, np.float32).reshape(-1, 4),
+            masks=masks,
+            scale=1.0,
+            original_size=video.size,
+        )
+
+    def _mask(self, track: Track, frame_index: int, size: Size) -> np.ndarray:
+        try:
+            return decode_segmentation(track.segmentations[frame_index], size)
+        except ValueError as error:
+            where = f"annotation {track.annotation_id}, video {track.video_id}, frame {frame_index}"
+            raise UserError(f"{self.ann_file}: {where}: the segmentation cannot be decoded: {error}") from error
+
+    def _transform(self, frames: list[RawFrame], rng: np.random.Generator) -> list[RawFrame]:
+        for transform in self.transforms:
+            frames = transform(frames, rng)
+        return frames
+
+    def _truth(self, raw: RawFrame, tracks: list[Track]) -> FrameTruth:
+        return FrameTruth(
+            boxes=torch.from_numpy(raw.boxes),
+            labels=torch.tensor([self._labels[track.category_id] for track in tracks], dtype=torch.int64),
+            masks=torch.from_numpy(np.ascontiguousarray(raw.masks)).bool(),
+            instance_ids=torch.tensor([track.annotation_id for track in tracks], dtype=torch.int64),
+            is_crowd=torch.tensor([track.is_crowd for track in tracks], dtype=torch.bool),
+        )
+
+    def _meta(self, video_index: int, frame_index: int, raw: RawFrame) -> FrameMeta:
+        return FrameMeta(
+            video_id=self.videos[video_index].video_id,
+            frame_index=frame_index,
+            original_size=raw.original_size,
+            input_size=(raw.image.shape[0], raw.image.shape[1]),
+            scale=raw.scale,
+        )
+
+
+def _seen_box(track: Track, frame_index: int, size: Size, least: float) -> tuple[float, float, float, float] | None:
+    """Return a track's xyxy box in a frame, clipped to the image; None where it is absent or too small."""
+    box, area = track.boxes[frame_index], track.areas[frame_index]
+    if box is None or area is None or area <= 0:
+        return None
+    x, y, width, height = box
+    x1, y1, x2, y2 = max(x, 0.0), max(y, 0.0), min(x + width, size[1]), min(y + height, size[0])
+    return (x1, y1, x2, y2) if x2 - x1 >= least and y2 - y1 >= least else None
+
+
+def _to_images(frames: list[RawFrame]) -> torch.Tensor:
+    """Stack frames of one size to (T, 3, H, W) uint8."""
+    return torch.from_numpy(np.ascontiguousarray(np.stack([frame.image for frame in frames]).transpose(0, 3, 1, 2)))

@@ -1,0 +1,62 @@
+"""Command-line options as the field's tools write them: `--work_dir` or `--work-dir`, `--flag` or `--flag True`.
+
+Knows nothing of what the options mean.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
+
+
+class CommandParser(argparse.ArgumentParser):
+    """An argparse parser whose options take dashes and underscores alike and whose switches may have a value.
+
+    Options cannot be abbreviated: a misspelt one is an error, never another one.
+    """
+
+    def __init__(self, description: str) -> None:
+        super().__init__(description=description, allow_abbrev=False)
+        self._switches: set[str] = set()
+
+    def add_option(self, name: str, **settings: Any) -> None:
+        """Add option `name` (written with underscores); `settings` are those of argparse's add_argument."""
+        self.add_argument(*_spellings(name), dest=name, **settings)
+
+    def add_switch(self, name: str, description: str) -> None:
+        """Add a boolean option, False by default: given bare it is True, a following True or False is its value."""
+        self._switches.update(_spellings(name))
+        value: dict[str, Any] = {"type": _boolean, "nargs": "?", "const": True, "default": False}
+        self.add_argument(*_spellings(name), dest=name, metavar="True|False", help=description, **value)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse like argparse, after giving bare switches their value."""
+        return super().parse_known_args(self._with_values(sys.argv[1:] if args is None else args), namespace)
+
+    def _with_values(self, args: Sequence[str]) -> list[str]:
+        """Write every switch as `--switch=value`, so that a bare one does not take the next argument for its value."""
+        out: list[str] = []
+        for arg in args:
+            if out and out[-1] in self._switches:
+                if arg.lower() in TRUE + FALSE:
+                    out[-1] += f"={arg}"
+                    continue
+                out[-1] += "=true"
+            out.append(arg)
+        if out and out[-1] in self._switches:
+            out[-1] += "=true"
+        return out
+
+
+def _spellings(name: str) -> list[str]:
+    return list(dict.fromkeys((f"--{name.replace('_', '-')}", f"--{name}")))
+
+
+def _boolean(text: str) -> bool:
+    if text.lower() not in TRUE + FALSE:
+        raise argparse.ArgumentTypeError(f"expected True or False, got {text!r}")
+    return text.lower() in TRUE

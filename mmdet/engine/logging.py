@@ -1,0 +1,107 @@
+"""What a run says: a progress bar or plain lines on stderr, a text log, JSON lines and TensorBoard in the work dir.
+
+Only the main process has one that speaks. Knows nothing of training but steps and named figures.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+from tqdm import tqdm
+
+
+class TrainLog:
+    """Figures are averaged over `log_every` steps and then written; `folder` None makes every method do nothing."""
+
+    def __init__(
+        self, folder: Path | None, *, total_steps: int, steps_per_epoch: int, log_every: int, first_step: int = 0
+    ) -> None:
+        self._folder, self._log_every, self._steps_per_epoch = folder, log_every, steps_per_epoch
+        self._total_steps = total_steps
+        self._sums: dict[str, float] = defaultdict(float)
+        self._counts: dict[str, int] = defaultdict(int)
+        self._steps, self._images, self._since = 0, 0, time.perf_counter()
+        if folder is None:
+            return
+        from torch.utils.tensorboard import SummaryWriter  # takes a second to import: only where it is used
+
+        self._board = SummaryWriter(str(folder / "tensorboard"))
+        self._text: TextIO = open(folder / "train.log", "a", buffering=1)  # noqa: SIM115  # closed by `close`
+        self._json: TextIO = open(folder / "train.jsonl", "a", buffering=1)  # noqa: SIM115
+        quiet = not sys.stderr.isatty()
+        self._bar = tqdm(total=total_steps, initial=first_step, disable=quiet, unit="step", dynamic_ncols=True)
+
+    def __enter__(self) -> TrainLog:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def say(self, line: str) -> None:
+        """Write a line to stderr and the text log."""
+        if self._folder is not None:
+            tqdm.write(line, file=sys.stderr)
+            self._text.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
+
+    def step(self, step: int, figures: Mapping[str, float], images: int) -> None:
+        """Count step number `step` (1 for the first) with its figures and the images of all processes."""
+        if self._folder is None:
+            return
+        for name, value in figures.items():
+            self._sums[name] += value
+            self._counts[name] += 1
+        self._steps += 1
+        self._images += images
+        self._bar.update()
+        if step % self._log_every == 0 or step == self._total_steps:
+            self._write_step(step)
+
+    def figures(self, step: int, kind: str, figures: Mapping[str, float]) -> None:
+        """Write figures that belong to a step, such as a validation's."""
+        if self._folder is None:
+            return
+        self.say(f"step {step} {kind}: " + ", ".join(f"{name} {value:.4g}" for name, value in figures.items()))
+        self._record({"kind": kind, "step": step, **figures}, step, kind, figures)
+
+    def close(self) -> None:
+        """Close the files."""
+        if self._folder is None:
+            return
+        self._bar.close()
+        self._board.close()
+        self._text.close()
+        self._json.close()
+
+    def _write_step(self, step: int) -> None:
+        now = time.perf_counter()
+        means = {name: total / self._counts[name] for name, total in self._sums.items()}
+        rate = self._images / max(now - self._since, 1e-9)
+        seconds_left = (self._total_steps - step) * (now - self._since) / self._steps
+        epoch = 1 + (step - 1) // self._steps_per_epoch
+        shown = ", ".join(f"{name} {value:.4g}" for name, value in means.items())
+        self._bar.set_description(f"epoch {epoch}", refresh=False)
+        self._bar.set_postfix_str(f"{rate:.1f} images/s, {shown}")
+        line = (
+            f"epoch {epoch} step {step}/{self._total_steps}: {shown}, {rate:.1f} images/s, "
+            f"ETA {tqdm.format_interval(seconds_left)}"
+        )
+        if self._bar.disable:
+            self.say(line)
+        else:
+            self._text.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
+        figures = {**means, "images_per_second": rate}
+        self._record({"kind": "train", "step": step, "epoch": epoch, **figures}, step, "train", figures)
+        self._sums.clear()
+        self._counts.clear()
+        self._steps, self._images, self._since = 0, 0, now
+
+    def _record(self, entry: dict[str, Any], step: int, kind: str, figures: Mapping[str, float]) -> None:
+        self._json.write(json.dumps(entry) + "\n")
+        for name, value in figures.items():
+            self._board.add_scalar(f"{kind}/{name}", value, step)

@@ -1,0 +1,61 @@
+"""What has to be saved of a run so that it resumes exactly: weights, optimiser, loss scale, random generators.
+
+Knows nothing of files' names or of when to save.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from mmdet.config import UserError
+from mmdet.engine.checkpoint import load_weights
+from mmdet.engine.distributed import Ranks, gather_objects
+from mmdet.engine.outcomes import RunEnded
+from mmdet.engine.randomness import random_state, restore_random_state
+
+
+def capture_state(
+    model: nn.Module, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler, ranks: Ranks
+) -> dict[str, Any]:
+    """Return the state as tensors and plain values; all processes take part.
+
+    Raises RunEnded if a weight is not finite: such a state is never saved.
+    """
+    weights = model.state_dict()
+    spoilt = [key for key, value in weights.items() if value.is_floating_point() and not value.isfinite().all()]
+    if spoilt:
+        raise RunEnded(
+            f"nothing was saved: {len(spoilt)} tensors of the model are not finite, the first is {spoilt[0]}"
+        )
+    return {
+        "model": weights,
+        "optimizer": optimizer.state_dict(),
+        "scaler": scaler.state_dict(),
+        "random_states": gather_objects(ranks, random_state()),
+    }
+
+
+def restore_state(
+    state: dict[str, Any],
+    source: Path,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    scaler: torch.amp.GradScaler,
+    ranks: Ranks,
+) -> None:
+    """Take up a captured state; learning rates and the like stay the config's. Raises UserError if it does not fit."""
+    load_weights(model, state["model"], source)
+    settings = [{key: value for key, value in group.items() if key != "params"} for group in optimizer.param_groups]
+    try:
+        optimizer.load_state_dict(state["optimizer"])
+    except (ValueError, KeyError) as error:
+        raise UserError(f"{source} was trained with another optimizer than this config's: {error}") from error
+    for group, values in zip(optimizer.param_groups, settings, strict=True):
+        group.update(values)
+    if scaler.is_enabled() and state["scaler"]:
+        scaler.load_state_dict(state["scaler"])
+    restore_random_state(state["random_states"][ranks.rank])

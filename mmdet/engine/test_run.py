@@ -1,0 +1,149 @@
+"""A whole test: predict or load results, write, score and draw them. What `test_video.py` calls in every process.
+
+Whatever can be refused is refused before the work starts. Knows nothing of command lines.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from mmdet.config import RunConfig, UserError
+from mmdet.datasets import VISDataset
+from mmdet.datasets.frame_io import frame_path, read_frame
+from mmdet.engine.checkpoint import load_checkpoint, load_weights, weights_of
+from mmdet.engine.distributed import Ranks, barrier
+from mmdet.engine.predictor import VideoPredictor
+from mmdet.engine.testing import build_test_dataset, predict_dataset, score
+from mmdet.evaluation.results_io import load_results, write_results
+from mmdet.evaluation.tables import format_figures
+from mmdet.models.build import build_model
+from mmdet.structures import VideoResult, results_to_json
+from mmdet.visualization.writer import write_video
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestOptions:
+    """What a test is to do; at least one of out, evaluate and show."""
+
+    __test__ = False  # not a test, whatever pytest makes of the name
+
+    checkpoint: str | None
+    load_result: str | None = None
+    out: str | None = None
+    evaluate: bool = False
+    show: bool = False
+    show_folder: Path = Path("vis")
+    threshold: float = 0.2
+    with_boxes: bool = False
+    amp: str = "off"
+
+
+def run_test(config: RunConfig, ranks: Ranks, options: TestOptions) -> None:
+    """Test as the options say. Raises UserError for what does not fit together, before anything is written."""
+    _check(options)
+    dataset = build_test_dataset(config.data.test, "config.data.test")
+    draw = partial(_draw, dataset=dataset, options=options) if options.show else None
+    if options.load_result:
+        entries = load_results(options.load_result) if ranks.is_main else []
+        if draw and ranks.is_main:
+            for result in tqdm(_results_of(entries, dataset), desc="drawing", unit="video", disable=None):
+                draw(result)
+    else:
+        predictor = _predictor(config, ranks, options, dataset)
+        results = predict_dataset(predictor, dataset, config.data.test, draw)
+        entries = results_to_json(results, dataset.category_ids, with_boxes=options.with_boxes)
+    if ranks.is_main:
+        _report(entries, dataset, options)
+    barrier(ranks)
+
+
+def _check(options: TestOptions) -> None:
+    if not (options.out or options.evaluate or options.show):
+        raise UserError("nothing to do: give at least one of --out, --eval segm and --show")
+    if bool(options.checkpoint) == bool(options.load_result):
+        raise UserError("give either a checkpoint to test or a result file by --load_result")
+    if options.out:
+        path = Path(options.out)
+        if path.suffix != ".pkl":
+            raise UserError(f"--out {path}: name it NAME.pkl; the submission json is written to NAME.pkl.json")
+        _check_writable(path.parent, f"--out {path}")
+    if options.show:
+        _check_writable(options.show_folder, f"--save_vis_path {options.show_folder}")
+
+
+def _check_writable(folder: Path, what: str) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UserError(f"{what} cannot be written: {error.strerror or error}") from error
+
+
+def _predictor(config: RunConfig, ranks: Ranks, options: TestOptions, dataset: VISDataset) -> VideoPredictor:
+    source = str(options.checkpoint)
+    model = build_model(config)
+    if model.num_classes != dataset.num_classes:
+        raise UserError(
+            f"config.model['head']['num_classes'] is {model.num_classes}, but {dataset.ann_file} has "
+            f"{dataset.num_classes} categories"
+        )
+    load_weights(model, weights_of(load_checkpoint(source), source), source)
+    return VideoPredictor.from_model(model, config, ranks.device, options.amp)
+
+
+def _results_of(entries: list[dict[str, Any]], dataset: VISDataset) -> list[VideoResult]:
+    """Rebuild the results of all videos from the entries of a result file."""
+    by_video = defaultdict(list)
+    for entry in entries:
+        by_video[entry["video_id"]].append(entry)
+    unknown = set(by_video) - {video.video_id for video in dataset.videos}
+    if unknown:
+        raise UserError(f"the results are of videos that {dataset.ann_file} does not have: {sorted(unknown)[:5]}")
+    return [
+        VideoResult.from_json(
+            by_video[video.video_id], video.video_id, video.size, len(video.file_names), dataset.category_ids
+        )
+        for video in dataset.videos
+    ]
+
+
+def _draw(result: VideoResult, dataset: VISDataset, options: TestOptions) -> None:
+    """Write the frames and the mp4 of one video."""
+    video = next(video for video in dataset.videos if video.video_id == result.video_id)
+
+    def frames() -> Iterator[np.ndarray]:
+        for name in video.file_names:
+            yield read_frame(frame_path(dataset.img_prefix, name), video.size)
+
+    folder = Path(video.file_names[0]).parent
+    name = str(folder) if folder.name else f"video_{video.video_id}"
+    write_video(result, frames(), options.show_folder, name, dataset.class_names, threshold=options.threshold)
+
+
+def _report(entries: list[dict[str, Any]], dataset: VISDataset, options: TestOptions) -> None:
+    say = partial(print, file=sys.stdout, flush=True)
+    if options.out:
+        write_results(options.out, entries)
+        say(f"{len(entries)} tracks in {len(dataset.videos)} videos: {options.out}, submission: {options.out}.json")
+    if options.show:
+        say(f"pictures and videos: {options.show_folder}")
+    if not options.evaluate:
+        return
+    if not dataset.has_annotations:
+        where = f"{options.out}.json is" if options.out else "with --out the json will be"
+        say(f"{dataset.ann_file} has no annotations, so there are no figures here; {where} ready to submit")
+        return
+    say(format_figures(score(dataset, entries)))
+    agnostic = score(dataset, entries, class_agnostic=True).stats
+    say("all classes as one: " + ", ".join(f"{name} {agnostic[name]:.3f}" for name in ("AP", "AP50", "AR10")))

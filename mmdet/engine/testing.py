@@ -1,0 +1,82 @@
+"""Testing on a data set: share its videos out over the ranks, predict, gather in data set order, score.
+
+Knows nothing of command lines; the figures come from evaluation, the files from the callers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from tqdm import tqdm
+
+from mmdet.config import RunConfig, TestData
+from mmdet.datasets import VISDataset, make_test_loader
+from mmdet.engine.predictor import VideoPredictor
+from mmdet.evaluation.results_io import load_ground_truth
+from mmdet.evaluation.vis_ap import Figures, evaluate
+from mmdet.models.build import build_part
+from mmdet.models.vis_model import VISModel
+from mmdet.ops.collectives import rank, world_size
+from mmdet.registry import DATASETS
+from mmdet.structures import VideoResult, results_to_json
+
+OnResult = Callable[[VideoResult], None]
+
+
+def build_test_dataset(section: TestData, where: str) -> VISDataset:
+    """Build a dataset of videos to test on."""
+    dataset: VISDataset = build_part(DATASETS, section.dataset, f"{where}.dataset")
+    return dataset
+
+
+def share_videos(lengths: list[int], ranks: int) -> list[list[int]]:
+    """Divide videos over ranks so that each has about as many frames: longest first, to whoever has least."""
+    shares: list[list[int]] = [[] for _ in range(ranks)]
+    frames = [0] * ranks
+    for video in sorted(range(len(lengths)), key=lambda index: -lengths[index]):
+        least = frames.index(min(frames))
+        shares[least].append(video)
+        frames[least] += lengths[video]
+    return [sorted(share) for share in shares]
+
+
+def predict_dataset(
+    predictor: VideoPredictor, dataset: VISDataset, section: TestData, on_result: OnResult | None = None
+) -> list[VideoResult]:
+    """Return the results of all videos in data set order on every rank; `on_result` sees this rank's own at once."""
+    share = share_videos([len(video.file_names) for video in dataset.videos], world_size())[rank()]
+    loader = make_test_loader(dataset, share, section.chunk_size, section.workers)
+    videos = [dataset.videos[index] for index in share]
+    own: dict[int, VideoResult] = {}
+    with tqdm(loader, desc="testing", unit="batch", disable=rank() > 0 or None) as batches:
+        for index, result in zip(share, predictor.run(batches, videos), strict=True):
+            own[index] = result
+            if on_result is not None:
+                on_result(result)
+    gathered: list[dict[int, VideoResult]] = [own]
+    if world_size() > 1:
+        gathered = [{} for _ in range(world_size())]
+        dist.all_gather_object(gathered, own)
+    everything = {index: result for part in gathered for index, result in part.items()}
+    return [everything[index] for index in range(len(dataset.videos))]
+
+
+def score(dataset: VISDataset, entries: list[dict[str, Any]], class_agnostic: bool = False) -> Figures:
+    """Score a result json against the annotations of a dataset's file."""
+    return evaluate(load_ground_truth(dataset.ann_file), entries, class_agnostic=class_agnostic)
+
+
+def validate_model(model: VISModel, config: RunConfig, device: torch.device) -> dict[str, float]:
+    """Test a model on the validation data and return the figures, AP first, on every rank; the mode is put back."""
+    section = config.data.valid or config.data.test
+    dataset = build_test_dataset(section, "config.data.valid")
+    was_training = model.training
+    predictor = VideoPredictor.from_model(model, config, device)
+    try:
+        results = predict_dataset(predictor, dataset, section)
+    finally:
+        model.train(was_training)
+    return dict(score(dataset, results_to_json(results, dataset.category_ids)).stats)

@@ -1,0 +1,248 @@
+"""The training loop: epochs of optimiser steps, logged, validated, and saved so that a run resumes exactly.
+
+Knows nothing of what the model predicts, how data is made, or what a step consists of.
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.utils.data import DataLoader
+
+from mmdet.config import RuntimeSection, ScheduleSection, UserError
+from mmdet.engine import checkpoint as files
+from mmdet.engine.distributed import Ranks, gather_objects, largest_over_ranks
+from mmdet.engine.logging import TrainLog
+from mmdet.engine.outcomes import SIGNAL_CODE_BASE, RunEnded
+from mmdet.engine.readback import Readback, StepFigures
+from mmdet.engine.run_state import capture_state, restore_state
+from mmdet.engine.schedule import learning_rate_factor, total_steps
+from mmdet.engine.signals import StopSignals
+from mmdet.engine.train_step import TrainStep
+from mmdet.structures import ClipBatch
+
+if TYPE_CHECKING:
+    from mmdet.models.vis_model import VISModel
+
+# A float16 step that overflows is skipped and the loss scale halved. From torch's first scale, 2**16, so many halvings
+# in a row lead below 1: then scaling is not what is wrong.
+MAX_SKIPPED_STEPS = 25
+SELECTED_BY = "AP"  # the figure of a validation that the best checkpoint is chosen by
+
+Validate = Callable[[], dict[str, float] | None]
+
+
+class Trainer:
+    """One run. `validate` is called in every process and returns figures where it has any.
+
+    `about` (plain values) goes into every checkpoint.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: VISModel,
+        optimizer: torch.optim.Optimizer,
+        loader: DataLoader[ClipBatch],
+        schedule: ScheduleSection,
+        runtime: RuntimeSection,
+        ranks: Ranks,
+        work_dir: Path,
+        about: dict[str, Any],
+        validate: Validate | None = None,
+    ) -> None:
+        _check(runtime, len(loader))
+        self.model, self.optimizer, self.loader, self.ranks = model, optimizer, loader, ranks
+        self.schedule, self.runtime = schedule, runtime
+        self.work_dir, self.about, self.validate = work_dir, about, validate
+        self.make_step = TrainStep(model, optimizer, ranks, runtime.amp, runtime.grad_clip)
+        self.batches_per_epoch = len(loader)
+        self.steps_per_epoch = -(-self.batches_per_epoch // runtime.accumulate)
+        self.total_steps = total_steps(schedule, self.steps_per_epoch)
+        self.step = 0  # optimiser steps done; epoch and batch follow from it
+        self.best: float | None = None
+        self._readback = Readback(ranks.device)
+        self._skipped = 0  # steps in a row
+        self._stop_signal = 0  # as agreed on by all processes
+
+    def run(self) -> None:
+        """Train to the end. Raises RunEnded after a step that is not finite, and after a stop signal."""
+        with StopSignals() as self._signals, self._open_log() as self._log:
+            self._log.say(
+                f"steps {self.step} to {self.total_steps}, {self.steps_per_epoch} an epoch, on "
+                f"{self.ranks.world_size} x {self.ranks.device.type} in {self.make_step.dtype}, to {self.work_dir}"
+            )
+            while self.step < self.total_steps:
+                self.train_epoch()
+                if self.validate and self._validation_due():
+                    self.validate_and_keep_best(self.validate)
+
+    def train_epoch(self) -> None:
+        """Train from where the run is to the end of the epoch, or of the run."""
+        epoch, steps_done = divmod(self.step, self.steps_per_epoch)
+        sampler: Any = self.loader.batch_sampler
+        sampler.set_position(epoch, skip_batches=steps_done * self.runtime.accumulate)
+        self.model.train()
+        for batches in _grouped(self.loader, self.runtime.accumulate):
+            self.train_on(batches)
+            self.read_figures()
+            if self._stop_signal:
+                self.stop()
+            if self._checkpoint_due():
+                self.save(self.checkpoint_name)
+            if self.step == self.total_steps:
+                return
+
+    def train_on(self, batches: Sequence[ClipBatch]) -> None:
+        """Make one step and send its figures on their way to the host."""
+        factor = self._learning_rate_factor(self.step)
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["initial_lr"] * factor
+        figures = self.make_step(batches)
+        figures["stop_signal"] = largest_over_ranks(self.ranks, self._signals.received)  # so that all stop together
+        self.step += 1
+        images = sum(batch.images.shape[:2].numel() for batch in batches) * self.ranks.world_size
+        self._readback.put(self.step, figures, tuple(batch.describe() for batch in batches), images)
+
+    def read_figures(self, everything: bool = False) -> None:
+        """Log the steps whose figures have arrived. Raises RunEnded if one was not finite."""
+        for done in self._readback.take(everything):
+            figures = dict(done.figures)
+            self._stop_signal = self._stop_signal or int(figures.pop("stop_signal"))
+            self._skipped = 0 if math.isfinite(figures["grad_norm"]) else self._skipped + 1
+            if self._skipped:
+                if not self.make_step.scaler.is_enabled() or self._skipped >= MAX_SKIPPED_STEPS:
+                    self._fail(replace(done, figures=figures))
+                figures = {}  # they would spoil the means
+            figures["lr"] = self.optimizer.param_groups[-1]["initial_lr"] * self._learning_rate_factor(done.step - 1)
+            self._log.step(done.step, figures, done.images)
+
+    def validate_and_keep_best(self, validate: Validate) -> None:
+        """Validate; save as the best if it is."""
+        figures = validate() or {}
+        if figures:
+            self._log.figures(self.step, "validation", figures)
+        figure = figures.get(SELECTED_BY, -math.inf)
+        best = -math.inf if self.best is None else self.best
+        if any(gather_objects(self.ranks, figure > best)):
+            self.best = max(figure, best)
+            self.save(files.BEST)
+
+    def save(self, name: str) -> None:
+        """Write a checkpoint; all processes take part. Raises RunEnded rather than write what is not finite."""
+        self.read_figures(everything=True)
+        state = capture_state(self.model, self.optimizer, self.make_step.scaler, self.ranks)
+        if not self.ranks.is_main:
+            return
+        state["position"], state["best"], state["about"] = self._position(), self.best, self.about
+        files.save_checkpoint(self.work_dir / name, state)
+        if name != files.BEST:
+            files.index_checkpoint(self.work_dir, name, self.runtime.keep_last)
+
+    def resume(self, path: Path) -> None:
+        """Take up a run where a checkpoint of this class left it; learning rates and the like are the config's."""
+        state = files.load_checkpoint(path)
+        position = state.get("position", {})
+        for key in ("batches_per_epoch", "world_size", "accumulate"):
+            if key not in position:
+                raise UserError(f"{path} holds no state of a training run; start from its weights by --load_from")
+            if position[key] != self._position()[key]:
+                raise UserError(
+                    f"{path} was trained with {key} {position[key]}, now it is {self._position()[key]}: use the same "
+                    "processes, batch size and data, or start anew from its weights by --load_from"
+                )
+        restore_state(state, path, self.model, self.optimizer, self.make_step.scaler, self.ranks)
+        self.step = position["step"]
+        best = self.work_dir / files.BEST  # knows of a validation that came after the checkpoint
+        self.best = (files.load_checkpoint(best) if best.is_file() else state).get("best")
+
+    def stop(self) -> None:
+        """Save and leave, as a signal asked for."""
+        self.save(self.checkpoint_name)
+        raise RunEnded(
+            f"stopped by {signal.Signals(self._stop_signal).name} after step {self.step} of {self.total_steps}; "
+            f"go on with --resume_from {self.work_dir / self.checkpoint_name}",
+            SIGNAL_CODE_BASE + self._stop_signal,
+        )
+
+    @property
+    def checkpoint_name(self) -> str:
+        """The file that the present state is saved to."""
+        epoch, rest = divmod(self.step, self.steps_per_epoch)
+        return f"step_{self.step}.pth" if rest else f"epoch_{epoch}.pth"
+
+    def _checkpoint_due(self) -> bool:
+        epoch, rest = divmod(self.step, self.steps_per_epoch)
+        every_steps = self.runtime.checkpoint_every_steps
+        return (
+            self.step == self.total_steps
+            or (rest == 0 and epoch % self.runtime.checkpoint_every == 0)
+            or (every_steps is not None and self.step % every_steps == 0)
+        )
+
+    def _validation_due(self) -> bool:
+        epoch = self.step // self.steps_per_epoch
+        return self.step == self.total_steps or epoch % self.runtime.validate_every == 0
+
+    def _position(self) -> dict[str, int]:
+        epoch, steps_done = divmod(self.step, self.steps_per_epoch)
+        return {
+            "step": self.step,
+            "epoch": epoch,
+            "batch": steps_done * self.runtime.accumulate,
+            "batches_per_epoch": self.batches_per_epoch,
+            "accumulate": self.runtime.accumulate,
+            "world_size": self.ranks.world_size,
+        }
+
+    def _fail(self, done: StepFigures) -> None:
+        """Raise, in every process after the same step, the same error about those that caused it."""
+        reports: list[StepFigures] = gather_objects(self.ranks, done)
+        causes = [report for report in reports if not report.finite_losses] or reports
+        raise RunEnded(
+            f"step {done.step} (epoch {1 + (done.step - 1) // self.steps_per_epoch}) is not finite, it was not made: "
+            f"{' | '.join(cause.describe() for cause in causes)}. Try a lower learning rate, more warm-up or --amp off"
+        )
+
+    def _learning_rate_factor(self, step: int) -> float:
+        return learning_rate_factor(step, self.schedule, self.steps_per_epoch)
+
+    def _open_log(self) -> TrainLog:
+        return TrainLog(
+            self.work_dir if self.ranks.is_main else None,
+            total_steps=self.total_steps,
+            steps_per_epoch=self.steps_per_epoch,
+            log_every=self.runtime.log_every,
+            first_step=self.step,
+        )
+
+
+def _grouped(loader: Iterable[ClipBatch], size: int) -> Iterator[list[ClipBatch]]:
+    """Yield the batches of one optimiser step after the other; an epoch's last step may have fewer."""
+    batches = iter(loader)
+    while group := list(islice(batches, size)):
+        yield group
+
+
+def _check(runtime: RuntimeSection, batches_per_epoch: int) -> None:
+    """Raise UserError for intervals that are none and for a dataset without a batch."""
+    if batches_per_epoch == 0:
+        raise UserError("config.data.train.datasets: there is not one item to train on")
+    for name in (
+        "accumulate",
+        "log_every",
+        "checkpoint_every",
+        "checkpoint_every_steps",
+        "validate_every",
+        "keep_last",
+    ):
+        value = getattr(runtime, name)
+        if value is not None and value < 1:
+            raise UserError(f"config.runtime.{name} is {value}, expected 1 or more")

@@ -1,0 +1,186 @@
+"""From the parsed jsons to one case a video: what the evaluation of that video needs, checked, and nothing else.
+
+Segmentations stay as they are in the json: decoding is part of the work on a video. Knows nothing of IoU or figures.
+Source: YTVOSeval and YTVOS.loadRes (youtubevos/cocoapi) for what is used and in which order.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from mmdet.config import UserError
+from mmdet.evaluation.occlusion import occlusion_score
+from mmdet.evaluation.results_io import check_results, is_id
+from mmdet.ops.masks import MAX_PIXELS
+from mmdet.structures import Size
+
+ANY_CATEGORY = -1  # the one category of class-agnostic evaluation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TruthTrack:
+    """One annotated object."""
+
+    annotation_id: int
+    category_id: int
+    is_crowd: bool
+    segmentations: Sequence[Any]  # one a frame, null or empty where not seen
+    area: float | None  # mean over the frames that show it; None: not annotated, the masks tell
+    occlusion: float | None  # OVIS's score of the whole track; None: not annotated
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultTrack:
+    """One predicted object."""
+
+    position: int  # in the list of results
+    category_id: int
+    score: float
+    segmentations: Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoCase:
+    """All that is evaluated together: matches never cross videos. Tracks are in file order."""
+
+    video_id: int
+    size: Size
+    num_frames: int | None  # None: the ground truth does not say
+    truths: tuple[TruthTrack, ...]
+    results: tuple[ResultTrack, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Truth:
+    """A ground truth, prepared once for any number of results."""
+
+    categories: dict[int, str]  # id -> name, ascending ids
+    videos: tuple[VideoCase, ...]  # ascending ids, without results
+    warnings: tuple[str, ...]
+
+
+def prepare_truth(ground_truth: dict[str, Any]) -> Truth:
+    """Check a ground truth and sort it by video. Raises UserError that names what is wrong."""
+    videos = _by_id(ground_truth, "videos")
+    categories = _by_id(ground_truth, "categories")
+    tracks: dict[int, list[TruthTrack]] = {video_id: [] for video_id in sorted(videos)}
+    strays = 0
+    annotations = _list(ground_truth, "annotations")
+    for annotation in annotations:
+        track, video_id = _truth_track(annotation)
+        if video_id in videos and track.category_id in categories:
+            tracks[video_id].append(track)
+        else:
+            strays += 1
+    warnings = []
+    if strays:
+        warnings.append(f"{strays} annotations of unknown videos or categories are left out")
+    ids = Counter(annotation["id"] for annotation in annotations)
+    if len(ids) < len(annotations):
+        twice = next(annotation_id for annotation_id, count in ids.items() if count > 1)
+        warnings.append(f"annotation ids occur twice (first: {twice}); each annotation counts as an object of its own")
+    return Truth(
+        categories={
+            category_id: str(categories[category_id].get("name", category_id)) for category_id in sorted(categories)
+        },
+        videos=tuple(_video_case(videos[video_id], tuple(tracks[video_id])) for video_id in tracks),
+        warnings=tuple(warnings),
+    )
+
+
+def join_results(truth: Truth, results: list[dict[str, Any]]) -> tuple[list[VideoCase], list[str]]:
+    """Give every video its results. Unknown categories are dropped with a warning, unknown videos are a UserError."""
+    check_results(results, "results")
+    tracks: dict[int, list[ResultTrack]] = {video.video_id: [] for video in truth.videos}
+    dropped: Counter[int] = Counter()
+    for position, entry in enumerate(results):
+        video_id, category_id = int(entry["video_id"]), int(entry["category_id"])
+        if video_id not in tracks:
+            raise UserError(f"result {position} is of video {video_id}, which the ground truth does not have")
+        if category_id not in truth.categories:
+            dropped[category_id] += 1
+            continue
+        tracks[video_id].append(
+            ResultTrack(
+                position=position,
+                category_id=category_id,
+                score=float(entry["score"]),
+                segmentations=entry["segmentations"],
+            )
+        )
+    warnings = []
+    if dropped:
+        ids = ", ".join(str(category_id) for category_id in sorted(dropped))
+        warnings.append(f"{dropped.total()} results of categories the ground truth does not have ({ids}) are dropped")
+    return [replace(video, results=tuple(tracks[video.video_id])) for video in truth.videos], warnings
+
+
+def without_categories(case: VideoCase) -> VideoCase:
+    """Put all tracks into one category, ordered as YTVOSeval does with useCats=0: by category, then as in the file."""
+    truths = sorted(case.truths, key=lambda track: track.category_id)
+    results = sorted(case.results, key=lambda track: track.category_id)
+    return replace(
+        case,
+        truths=tuple(replace(track, category_id=ANY_CATEGORY) for track in truths),
+        results=tuple(replace(track, category_id=ANY_CATEGORY) for track in results),
+    )
+
+
+def _list(ground_truth: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    values = ground_truth.get(key)
+    if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
+        raise UserError(
+            f"the ground truth has no list of {key}; valid and test files without truth cannot be evaluated"
+        )
+    return values
+
+
+def _by_id(ground_truth: dict[str, Any], key: str) -> dict[int, dict[str, Any]]:
+    entries = _list(ground_truth, key)
+    found = {_id(entry, f"entry of {key}"): entry for entry in entries}
+    if len(found) < len(entries):
+        raise UserError(f"ground truth: ids of {key} occur twice")
+    return found
+
+
+def _id(entry: dict[str, Any], kind: str, key: str = "id") -> int:
+    if not is_id(entry.get(key)):
+        raise UserError(f"ground truth: a {kind} has {key} {entry.get(key)!r:.80}, expected a whole number")
+    return int(entry[key])
+
+
+def _video_case(video: dict[str, Any], truths: tuple[TruthTrack, ...]) -> VideoCase:
+    height, width, length = video.get("height"), video.get("width"), video.get("length")
+    if not (isinstance(height, int) and isinstance(width, int) and 0 < height * width <= MAX_PIXELS and height > 0):
+        raise UserError(f"ground truth: video {video['id']} has height {height!r:.80} and width {width!r:.80}")
+    if not isinstance(length, int):
+        length = len(video["file_names"]) if isinstance(video.get("file_names"), list) else None
+    return VideoCase(video_id=video["id"], size=(height, width), num_frames=length, truths=truths, results=())
+
+
+def _truth_track(annotation: dict[str, Any]) -> tuple[TruthTrack, int]:
+    """Read an annotation; returns the id of its video too."""
+    annotation_id = _id(annotation, "annotation")
+    segmentations = annotation.get("segmentations")
+    if not isinstance(segmentations, list):
+        raise UserError(f"ground truth: annotation {annotation_id} has no list of segmentations")
+    areas = annotation.get("areas")
+    try:
+        shown = None if areas is None else [float(area) for area in areas if area]
+    except (TypeError, ValueError):
+        raise UserError(f"ground truth: annotation {annotation_id} has areas that are no numbers") from None
+    mean_area = None if shown is None else float(np.mean(shown)) if shown else 0.0
+    track = TruthTrack(
+        annotation_id=annotation_id,
+        category_id=_id(annotation, f"annotation (id {annotation_id})", "category_id"),
+        is_crowd=bool(annotation.get("iscrowd")),
+        segmentations=segmentations,
+        area=mean_area,
+        occlusion=occlusion_score(annotation.get("occlusion"), segmentations),
+    )
+    return track, _id(annotation, f"annotation (id {annotation_id})", "video_id")

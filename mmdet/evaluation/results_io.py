@@ -1,0 +1,139 @@
+"""Result files: `[{video_id, category_id, score, segmentations: [RLE | null x T]}]` as json, zip or pickle.
+
+Files are written atomically. Pickles hold plain lists, dicts, strings and numbers; one that names anything else is
+refused before it can run. Checks the entries' outline; whether the masks are sound shows when they are decoded.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import os
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+
+from mmdet.config import UserError
+
+_PICKLE_PROTOCOL = 4
+_SUBMISSION_MEMBER = "results.json"  # at the root of a submission's zip
+_KEYS = ("video_id", "category_id", "score", "segmentations")
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    """Loads plain data; whatever would import or call something is an error."""
+
+    def find_class(self, module: str, name: str) -> NoReturn:
+        raise pickle.UnpicklingError(f"it names {module}.{name}, results hold plain data only")
+
+
+def write_results(path: str | Path, entries: list[dict[str, Any]]) -> None:
+    """Write `path` (a pickle, X.pkl) and `path`.json with the same entries; each appears whole or not at all."""
+    check_results(entries, str(path))
+    plain = _plain(entries)
+    write_atomically(path, pickle.dumps(plain, protocol=_PICKLE_PROTOCOL))
+    write_atomically(f"{path}.json", json.dumps(plain, allow_nan=False, separators=(",", ":")).encode())
+
+
+def write_atomically(path: str | Path, data: bytes) -> None:
+    """Write a file so that at no time a part of it has the name `path`."""
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_results(path: str | Path) -> list[dict[str, Any]]:
+    """Read X.json, a zip holding results.json, or a pickle of plain data. Raises UserError with path and reason."""
+    data = _read(path)
+    try:
+        match Path(path).suffix.lower():
+            case ".json":
+                entries = json.loads(data)
+            case ".zip":
+                with zipfile.ZipFile(io.BytesIO(data)) as archive:
+                    entries = json.loads(archive.read(_SUBMISSION_MEMBER))
+            case ".pkl":
+                entries = _PlainUnpickler(io.BytesIO(data)).load()
+            case suffix:
+                raise UserError(
+                    f"{path}: results are a .json, .zip or .pkl file, not {suffix or 'a file without ending'}"
+                )
+    except UserError:
+        raise
+    except Exception as error:  # broken pickles raise nearly anything
+        raise UserError(f"{path} is no result file: {type(error).__name__}: {error}") from error
+    check_results(entries, str(path))
+    result: list[dict[str, Any]] = entries
+    return result
+
+
+def load_ground_truth(path: str | Path) -> dict[str, Any]:
+    """Read the json of a data set. Raises UserError with path and reason."""
+    try:
+        truth = json.loads(_read(path))
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is no json file: {error}") from error
+    if not isinstance(truth, dict):
+        raise UserError(f"{path}: a ground truth is a dict with videos, categories and annotations")
+    return truth
+
+
+def check_results(entries: Any, source: str) -> None:
+    """Raise UserError, naming `source` and the entry, unless every entry has its four keys with sound values."""
+    if not isinstance(entries, list):
+        raise UserError(f"{source}: results are a list of entries, got {type(entries).__name__}")
+    for index, entry in enumerate(entries):
+        if not isinstance(entry, dict):
+            raise UserError(f"{source}: result {index} is no dict but {type(entry).__name__}")
+        for key in _KEYS:
+            if key not in entry:
+                raise UserError(f"{source}: result {index} has no {key}")
+        for key in ("video_id", "category_id"):
+            if not is_id(entry[key]):
+                raise UserError(f"{source}: result {index} has {key} {entry[key]!r:.80}, expected a whole number")
+        score = entry["score"]
+        if not isinstance(score, int | float | np.number) or isinstance(score, bool) or not math.isfinite(score):
+            raise UserError(f"{source}: result {index} has score {score!r:.80}, expected a finite number")
+        if not isinstance(entry["segmentations"], list | tuple):
+            raise UserError(f"{source}: result {index} has segmentations that are no list with one entry a frame")
+
+
+def is_id(value: Any) -> bool:
+    """Whether a value can be an id."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def _read(path: str | Path) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _plain(value: Any) -> Any:
+    """Copy into lists, dicts, strings and Python numbers."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, bytes):
+        return value.decode("ascii")
+    if value is None or isinstance(value, str | int | float):
+        return value
+    raise TypeError(f"results hold plain data only, got {type(value).__name__}")

@@ -1,0 +1,43 @@
+"""Figures as text for people: overall, OVIS where there are labels, and per category. In per cent, -1 as a dash."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mmdet.evaluation.vis_ap import Figures
+
+_COLUMNS = ("AP", "AP50", "AP75", "AR100")
+_OVERALL_ROW = 6  # figures a line
+
+
+def format_figures(figures: Figures) -> str:
+    """Return the tables and warnings of an evaluation."""
+    lines = _overall("all categories", figures.stats)
+    if figures.ovis is None:
+        lines += ["", "OVIS figures: left out, they need an occlusion label for every annotated frame"]
+    else:
+        lines += ["", *_overall("OVIS (so, mo, ho: light, medium, heavy occlusion)", figures.ovis)]
+    width = max((len(row["name"]) for row in figures.per_category.values()), default=0)
+    width = max(width, len("category"))
+    lines += ["", f"{'id':>6}  {'category':<{width}}" + _cells(_COLUMNS)]
+    for category_id, row in figures.per_category.items():
+        lines.append(f"{category_id:>6}  {row['name']:<{width}}" + _cells(_percent(row[name]) for name in _COLUMNS))
+    lines += [f"warning: {warning}" for warning in figures.warnings]
+    return "\n".join(lines)
+
+
+def _overall(title: str, stats: dict[str, float]) -> list[str]:
+    names = list(stats)
+    lines = [title]
+    for start in range(0, len(names), _OVERALL_ROW):
+        row = names[start : start + _OVERALL_ROW]
+        lines += [_cells(row), _cells(_percent(stats[name]) for name in row)]
+    return lines
+
+
+def _cells(values: Iterable[str]) -> str:
+    return "".join(f"{value:>8}" for value in values)
+
+
+def _percent(value: float) -> str:
+    return "-" if value < 0 else f"{100 * value:.2f}"

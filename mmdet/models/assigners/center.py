@@ -1,0 +1,50 @@
+"""The plain assigner: the points near an object's centre learn, all others are background.
+
+Knows nothing of predictions. Source: MODEL.md 10 ("Assigners"); center sampling of FCOS (Tian et al., 2019).
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from mmdet.models.assigners.slots import best_points, make_assignment
+from mmdet.models.losses.targets import PaddedTruth, centerness_target, closest_objects
+from mmdet.ops.sampling import rows_at
+from mmdet.registry import ASSIGNERS
+from mmdet.structures import Assignment, PointGrid
+
+
+@ASSIGNERS.register_module()
+class CenterAssigner:
+    """Takes the points less than `radius` strides of their level away from the closest centre, and inside some box.
+
+    The release's mode 'none' is radius 3.0, for its distances are in half pixels.
+    """
+
+    def __init__(self, radius: float = 1.5) -> None:
+        self.radius = radius
+
+    @torch.no_grad()
+    def __call__(self, points: PointGrid, box_sigma: Tensor, truth: PaddedTruth) -> Assignment:
+        """Assign the points; `box_sigma` (B, P, 4) is what other assigners ask for."""
+        closest, distance = closest_objects(points, truth)
+        centerness = centerness_target(points, truth)
+        slots, near = self.nearest_points(distance, closest, truth.valid.shape[1], points.level_counts, points.strides)
+        return make_assignment(points, truth, closest, centerness, slots, near)
+
+    def nearest_points(
+        self, distance: Tensor, closest: Tensor, num_objects: int, level_counts: list[int], strides: tuple[int, ...]
+    ) -> tuple[Tensor, Tensor]:
+        """Return slots (B, G, A) and whether their point is within the radius, from distances in pixels (B, P)."""
+        reach = torch.cat(
+            [
+                distance.new_full((count,), self.radius * stride)
+                for count, stride in zip(level_counts, strides, strict=True)
+            ]
+        )
+        most = math.ceil(2 * self.radius) ** 2  # points of a grid in an open square of twice the radius
+        slots, taken = best_points(-distance, closest, num_objects, level_counts, most)
+        return slots, taken & rows_at(distance < reach, slots)

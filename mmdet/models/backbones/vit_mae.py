@@ -1,0 +1,134 @@
+"""Plain ViT in the layout of masked autoencoders (MAE), with maps at strides 8, 16 and 32 from three of its blocks.
+
+Source: MODEL.md 1; He et al., Masked Autoencoders Are Scalable Vision Learners. Parameter names are those of MAE's and
+timm's checkpoints. Blocks are timm's, with fused attention. Does not know what reads its maps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from timm.models.vision_transformer import Block
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
+
+from mmdet.models.backbones.pretrained import load_matching
+from mmdet.registry import BACKBONES
+
+
+def sincos_position_table(dim: int, grid: int) -> Tensor:
+    """Return the fixed 2-d sine-cosine table (1 + grid * grid, dim); row 0, of the class token, is zero.
+
+    The first half of the channels encodes x, the second y; each half is [sin(p w), cos(p w)] with
+    w_i = 10000^(-i / (dim / 4)) (MODEL.md 1). Computed in float64, stored in float32.
+    """
+    quarter = dim // 4
+    frequencies = 10000.0 ** (-np.arange(quarter, dtype=np.float64) / quarter)
+    angles = np.arange(grid, dtype=np.float64)[:, None] * frequencies
+    axis = np.concatenate([np.sin(angles), np.cos(angles)], axis=1)  # (grid, dim / 2)
+    x = np.broadcast_to(axis[None, :, :], (grid, grid, dim // 2))
+    y = np.broadcast_to(axis[:, None, :], (grid, grid, dim // 2))
+    table = np.concatenate([x, y], axis=2).reshape(grid * grid, dim)
+    return torch.from_numpy(np.concatenate([np.zeros((1, dim)), table])).float()
+
+
+def resize_positions(patch_rows: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resize a square table (1, g * g, D) of patch positions to (1, h * w, D), bicubic, without aligned corners."""
+    grid = round(patch_rows.shape[1] ** 0.5)
+    if size == (grid, grid):
+        return patch_rows
+    square = patch_rows.reshape(1, grid, grid, -1).permute(0, 3, 1, 2)
+    return F.interpolate(square, size=size, mode="bicubic", align_corners=False).flatten(2).transpose(1, 2)
+
+
+@BACKBONES.register_module()
+class ViTMAE(nn.Module):
+    """ViT-B/16 by default.
+
+    `out_blocks` (0-based) give the maps of strides 8 (bilinear x 2), 16 and 32 (x 0.5). After every block of
+    `reset_blocks` the class token is put back to what it was at the entry (MODEL.md 1; () never resets it).
+    `checkpointing` trades a second forward of each block for its activations. `norm_eps`: Q25 of MODEL.md 10.
+    `pretrained` names a checkpoint file; it is read by the training program, not here.
+    """
+
+    channels: tuple[int, int, int]
+    strides = (8, 16, 32)
+
+    def __init__(
+        self,
+        embed_dim: int = 768,
+        depth: int = 12,
+        num_heads: int = 12,
+        patch_size: int = 16,
+        mlp_ratio: float = 4.0,
+        norm_eps: float = 1e-5,
+        out_blocks: Sequence[int] = (5, 8, 11),
+        reset_blocks: Sequence[int] = (2, 5, 8, 11),
+        checkpointing: bool = False,
+        pretrained: str | None = None,
+    ) -> None:
+        super().__init__()
+        grid = 14  # MAE was trained on 224 x 224: 14 x 14 patches
+        self.patch_size, self.out_blocks, self.reset_blocks = patch_size, tuple(out_blocks), frozenset(reset_blocks)
+        self.checkpointing, self.pretrained = checkpointing, pretrained
+        self.channels = (embed_dim, embed_dim, embed_dim)
+        self.num_layers = depth + 2  # for layer decay: the embedding, the blocks, all that follows
+        projection = nn.Conv2d(3, embed_dim, patch_size, stride=patch_size)
+        self.patch_embed = nn.ModuleDict({"proj": projection})
+        self.cls_token = nn.Parameter(torch.zeros(1, 1, embed_dim))
+        self.pos_embed = nn.Parameter(sincos_position_table(embed_dim, grid)[None], requires_grad=False)
+        norm: Any = partial(nn.LayerNorm, eps=norm_eps)
+        self.blocks = nn.ModuleList(
+            Block(embed_dim, num_heads, mlp_ratio=mlp_ratio, qkv_bias=True, norm_layer=norm) for _ in range(depth)
+        )
+        # Part of every checkpoint, used by nobody (Q9): loaded and frozen.
+        self.norm = norm(embed_dim).requires_grad_(False)
+        self._init_weights()
+        nn.init.xavier_uniform_(projection.weight.view(embed_dim, -1))  # as a linear layer of the patch's pixels
+
+    def _init_weights(self) -> None:
+        nn.init.normal_(self.cls_token, std=0.02)
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(N, 3, H, W), H and W multiples of 32, to maps (N, D, H/8, W/8), (N, D, H/16, W/16), (N, D, H/32, W/32)."""
+        patches = self.patch_embed["proj"](images)
+        size = (patches.shape[-2], patches.shape[-1])
+        tokens = patches.flatten(2).transpose(1, 2) + resize_positions(self.pos_embed[:, 1:], size)
+        class_token = (self.cls_token + self.pos_embed[:, :1]).to(tokens.dtype).expand(len(images), -1, -1)
+        tokens = torch.cat([class_token, tokens], dim=1)
+        maps = []
+        for index, block in enumerate(self.blocks):
+            tokens = self._run(block, tokens)
+            if index in self.out_blocks:
+                maps.append(tokens[:, 1:].transpose(1, 2).unflatten(2, size))
+            if index in self.reset_blocks:
+                tokens = torch.cat([class_token, tokens[:, 1:]], dim=1)
+        resize = partial(F.interpolate, mode="bilinear", align_corners=False)
+        return resize(maps[0], scale_factor=2.0), maps[1], resize(maps[2], scale_factor=0.5)
+
+    def _run(self, block: nn.Module, tokens: Tensor) -> Tensor:
+        if self.checkpointing and torch.is_grad_enabled():
+            return checkpoint(block, tokens, use_reentrant=False)
+        return block(tokens)
+
+    def layer_index(self, name: str) -> int:
+        """Return the layer (0 .. num_layers - 1) that the parameter `name` of this backbone belongs to."""
+        if name.startswith("blocks."):
+            return int(name.split(".")[1]) + 1
+        return self.num_layers - 1 if name.startswith("norm") else 0
+
+    def load_pretrained(self, state: Mapping[str, Tensor]) -> str:
+        """Load MAE or timm ViT weights and return one line that says what was loaded.
+
+        Decoder and classifier keys are skipped and named. Raises ValueError for a missing key or another shape.
+        """
+        return load_matching(self, state, optional=lambda name: name.startswith("norm."))

@@ -1,0 +1,6 @@
+"""Heads: pyramid maps to the predictions of every point."""
+
+from mmdet.models.heads.cnp_memory import CNPMemory
+from mmdet.models.heads.sipmask_head import SipMaskHead
+
+__all__ = ["CNPMemory", "SipMaskHead"]

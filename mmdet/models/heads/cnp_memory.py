@@ -1,0 +1,78 @@
+"""The memory of the conditional neural process: slots of features and box encodings, read by similarity.
+
+Source: MODEL.md 4; Yuan et al., A Memory-Based Conditional Neural Process for Video Instance Segmentation. `read` is
+pure; `write` happens once an optimiser step, outside autograd, alike on every rank (MODEL.md 10: Q1, Q2, Q7, Q8, Q11).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mmdet.ops.collectives import sum_over_ranks
+from mmdet.registry import MEMORIES
+
+TARGET_WIDTH = 4  # a point's distances to the sides of its box
+UPDATE_MODES = ("top1", "topk", "all")
+
+
+@MEMORIES.register_module()
+class CNPMemory(nn.Module):
+    """`num_slots` rows of [feature (C), target (4)] and the two-layer perceptron that decodes what is read.
+
+    `rate` is what a slot keeps of itself at a write. `update_mode` says which slots a point writes to: "top1" the most
+    similar one, "topk" the `topk` most similar, weighted by their softmax, "all" every slot, weighted by the softmax.
+    """
+
+    def __init__(
+        self, channels: int, num_slots: int = 128, rate: float = 0.999, update_mode: str = "top1", topk: int = 4
+    ) -> None:
+        super().__init__()
+        if update_mode not in UPDATE_MODES:
+            raise ValueError(f"update_mode {update_mode!r}: expected one of {', '.join(UPDATE_MODES)}")
+        self.channels, self.rate, self.update_mode = channels, rate, update_mode
+        self.topk = min(topk, num_slots)
+        self.slots = nn.Parameter(torch.randn(num_slots, channels + TARGET_WIDTH))
+        self.fc1 = nn.Linear(channels + TARGET_WIDTH, channels)
+        self.fc2 = nn.Linear(channels, channels)
+        for layer in (self.fc1, self.fc2):
+            nn.init.normal_(layer.weight, std=0.01)
+            nn.init.zeros_(layer.bias)
+
+    @torch.no_grad()
+    def similarity(self, features: Tensor) -> Tensor:
+        """(..., C) to cosine similarities (..., M) with the feature part of every slot."""
+        return F.normalize(features, dim=-1) @ F.normalize(self.slots[:, : self.channels], dim=-1).T
+
+    def read(self, query: Tensor) -> Tensor:
+        """(B, P, C) to the context (B, P, C), float32. Gradients reach the slots and the perceptron, not the query."""
+        with torch.autocast(query.device.type, enabled=False):
+            weights = self.similarity(query.float()).softmax(dim=-1)  # no temperature: Q26, kept
+            recalled = weights @ F.normalize(self.slots, dim=-1)
+            return self.fc2(F.gelu(self.fc1(recalled)))
+
+    @torch.no_grad()
+    def write(self, features: Tensor, targets: Tensor, foreground: Tensor | None = None) -> None:
+        """Move the slots towards the mean of what is written to them; a slot that nothing is written to stays.
+
+        features (N, C), targets (N, 4) = 2 * (ltrb / S - 0.5), foreground (N,) bool selects rows (None: all).
+        Sums and counts are added over ranks, so that replicas stay bit-identical.
+        """
+        with torch.autocast(features.device.type, enabled=False):
+            rows = torch.cat([features.float(), targets.float()], dim=1)
+            shares = self._shares(self.similarity(features.float()))
+            if foreground is not None:
+                shares = shares * foreground[:, None]
+                rows = torch.where(foreground[:, None], rows, 0.0)
+            sums = sum_over_ranks(shares.T @ rows)
+            counts = sum_over_ranks(shares.sum(dim=0))[:, None]
+            mean = sums / (counts + 1e-6)  # MODEL.md 4
+            self.slots.copy_(torch.where(counts > 0, self.rate * self.slots + (1 - self.rate) * mean, self.slots))
+
+    def _shares(self, score: Tensor) -> Tensor:
+        """How much of each row (N) goes to each slot (M)."""
+        if self.update_mode == "all":
+            return score.softmax(dim=1)
+        best = score.topk(1 if self.update_mode == "top1" else self.topk, dim=1)
+        return torch.zeros_like(score).scatter(1, best.indices, best.values.softmax(dim=1))

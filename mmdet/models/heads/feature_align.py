@@ -1,0 +1,36 @@
+"""Feature alignment: a deformable convolution whose offsets follow the box predicted at each point.
+
+Source: MODEL.md 3.5 (after SipMask / RepPoints). Knows nothing of boxes beyond four distances in cells of its level.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torchvision.ops import deform_conv2d
+
+OFFSET_GROUPS = 4
+KERNEL = 3
+
+
+class FeatureAlign(nn.Module):
+    """3x3 deformable convolution (v1, zero outside), GroupNorm, ReLU; offsets are a 1x1 convolution of distances."""
+
+    def __init__(self, in_channels: int, channels: int, norm_groups: int = 32) -> None:
+        super().__init__()
+        self.offset_conv = nn.Conv2d(4, OFFSET_GROUPS * 2 * KERNEL * KERNEL, 1, bias=False)
+        self.weight = nn.Parameter(torch.empty(channels, in_channels, KERNEL, KERNEL))
+        self.norm = nn.GroupNorm(norm_groups, channels)
+        nn.init.normal_(self.offset_conv.weight, std=0.01)
+        nn.init.normal_(self.weight, std=0.01)
+
+    def forward(self, features: Tensor, distances: Tensor) -> Tensor:
+        """(B, C_in, h, w) and distances to the box sides (B, 4, h, w) in cells to (B, C, h, w).
+
+        No gradient reaches `distances`. Runs in float32: the deformable convolution has no bfloat16.
+        """
+        with torch.autocast(features.device.type, enabled=False):
+            offsets = self.offset_conv(distances.detach().float())
+            aligned = deform_conv2d(features.float(), offsets, self.weight.float(), padding=KERNEL // 2)
+        return F.relu(self.norm(aligned))

@@ -1,0 +1,151 @@
+"""The head: per-point classes, boxes with their uncertainty, centerness, a mask basis and an embedding map.
+
+Source: MODEL.md 3 (SipMask-style FCOS head with a memory read between tower and prediction). All predictions are
+flattened once, here, to (B, P, ...). Does not know what is learned from them or how they become detections.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mmdet.models.heads.cnp_memory import CNPMemory
+from mmdet.models.heads.feature_align import FeatureAlign
+from mmdet.registry import HEADS, MEMORIES
+from mmdet.structures import HeadOutputs, PointGrid
+
+FUSED_LEVELS = 3  # strides 8, 16, 32 make the mask basis and the embedding map
+PRIOR = 0.01  # initial class probability (RetinaNet); bias = -log((1 - PRIOR) / PRIOR) = -log(99)
+
+
+class ConvGN(nn.Module):
+    """3x3 convolution without bias, GroupNorm and, unless told otherwise, ReLU."""
+
+    def __init__(self, channels: int, norm_groups: int, relu: bool = True) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.norm = nn.GroupNorm(norm_groups, channels)
+        self.relu = relu
+        nn.init.normal_(self.conv.weight, std=0.01)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, C, h, w) to (B, C, h, w)."""
+        normed = self.norm(self.conv(features))
+        return F.relu(normed) if self.relu else normed
+
+
+def _tower(channels: int, depth: int, norm_groups: int, last_relu: bool = True) -> nn.Sequential:
+    return nn.Sequential(*(ConvGN(channels, norm_groups, last_relu or i < depth - 1) for i in range(depth)))
+
+
+def _conv(in_channels: int, out_channels: int, kernel: int, bias: float = 0.0) -> nn.Conv2d:
+    conv = nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2)
+    nn.init.normal_(conv.weight, std=0.01)
+    if conv.bias is not None:
+        nn.init.constant_(conv.bias, bias)
+    return conv
+
+
+def _flatten(maps: Sequence[Tensor]) -> Tensor:
+    """Maps (B, C, h_l, w_l) of all levels to (B, P, C)."""
+    return torch.cat([level.flatten(2) for level in maps], dim=2).transpose(1, 2)
+
+
+@HEADS.register_module()
+class SipMaskHead(nn.Module):
+    """Shared weights over the levels of the pyramid; `num_classes` counts foreground classes only."""
+
+    def __init__(
+        self,
+        channels: int,
+        strides: Sequence[int],
+        num_classes: int,
+        memory: dict[str, Any],
+        tower_depth: int = 3,
+        norm_groups: int = 32,
+    ) -> None:
+        super().__init__()
+        self.num_classes, self.strides = num_classes, tuple(strides)
+        self.cls_tower = _tower(channels, tower_depth - 1, norm_groups, last_relu=False)
+        self.mask_tower = _tower(channels, tower_depth, norm_groups)
+        self.embedding_tower = _tower(channels, tower_depth - 1, norm_groups)
+        self.memory: CNPMemory = MEMORIES.build({**memory, "channels": channels})
+        self.cls_align = FeatureAlign(2 * channels, channels, norm_groups)
+        self.mask_align = FeatureAlign(channels, channels, norm_groups)
+        self.cls_conv = _conv(channels, num_classes, 3, bias=-math.log((1 - PRIOR) / PRIOR))
+        self.box_conv = _conv(2 * channels, 8, 3)  # 4 distances, 4 sigmas
+        self.centerness_conv = _conv(channels, 1, 3)
+        self.mask_fuse = _conv(FUSED_LEVELS * channels, channels, 1)
+        self.embedding_fuse = _conv(FUSED_LEVELS * channels, channels, 1)
+        # They only scale detached distances and never get a gradient (Q9): loaded, used, frozen.
+        self.scales = nn.Parameter(torch.ones(len(self.strides)), requires_grad=False)
+
+    def forward(self, pyramid: Sequence[Tensor], reference_pyramid: Sequence[Tensor] | None) -> HeadOutputs:
+        """Pyramids of maps (B, C, H/s, W/s) of the key and, in training, of the reference frames."""
+        sizes = tuple((level.shape[-2], level.shape[-1]) for level in pyramid)
+        image_size = (sizes[0][0] * self.strides[0], sizes[0][1] * self.strides[0])
+        points = PointGrid.make(image_size, sizes, self.strides, pyramid[0].device)
+        cls_features = [self.cls_tower(level) for level in pyramid]
+        mask_features = [self.mask_tower(level) for level in pyramid]
+        memory_query = _flatten(cls_features)
+        cls_features = self._with_context(cls_features, self.memory.read(memory_query))
+        box_maps = [self.box_conv(level).float() for level in cls_features]
+        distances = self._distances(points, box_maps)
+        cls_logits = [
+            self.cls_conv(self.cls_align(level, distance))
+            for level, distance in zip(cls_features, distances, strict=True)
+        ]
+        aligned = [
+            self.mask_align(level, distance)
+            for level, distance in zip(mask_features[:FUSED_LEVELS], distances[:FUSED_LEVELS], strict=True)
+        ]
+        box_outputs = _flatten(box_maps)
+        return HeadOutputs(
+            points=points,
+            cls_logits=_flatten(cls_logits).float(),
+            box_ltrb=box_outputs[..., :4].sigmoid(),
+            box_sigma=0.1 + 0.9 * F.softplus(box_outputs[..., 4:]),  # MODEL.md 5
+            centerness_logits=_flatten([self.centerness_conv(level) for level in mask_features]).squeeze(2).float(),
+            mask_basis=self._mask_basis(aligned),
+            embedding_map=self._embedding_map(pyramid),
+            reference_embedding_map=None if reference_pyramid is None else self._embedding_map(reference_pyramid),
+            memory_query=memory_query,
+        )
+
+    def _with_context(self, features: Sequence[Tensor], context: Tensor) -> list[Tensor]:
+        """Concatenate to every map (B, C, h, w) its part of the context (B, P, C)."""
+        counts = [level.shape[-2] * level.shape[-1] for level in features]
+        parts = context.transpose(1, 2).split(counts, dim=2)
+        return [
+            torch.cat([level, part.unflatten(2, level.shape[-2:]).to(level.dtype)], dim=1)
+            for level, part in zip(features, parts, strict=True)
+        ]
+
+    def _distances(self, points: PointGrid, box_maps: Sequence[Tensor]) -> list[Tensor]:
+        """Detached distances to the box sides (B, 4, h, w) in cells of their level (MODEL.md 3.5)."""
+        scale = points.box_scale.view(1, 4, 1, 1)
+        return [
+            self.scales[level] * boxes[:, :4].detach().sigmoid() * scale / self.strides[level]
+            for level, boxes in enumerate(box_maps)
+        ]
+
+    def _fuse(self, maps: Sequence[Tensor], fuse: nn.Module) -> Tensor:
+        """Bring levels 0..2 to stride 8, concatenate and fuse them: (B, C, H/8, W/8)."""
+        finest = [maps[0]]
+        for level in range(1, FUSED_LEVELS):
+            finest.append(F.interpolate(maps[level], scale_factor=2.0**level, mode="bilinear", align_corners=False))
+        return fuse(torch.cat(finest, dim=1))
+
+    def _mask_basis(self, aligned: Sequence[Tensor]) -> Tensor:
+        """(B, C, H/2, W/2). A 1x1 convolution and a bilinear resize commute: fusing first costs a sixteenth."""
+        fused = self._fuse(aligned, self.mask_fuse)
+        return F.relu(F.interpolate(fused, scale_factor=4.0, mode="bilinear", align_corners=False))
+
+    def _embedding_map(self, pyramid: Sequence[Tensor]) -> Tensor:
+        """(B, C, H/8, W/8), without activation."""
+        return self._fuse([self.embedding_tower(level) for level in pyramid[:FUSED_LEVELS]], self.embedding_fuse)

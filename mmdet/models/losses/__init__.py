@@ -1,0 +1,5 @@
+"""The training losses; importing the package registers the criterion."""
+
+from mmdet.models.losses.criterion import Criterion
+
+__all__ = ["Criterion"]

@@ -1,0 +1,52 @@
+"""Class, box and centerness losses, one value an image. Source: MODEL.md 6.
+
+They know nothing of the other images and ranks: the criterion adds up and normalises.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from mmdet.models.losses.pairs import Pairs, mean_where, sum_where
+from mmdet.models.losses.targets import PaddedTruth
+from mmdet.ops.boxes import giou
+from mmdet.ops.sampling import rows_at
+from mmdet.structures import Assignment
+
+
+def focal_loss(logits: Tensor, targets: Tensor, gamma: float = 2.0, alpha: float = 0.25) -> Tensor:
+    """Return the sigmoid focal loss of every logit with its bool target (Lin et al., 2017)."""
+    margin = torch.where(targets, logits, -logits)  # large: right
+    weight = torch.where(targets, alpha, 1 - alpha)
+    return weight * (-margin).sigmoid() ** gamma * F.softplus(-margin)
+
+
+def class_loss(logits: Tensor, truth: PaddedTruth, assignment: Assignment, gamma: float, alpha: float) -> Tensor:
+    """Return (B,): focal loss of logits (B, P, K), summed over positive and negative points, by number of positives.
+
+    An image without positives has none.
+    """
+    labels = rows_at(truth.labels, assignment.closest)
+    classes = torch.arange(logits.shape[2], device=logits.device)
+    targets = (labels.unsqueeze(2) == classes) & assignment.positive.unsqueeze(2)
+    counted = (assignment.positive | assignment.negative).unsqueeze(2).expand_as(logits)
+    num_positive = assignment.positive.sum(dim=1)
+    losses = sum_where(counted, focal_loss(logits, targets, gamma, alpha)) / num_positive.clamp(min=1)
+    return losses.where(num_positive > 0, 0)
+
+
+def box_loss(pairs: Pairs) -> Tensor:
+    """Return (B,): the mean of 1 - GIoU over pairs.
+
+    The release passes the centerness as weight, which is ignored, but when all weights are 0, so is the loss (Q5).
+    """
+    losses = mean_where(pairs.valid, 1 - giou(pairs.boxes, pairs.true_boxes))
+    return losses.where(sum_where(pairs.valid, pairs.centerness) > 0, 0)
+
+
+def centerness_loss(logits: Tensor, assignment: Assignment) -> Tensor:
+    """Return (B,): the mean binary cross-entropy of logits (B, P) over points in boxes."""
+    losses = F.binary_cross_entropy_with_logits(logits, assignment.centerness, reduction="none")
+    return mean_where(assignment.in_box, losses)

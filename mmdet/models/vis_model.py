@@ -1,0 +1,98 @@
+"""The model: backbone, neck and head, with its criterion and its post-processing. Weights only, no state of videos.
+
+Source: MODEL.md. Knows nothing of tracks, files or training loops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mmdet.models.heads.sipmask_head import SipMaskHead
+from mmdet.models.losses.criterion import Criterion
+from mmdet.models.losses.targets import memory_targets, pad_truths
+from mmdet.models.postprocess import PostProcess
+from mmdet.registry import BACKBONES, CRITERIA, HEADS, MODELS, NECKS, POSTPROCESSORS
+from mmdet.structures import ClipBatch, FrameDetections, FrameMeta, HeadOutputs
+
+SIZE_DIVISOR = 32  # the coarsest backbone stride: all fused levels then fit together (Q23)
+
+
+def pad_to_multiple(tensor: Tensor, divisor: int = SIZE_DIVISOR) -> Tensor:
+    """Pad the last two dimensions with zeros at the bottom and right to multiples of `divisor`."""
+    height, width = tensor.shape[-2:]
+    return F.pad(tensor, (0, -width % divisor, 0, -height % divisor))
+
+
+@MODELS.register_module()
+class VISModel(nn.Module):
+    """Each part is named by a config dict; widths are handed on, so that every number stands in one place.
+
+    `pixel_mean` and `pixel_std` (RGB, 0..255) normalise uint8 images.
+    """
+
+    pixel_mean: Tensor
+    pixel_std: Tensor
+
+    def __init__(
+        self,
+        backbone: dict[str, Any],
+        neck: dict[str, Any],
+        head: dict[str, Any],
+        criterion: dict[str, Any],
+        postprocess: dict[str, Any],
+        pixel_mean: Sequence[float] = (123.675, 116.28, 103.53),
+        pixel_std: Sequence[float] = (58.395, 57.12, 57.375),
+    ) -> None:
+        super().__init__()
+        self.backbone: nn.Module = BACKBONES.build(backbone)
+        self.neck: nn.Module = NECKS.build({**neck, "in_channels": self.backbone.channels})
+        self.head: SipMaskHead = HEADS.build({**head, "channels": self.neck.channels, "strides": self.neck.strides})
+        self.criterion: Criterion = CRITERIA.build(criterion)
+        self.postprocess: PostProcess = POSTPROCESSORS.build(postprocess)
+        for name, values in (("pixel_mean", pixel_mean), ("pixel_std", pixel_std)):
+            self.register_buffer(name, torch.tensor(values).view(3, 1, 1), persistent=False)
+
+    @property
+    def num_classes(self) -> int:
+        """Number of foreground classes."""
+        return self.head.num_classes
+
+    def forward(self, images: Tensor, valid: Tensor) -> HeadOutputs:
+        """Run the network on clips: images (B, T, 3, H, W), valid (B, T, H, W) bool; T = 1, or 2: key and reference.
+
+        uint8 images are normalised and their padding zeroed; float images are taken as normalised and padded.
+        Backbone and neck see keys and references stacked; only the key frames get predictions.
+        """
+        images, valid = pad_to_multiple(images), pad_to_multiple(valid)
+        clips, frames = images.shape[:2]
+        stacked = images.transpose(0, 1).flatten(0, 1)  # keys first, then references: each half is contiguous
+        if not stacked.is_floating_point():
+            inside = valid.transpose(0, 1).flatten(0, 1)[:, None]
+            stacked = (stacked.float() - self.pixel_mean) / self.pixel_std * inside
+        pyramid = self.neck(self.backbone(stacked))
+        keys = [level[:clips] for level in pyramid]
+        return self.head(keys, [level[clips : 2 * clips] for level in pyramid] if frames > 1 else None)
+
+    def loss(self, outputs: HeadOutputs, batch: ClipBatch) -> dict[str, Tensor]:
+        """Return the loss terms (`loss_*`, to be summed) and metrics of a batch (MODEL.md 6)."""
+        return self.criterion(outputs, batch)
+
+    def predict(self, outputs: HeadOutputs, metas: Sequence[FrameMeta]) -> list[FrameDetections]:
+        """Return the detections of every frame of a batch (MODEL.md 7)."""
+        return self.postprocess(outputs, metas)
+
+    @torch.no_grad()
+    def update_memory(self, outputs: Sequence[HeadOutputs], batches: Sequence[ClipBatch]) -> None:
+        """Write the foreground points of one optimiser step's batches to the memory; call it after the step."""
+        features, targets, foreground = [], [], []
+        for output, batch in zip(outputs, batches, strict=True):
+            target, inside = memory_targets(output.points, pad_truths(batch))
+            features.append(output.memory_query.flatten(0, 1))
+            targets.append(target.flatten(0, 1))
+            foreground.append(inside.flatten())
+        self.head.memory.write(torch.cat(features), torch.cat(targets), torch.cat(foreground))

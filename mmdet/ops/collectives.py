@@ -1,0 +1,61 @@
+"""Sums and gathers over the processes of a distributed run; without one, every function is the identity.
+
+Knows nothing of models or losses. Every process has to make the same calls in the same order.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+def world_size() -> int:
+    """Return the number of processes."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def rank() -> int:
+    """Return the index of this process."""
+    return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
+
+
+def sum_over_ranks(tensor: Tensor) -> Tensor:
+    """Return the sum of a tensor of one shape over all processes, without gradient; the argument is left as it is."""
+    total = tensor.detach().clone()
+    if world_size() > 1:
+        dist.all_reduce(total)
+    return total
+
+
+def gather_sizes(size: int, device: torch.device) -> list[int]:
+    """Return every process's `size`, by rank. With several processes this waits for the device once."""
+    if world_size() == 1:
+        return [size]
+    sizes = torch.zeros(world_size(), dtype=torch.int64, device=device)
+    sizes[rank()] = size
+    return sum_over_ranks(sizes).tolist()
+
+
+def gather_over_ranks(tensor: Tensor, sizes: list[int] | None = None) -> Tensor:
+    """Concatenate the rows (n, ...) of all processes in the order of ranks; n may differ and be zero.
+
+    `sizes` is what `gather_sizes` returns for n, if it is already known. Gradient flows to the own rows only. A loss
+    that every process computes alike from gathered rows thus has on each its part of the gradient, and the mean that
+    DDP takes of the parts is too small by the world size: pass such a loss through `sum_gradient_over_ranks`.
+    """
+    if world_size() == 1:
+        return tensor
+    sizes = gather_sizes(len(tensor), tensor.device) if sizes is None else sizes
+    padded = tensor.new_zeros(max(sizes), *tensor.shape[1:])
+    padded[: len(tensor)] = tensor.detach()
+    parts = [torch.empty_like(padded) for _ in sizes]
+    dist.all_gather(parts, padded)
+    rows = [part[:size] for part, size in zip(parts, sizes, strict=True)]
+    rows[rank()] = tensor
+    return torch.cat(rows)
+
+
+def sum_gradient_over_ranks(loss: Tensor) -> Tensor:
+    """Return a loss as it is, with its gradient times the world size: DDP's mean of gradients becomes their sum."""
+    return loss + (world_size() - 1) * (loss - loss.detach())

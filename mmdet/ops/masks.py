@@ -1,0 +1,220 @@
+"""Bool masks <-> COCO run-length encodings, and every kind of json segmentation -> either of them.
+
+pycocotools encodes, decodes and draws polygons, but trusts its input: broken counts make it write out of bounds or loop
+for ever, so everything from outside is checked here first, many at a time. Knows nothing of tracks or files.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
+from torch import Tensor
+
+from mmdet.structures import RLE, Size
+
+MAX_PIXELS = 2**27  # of one mask (16384 x 8192): beyond any video, and every run fits pycocotools' 32-bit arithmetic
+MAX_OUTLINE_PX = 10**6  # length of a polygon, and of its coordinates: pycocotools allocates 80 bytes a pixel of it
+_CODE_BASE = 48  # a character of compressed counts is 48 + a digit of 5 bits, lowest first, + 32 if more follow
+_DIGIT = 0x1F
+_SIGN = 0x10  # of a number: the top bit of its last digit
+_MORE = 0x20
+_MAX_DIGITS = 6
+_AREA_CHUNK = 255  # pycocotools 2.0.11 counts the masks given to `area` in 8 bits
+
+
+def encode_masks(masks: Tensor | NDArray[np.bool_]) -> list[RLE]:
+    """Encode masks (N, H, W) bool."""
+    array = masks.detach().cpu().numpy() if isinstance(masks, Tensor) else np.asarray(masks)
+    if array.ndim != 3 or array.dtype != np.bool_:
+        raise ValueError(f"masks have shape {array.shape} and type {array.dtype}, expected (N, H, W) bool")
+    if 0 in array.shape[1:]:
+        raise ValueError(f"masks have shape {array.shape}: an empty frame has no encoding")
+    if len(array) == 0:
+        return []
+    columns = np.ascontiguousarray(array.transpose(0, 2, 1)).view(np.uint8)  # runs go down the columns
+    return [_rle(coded) for coded in coco_mask.encode(columns.transpose(2, 1, 0))]
+
+
+def decode_rle(rle: RLE) -> NDArray[np.bool_]:
+    """Decode to (h, w) bool. Raises ValueError for a malformed encoding."""
+    return decode_segmentation(rle, _checked_size(rle.get("size") if isinstance(rle, dict) else None))
+
+
+def decode_segmentation(segmentation: Any, size: Size) -> NDArray[np.bool_]:
+    """Decode compressed or uncompressed RLE or polygons of a frame of `size` to (h, w) bool; see `to_rle`."""
+    height, width = _checked_size(size)
+    runs = _checked_runs([_read(segmentation, (height, width))])[0].ravel()
+    values = np.arange(len(runs), dtype=np.uint8) & 1
+    columns = np.repeat(values, runs).reshape(width, height)
+    return cv2.transpose(columns).view(np.bool_)
+
+
+def to_rle(segmentation: Any, size: Size) -> RLE:
+    """Turn compressed RLE (counts str or bytes), uncompressed RLE (list) or polygons (x, y, x, y, ...) into an RLE.
+
+    An empty list of polygons is an empty mask. Raises ValueError for anything malformed or of another size.
+    """
+    return to_rles([segmentation], size)[0]
+
+
+def to_rles(segmentations: Sequence[Any], size: Size, any_size: bool = False) -> list[RLE]:
+    """Turn many segmentations into RLEs at once; see `to_rle`. With `any_size` an RLE may have a size of its own.
+
+    Runs of length zero inside an encoding are merged away: pycocotools stops early where two masks have one together.
+    """
+    expected = _checked_size(size)
+    rles = [_read(segmentation, expected, any_size) for segmentation in segmentations]
+    if not rles:
+        return []
+    runs, row_starts, padded = _checked_runs(rles)
+    empty = runs == 0
+    empty[row_starts, 0] = False  # the first run is 0 where the first pixel is in the mask
+    row_ends = np.append(row_starts[1:], len(runs))
+    empty[row_ends[padded] - 1, 1] = False
+    for index in np.flatnonzero(np.logical_or.reduceat(empty[:, 0] | empty[:, 1], row_starts)).tolist():
+        height, width = rles[index]["size"]
+        rles[index] = _from_runs(runs[row_starts[index] : row_ends[index]].ravel(), (height, width))
+    return rles
+
+
+def mask_areas(rles: Sequence[RLE]) -> NDArray[np.int64]:
+    """Count the pixels of every mask, (N,)."""
+    parts = [coco_mask.area(rles[start : start + _AREA_CHUNK]) for start in range(0, len(rles), _AREA_CHUNK)]
+    return np.concatenate([np.zeros(0, np.int64), *parts]).astype(np.int64)
+
+
+def _read(segmentation: Any, size: Size, any_size: bool = False) -> RLE:
+    """Turn a segmentation into an RLE whose counts, where they come compressed, are not checked yet."""
+    if isinstance(segmentation, list | tuple):
+        return _from_polygons(segmentation, size)
+    if not isinstance(segmentation, dict) or "counts" not in segmentation:
+        raise ValueError(
+            f"a segmentation is an RLE with size and counts or a list of polygons, got {segmentation!r:.80}"
+        )
+    own = _checked_size(segmentation.get("size"))
+    if own != size and not any_size:
+        raise ValueError(f"the mask has size (height, width) {own}, the frame {size}")
+    counts = segmentation["counts"]
+    if isinstance(counts, bytes):
+        counts = counts.decode("latin-1")
+    if isinstance(counts, str):
+        return {"size": list(own), "counts": counts}
+    try:
+        runs = np.array([operator.index(count) for count in counts], dtype=np.int64)
+    except (TypeError, OverflowError):
+        raise ValueError(f"counts are a string or a list of whole numbers, got {counts!r:.80}") from None
+    _check_total(int(runs.min(initial=0)), sum(runs.tolist()), own)
+    return _from_runs(runs, own)
+
+
+def _rle(coded: dict[str, Any]) -> RLE:
+    return {"size": [int(side) for side in coded["size"]], "counts": coded["counts"].decode("ascii")}
+
+
+def _checked_size(size: Any) -> Size:
+    try:
+        height, width = (operator.index(side) for side in size)
+    except (TypeError, ValueError):
+        raise ValueError(f"a mask's size is [height, width] in whole pixels, got {size!r:.80}") from None
+    if height < 1 or width < 1 or height * width > MAX_PIXELS:
+        raise ValueError(f"a mask has between 1 and {MAX_PIXELS} pixels, got size [{height}, {width}]")
+    return height, width
+
+
+def _check_total(smallest: int, total: int, size: Sequence[int]) -> None:
+    """Raise ValueError unless runs fill the mask."""
+    if smallest < 0:
+        raise ValueError(f"counts hold a negative run ({smallest})")
+    if total != size[0] * size[1]:
+        raise ValueError(f"counts cover {total} pixels, size {list(size)} has {size[0] * size[1]}")
+
+
+def _from_runs(runs: NDArray[np.int64], size: Size) -> RLE:
+    """Compress run lengths, merging what runs of length zero keep apart."""
+    filled = np.flatnonzero(runs)
+    value = filled & 1
+    starts = np.flatnonzero(np.diff(value, prepend=-1))
+    merged = np.add.reduceat(runs[filled], starts).tolist()
+    counts = [0, *merged] if value[0] else merged
+    return _rle(coco_mask.frPyObjects({"size": list(size), "counts": counts}, *size))
+
+
+def _from_polygons(polygons: Sequence[Any], size: Size) -> RLE:
+    parts = []
+    for polygon in polygons:
+        try:
+            points = np.asarray(polygon, dtype=np.float64)
+        except (TypeError, ValueError, OverflowError):
+            raise ValueError(f"a polygon is a list of numbers, got {polygon!r:.80}") from None
+        if points.ndim != 1 or points.size % 2 or points.size < 6:
+            raise ValueError(f"a polygon is a flat list of at least 3 x, y pairs, got {polygon!r:.80}")
+        points = points.reshape(-1, 2)
+        outline = np.abs(points - np.roll(points, 1, axis=0)).max(axis=1).sum()
+        if not (np.abs(points).max() <= MAX_OUTLINE_PX and outline <= MAX_OUTLINE_PX):  # NaN fails too
+            raise ValueError(f"a polygon has coordinates that are not finite or an outline beyond {MAX_OUTLINE_PX} px")
+        parts.append(points.ravel().tolist())
+    if not parts:
+        return _from_runs(np.array([size[0] * size[1]]), size)
+    return _rle(coco_mask.merge(coco_mask.frPyObjects(parts, *size)))
+
+
+def _checked_runs(rles: list[RLE]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    """Decode the counts of `rles` as `_decode_counts` does, and raise ValueError unless they fill their sizes."""
+    # What is not ASCII becomes bytes that no code has. surrogatepass: json can hold lone surrogates.
+    runs, row_starts, padded = _decode_counts([rle["counts"].encode("utf-8", "surrogatepass") for rle in rles])
+    sizes = [rle["size"] for rle in rles]
+    smallest = np.minimum.reduceat(np.minimum(runs[:, 0], runs[:, 1]), row_starts)
+    totals = np.add.reduceat(runs[:, 0] + runs[:, 1], row_starts)
+    wrong = (smallest < 0) | (totals != [height * width for height, width in sizes])
+    for position in np.flatnonzero(wrong).tolist():
+        _check_total(int(smallest[position]), int(totals[position]), sizes[position])
+    return runs, row_starts, padded
+
+
+def _decode_counts(
+    counts: Sequence[bytes],
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    """Decode compressed counts to runs.
+
+    Returns the runs (R, 2) of all strings one after the other, background left and foreground right, each string's
+    first row, and whether its last foreground run is padding. COCO's code: numbers of 6-bit characters with sign, each
+    from the fourth on the difference to the number before the last (maskApi.c, rleFrString).
+    """
+    ends = np.cumsum([len(text) for text in counts])
+    code = np.frombuffer(b"".join(counts), dtype=np.uint8) - np.uint8(_CODE_BASE)
+    if code.max(initial=0) > _MORE | _DIGIT:
+        raise ValueError("counts hold a character that no run-length code has")
+    number_ends = np.flatnonzero(code < _MORE)
+    per_string = np.diff(np.searchsorted(number_ends, ends), prepend=0)
+    string_ends = ends[np.diff(ends, prepend=0) > 0] - 1
+    if (code[string_ends] >= _MORE).any():
+        raise ValueError("counts end in the middle of a number")
+    lengths = np.diff(number_ends, prepend=-1)
+    longest = int(lengths.max(initial=0))
+    if longest > _MAX_DIGITS:
+        raise ValueError(f"counts hold a number of more than {_MAX_DIGITS} characters")
+    numbers = code[number_ends].astype(np.int64)
+    numbers -= (numbers & _SIGN) << 1
+    for place in range(1, longest):
+        longer = np.flatnonzero(lengths > place)
+        numbers[longer] = (numbers[longer] << 5) | (code[number_ends[longer] - place] & _DIGIT)
+
+    rows = np.maximum((per_string + 1) // 2, 1)
+    row_starts = np.cumsum(rows) - rows
+    table = np.zeros((int(rows.sum()), 2), dtype=np.int64)
+    first_numbers = np.cumsum(per_string) - per_string
+    table.reshape(-1)[np.arange(len(numbers)) + np.repeat(2 * row_starts - first_numbers, per_string)] = numbers
+    first_runs = table[row_starts, 0]
+    table[row_starts, 0] = 0  # the third number is no difference to the first
+    runs = np.cumsum(table, axis=0)
+    runs -= np.repeat(runs[row_starts] - table[row_starts], rows, axis=0)
+    runs[row_starts, 0] = first_runs
+    padded = per_string != 2 * rows
+    runs[(row_starts + rows - 1)[padded], 1] = 0
+    return runs, row_starts, padded

@@ -1,0 +1,130 @@
+"""What is known about single frames: where it comes from, its truth, its detections, its tracks.
+
+Boxes are half-open xyxy everywhere: a box covers x1 <= x < x2. Masks are bool. N is the number of objects.
+Knows nothing of videos as a whole, of batches, or of files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+Size = tuple[int, int]  # (height, width), always in this order
+Rows = TypeVar("Rows", bound="_Rows")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameMeta:
+    """Where a frame comes from and how it was resized.
+
+    `input_size` is the size after resizing and before padding. `scale` is the nominal keep-ratio factor from original
+    to input pixels, which rounding of sizes leaves unequal to new_width / width (MODEL.md 9).
+    """
+
+    video_id: int
+    frame_index: int  # 0-based
+    original_size: Size
+    input_size: Size
+    scale: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rows:
+    """Tensors that share their first dimension N; indexing takes the same rows of all of them."""
+
+    def __len__(self) -> int:
+        return len(getattr(self, fields(self)[0].name))
+
+    def __getitem__(self: Rows, rows: Tensor | slice) -> Rows:
+        """Return the rows that an index tensor, a bool mask or a slice selects."""
+        return replace(self, **{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+
+    def to(self: Rows, device: torch.device | str, non_blocking: bool = False) -> Rows:
+        """Return a copy on `device`."""
+        return replace(
+            self,
+            **{field.name: getattr(self, field.name).to(device, non_blocking=non_blocking) for field in fields(self)},
+        )
+
+    def pin_memory(self: Rows) -> Rows:
+        """Return a copy in page-locked memory."""
+        return replace(self, **{field.name: getattr(self, field.name).pin_memory() for field in fields(self)})
+
+    def _check(self, **shapes: tuple[int | None, ...]) -> None:
+        """Raise ValueError unless every named tensor has N rows and the given further sizes (None: any)."""
+        for name, shape in shapes.items():
+            value: Tensor = getattr(self, name)
+            expected = (len(self), *shape)
+            fits = value.dim() == len(expected) and all(
+                want is None or want == got for want, got in zip(expected, value.shape, strict=True)
+            )
+            if not fits:
+                shown = ", ".join("any" if size is None else str(size) for size in expected)
+                raise ValueError(f"{type(self).__name__}.{name} has shape {tuple(value.shape)}, expected ({shown})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameTruth(_Rows):
+    """The annotated objects of one frame, in pixels of the network input.
+
+    Crowd regions are rows like any other, marked by `is_crowd`; `instance_ids` are unique within a video, and the
+    same object has the same id in every frame.
+    """
+
+    boxes: Tensor  # (N, 4) float32
+    labels: Tensor  # (N,) int64, 0-based
+    masks: Tensor  # (N, H, W) bool
+    instance_ids: Tensor  # (N,) int64
+    is_crowd: Tensor  # (N,) bool
+
+    def __post_init__(self) -> None:
+        self._check(boxes=(4,), labels=(), masks=(None, None), instance_ids=(), is_crowd=())
+
+    @staticmethod
+    def empty(size: Size) -> FrameTruth:
+        """Return the truth of a frame of `size` that shows no object."""
+        return FrameTruth(
+            boxes=torch.zeros(0, 4),
+            labels=torch.zeros(0, dtype=torch.int64),
+            masks=torch.zeros(0, *size, dtype=torch.bool),
+            instance_ids=torch.zeros(0, dtype=torch.int64),
+            is_crowd=torch.zeros(0, dtype=torch.bool),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameDetections(_Rows):
+    """The detections of one frame, in pixels of the original image, highest score first."""
+
+    boxes: Tensor  # (N, 4) float32
+    labels: Tensor  # (N,) int64, 0-based
+    scores: Tensor  # (N,) in [0, 1]: class probability times centerness
+    box_sigma: Tensor  # (N, 4) predicted std of the box sides, min(sigma, 1)
+    centerness: Tensor  # (N,) in [0, 1]
+    embeddings: Tensor  # (N, E) for association
+    masks: Tensor  # (N, H, W) bool
+
+    def __post_init__(self) -> None:
+        self._check(
+            boxes=(4,), labels=(), scores=(), box_sigma=(4,), centerness=(), embeddings=(None,), masks=(None, None)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameTracks(FrameDetections):
+    """Detections with identities: `track_ids` (N,) int64 >= 0, unique in the frame, the same object keeps its id."""
+
+    track_ids: Tensor
+
+    def __post_init__(self) -> None:
+        FrameDetections.__post_init__(self)
+        self._check(track_ids=())
+
+    @staticmethod
+    def from_detections(detections: FrameDetections, track_ids: Tensor) -> FrameTracks:
+        """Give every detection its id."""
+        named = {field.name: getattr(detections, field.name) for field in fields(FrameDetections)}
+        return FrameTracks(**named, track_ids=track_ids)

@@ -1,0 +1,91 @@
+"""What the network says of a batch, flattened once over the pyramid levels to P points, and what the assigner chose.
+
+Axes: B images, P points of all levels (finest first, row-major within a level), K classes, C/E channels, G truth
+objects (padded to the batch's largest number), A candidate points per object. Knows nothing of losses or files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mmdet.structures.frames import Size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointGrid:
+    """The points of all pyramid levels on a padded input: x = j * s + s / 2, y = i * s + s / 2 (MODEL.md 3.2)."""
+
+    xy: Tensor  # (P, 2) float32, input pixels
+    image_size: Size  # of the padded input
+    level_sizes: tuple[Size, ...]  # (h, w) of every level
+    strides: tuple[int, ...]  # input pixels between the points of every level
+
+    @staticmethod
+    def make(
+        image_size: Size, level_sizes: tuple[Size, ...], strides: tuple[int, ...], device: torch.device
+    ) -> PointGrid:
+        """Lay out the points of levels of `level_sizes` at `strides`."""
+        levels = []
+        for (height, width), stride in zip(level_sizes, strides, strict=True):
+            y = (torch.arange(height, device=device, dtype=torch.float32) + 0.5) * stride
+            x = (torch.arange(width, device=device, dtype=torch.float32) + 0.5) * stride
+            levels.append(torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1).reshape(-1, 2))
+        return PointGrid(xy=torch.cat(levels), image_size=image_size, level_sizes=level_sizes, strides=strides)
+
+    @property
+    def level_counts(self) -> list[int]:
+        """Number of points of every level."""
+        return [height * width for height, width in self.level_sizes]
+
+    @property
+    def box_scale(self) -> Tensor:
+        """(4,) = (W, H, W, H) of the padded input: what normalised box sides are fractions of."""
+        height, width = self.image_size
+        # Filled on the device: a tensor made from a Python list would make the host wait for the copy.
+        return torch.cat((self.xy.new_full((1,), width), self.xy.new_full((1,), height))).repeat(2)
+
+    def decode(self, box_ltrb: Tensor) -> Tensor:
+        """Turn normalised distances (..., P, 4) into xyxy boxes, input pixels, each side clamped to the input.
+
+        MODEL.md 5: box = point -/+ distance in units of the input's size, clamped to [0, 1].
+        """
+        scale = self.box_scale
+        centre = self.xy / scale[:2]
+        corners = torch.cat((centre - box_ltrb[..., :2], centre + box_ltrb[..., 2:]), dim=-1)
+        return corners.clamp(0, 1) * scale
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadOutputs:
+    """The head's prediction for B key frames (MODEL.md 3 and 5)."""
+
+    points: PointGrid
+    cls_logits: Tensor  # (B, P, K)
+    box_ltrb: Tensor  # (B, P, 4) in (0, 1): distances to the box sides, fractions of (W, H, W, H)
+    box_sigma: Tensor  # (B, P, 4) > 0.1: std of the sides, fractions of (W, H, W, H)
+    centerness_logits: Tensor  # (B, P)
+    mask_basis: Tensor  # (B, E, H/2, W/2)
+    embedding_map: Tensor  # (B, E, H/8, W/8)
+    reference_embedding_map: Tensor | None  # as above, of the reference frames; None in testing
+    memory_query: Tensor  # (B, P, C): what the memory was read with
+
+    @property
+    def boxes(self) -> Tensor:
+        """(B, P, 4) decoded xyxy boxes, input pixels, with gradient."""
+        return self.points.decode(self.box_ltrb)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """Which points learn which object. Every object has A candidate slots, so that no size depends on the data."""
+
+    slots: Tensor  # (B, G, A) int64: indices of points; meaningless where not slot_valid
+    slot_valid: Tensor  # (B, G, A) bool: the point is a positive of this object
+    positive: Tensor  # (B, P) bool
+    negative: Tensor  # (B, P) bool: neither positive nor negative is ignored
+    in_box: Tensor  # (B, P) bool: inside some object's box, closed on all sides
+    closest: Tensor  # (B, P) int64: the object with the nearest centre (of none contains the point: still it)
+    centerness: Tensor  # (B, P) float32 in [0, 1]: target

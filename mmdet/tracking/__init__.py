@@ -1,0 +1,6 @@
+"""From detections of frames to tracks; importing the package registers the tracker."""
+
+from mmdet.tracking.state import TrackState
+from mmdet.tracking.tracker import Tracker
+
+__all__ = ["TrackState", "Tracker"]

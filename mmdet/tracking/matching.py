@@ -1,0 +1,52 @@
+"""Rules that decide from affinities which detection continues which track.
+
+A rule takes affinities (N, 1 + M) on the CPU, column 0 a new object and column 1 + j track j, and returns a choice per
+detection (DROPPED, 0 new, 1 + j track j) and the detections whose appearance and box their track takes over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor
+
+DROPPED = -1
+NEW = 0
+NO_SCORE = -100.0  # what the first detection of a track has to beat (MODEL.md 7.8)
+
+Matching = Callable[[Tensor], tuple[list[int], list[int]]]
+
+
+def greedy(scores: Tensor) -> tuple[list[int], list[int]]:
+    """Match as the release does: in order of detections, each takes its best column if it beats who took it before.
+
+    One that does not beat the earlier detection is dropped and does not try its second choice; one that is beaten
+    later keeps its choice, so a track may be chosen twice: the later detection stands (MODEL.md 7.8).
+    """
+    best_scores, best_columns = (values.tolist() for values in scores.max(dim=1))
+    choices: list[int] = []
+    holder: dict[int, int] = {}  # column -> detection that took it last
+    for row, (score, column) in enumerate(zip(best_scores, best_columns, strict=True)):
+        to_beat = best_scores[holder[column]] if column in holder else NO_SCORE
+        if column == NEW:
+            choices.append(NEW)
+        elif score > to_beat:
+            choices.append(column)
+            holder[column] = row
+        else:
+            choices.append(DROPPED)
+    return choices, list(holder.values())
+
+
+def one_to_one(scores: Tensor) -> tuple[list[int], list[int]]:
+    """Match so that the total gain over "all detections are new objects" is largest; no track is chosen twice."""
+    gain = (scores[:, 1:] - scores[:, :1]).clamp(min=0.0)
+    choices = [NEW] * len(scores)
+    for row, track in zip(*linear_sum_assignment(gain.numpy(), maximize=True), strict=True):
+        if gain[row, track] > 0:
+            choices[row] = int(track) + 1
+    return choices, [row for row, choice in enumerate(choices) if choice != NEW]
+
+
+MATCHINGS: dict[str, Matching] = {"greedy": greedy, "one_to_one": one_to_one}

@@ -1,0 +1,75 @@
+"""Test a model on videos: python test_video.py CONFIG CHECKPOINT --out OUTPUT.pkl --eval segm [options].
+
+Tracks every object through every video, writes the results and the submission json, scores them where the truth is at
+hand, and draws them.
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+
+from mmdet.config import load_config
+from mmdet.engine.arguments import CommandParser
+from mmdet.engine.distributed import Ranks
+from mmdet.engine.launch import LAUNCHERS, launch, run_command_line
+from mmdet.engine.randomness import seed_everything
+from mmdet.engine.test_run import TestOptions, run_test
+from mmdet.engine.train_step import AMP_TYPES
+
+
+def parse_arguments(argv: list[str] | None = None) -> Namespace:
+    """Parse the command line."""
+    parser = CommandParser(description="Test a model on videos.")
+    parser.add_argument("config", metavar="CONFIG", help="a file of configs/")
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", nargs="?", help="weights (not with --load_result)")
+    parser.add_option("out", metavar="X.pkl", help="write the results here, and the submission json to X.pkl.json")
+    parser.add_option("eval", nargs="+", choices=("segm",), default=[], help="score against the annotations")
+    parser.add_switch("show", "draw the tracks: frames and one mp4 a video (opens no window)")
+    parser.add_option("save_vis_path", metavar="DIR", help="where to draw to (default: vis/ in the work dir)")
+    parser.add_option("thresh", type=float, default=0.2, help="draw tracks with at least this score (default: 0.2)")
+    parser.add_option("load_result", metavar="FILE", help="score or draw this .pkl or .json instead of testing")
+    parser.add_switch("dump_bbox", "write the boxes (xyxy) and labels of every frame into the results too")
+    parser.add_option("work_dir", help="folder for pictures (default: workdir/<name of the config>)")
+    parser.add_option("gpus", type=int, default=1, help="processes to share the videos, one a GPU (default: 1)")
+    parser.add_option(
+        "launcher",
+        choices=LAUNCHERS,
+        default="none",
+        help="who started the processes: torchrun (pytorch), srun (slurm)",
+    )
+    parser.add_option("amp", choices=tuple(AMP_TYPES), default="off", help="precision on GPUs (default: off, float32)")
+    parser.add_option("seed", type=int, default=0, help="of parts that draw; testing itself draws nothing")
+    parser.add_option(
+        "cfg_options", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="config values to override"
+    )
+    return parser.parse_args(argv)
+
+
+def main(ranks: Ranks, args: Namespace) -> None:
+    """Test in this process."""
+    config = load_config(args.config, args.cfg_options)
+    seed_everything(args.seed)
+    work_dir = Path(args.work_dir or config.work_dir or f"workdir/{config.name}")
+    options = TestOptions(
+        checkpoint=args.checkpoint,
+        load_result=args.load_result,
+        out=args.out,
+        evaluate=bool(args.eval),
+        show=args.show,
+        show_folder=Path(args.save_vis_path or work_dir / "vis"),
+        threshold=args.thresh,
+        with_boxes=args.dump_bbox,
+        amp=args.amp,
+    )
+    run_test(config, ranks, options)
+
+
+def run() -> None:
+    """Start as many processes as asked for."""
+    args = parse_arguments()
+    launch(main, args.gpus, args.launcher, args)
+
+
+if __name__ == "__main__":
+    run_command_line(run)

@@ -1,0 +1,184 @@
+import copy
+import json
+
+import pytest
+
+from mmdet.config import UserError
+from mmdet.datasets.vis_json import load_vis_json, write_vis_json
+
+
+def test_categories_stay_in_file_order_whatever_their_ids(two_videos):
+    data = load_vis_json(two_videos.write_json())
+    assert [(c.category_id, c.name) for c in data.categories] == [(30, "dog"), (7, "cat")]
+
+
+def test_videos_and_tracks_keep_their_own_ids(two_videos):
+    data = load_vis_json(two_videos.write_json())
+    assert [v.video_id for v in data.videos] == [905, 3]
+    assert data.videos[1].size == (48, 36)
+    assert [(t.annotation_id, t.video_id, t.category_id) for t in data.tracks] == [
+        (77, 905, 7),
+        (12, 905, 30),
+        (5000, 3, 30),
+    ]
+
+
+def test_null_frames_are_none(two_videos):
+    track = load_vis_json(two_videos.write_json()).tracks[0]
+    assert track.boxes == [(4, 6, 10, 10), (5, 6, 10, 10), (6, 6, 10, 10), None, (8, 6, 10, 10), None]
+    assert track.segmentations[3] is None
+    assert track.areas[3] is None
+
+
+@pytest.mark.parametrize("missing", ["null", "absent", "empty"])
+def test_a_file_without_annotations_loads(two_videos, missing):
+    if missing == "absent":
+        del two_videos.raw["annotations"]
+    else:
+        two_videos.raw["annotations"] = None if missing == "null" else []
+    data = load_vis_json(two_videos.write_json())
+    assert len(data.videos) == 2
+    assert data.tracks == []
+    assert not data.has_annotations
+
+
+def test_unknown_keys_such_as_occlusion_are_ignored(two_videos):
+    two_videos.raw["annotations"][0]["occlusion"] = ["no_occlusion"] * 6
+    two_videos.raw["licenses"] = "any"
+    assert load_vis_json(two_videos.write_json()).has_annotations
+
+
+def test_missing_areas_are_those_of_the_boxes(two_videos):
+    del two_videos.raw["annotations"][0]["areas"]
+    two_videos.raw["annotations"][1]["areas"][1] = None
+    data = load_vis_json(two_videos.write_json())
+    assert data.tracks[0].areas == [100, 100, 100, None, 100, None]
+    assert data.tracks[1].areas[1] == 100
+
+
+def test_missing_iscrowd_is_no_crowd(two_videos):
+    del two_videos.raw["annotations"][0]["iscrowd"]
+    two_videos.raw["annotations"][1]["iscrowd"] = 1
+    assert [t.is_crowd for t in load_vis_json(two_videos.write_json()).tracks] == [False, True, False]
+
+
+def test_a_zero_box_without_segmentation_is_an_absent_object(two_videos):
+    track = two_videos.raw["annotations"][0]
+    track["bboxes"][3], track["segmentations"][3], track["areas"][3] = [0, 0, 0, 0], [], 0
+    assert load_vis_json(two_videos.write_json()).tracks[0].areas[3] == 0
+
+
+def test_what_is_written_reads_back_equal(two_videos, tmp_path):
+    data = load_vis_json(two_videos.write_json())
+    write_vis_json(data, tmp_path / "copy.json")
+    assert load_vis_json(tmp_path / "copy.json") == data
+
+
+def test_bytes_counts_are_written_as_text(two_videos, tmp_path):
+    data = load_vis_json(two_videos.write_json())
+    rle = data.tracks[0].segmentations[0]
+    text = rle["counts"]
+    rle["counts"] = text.encode()
+    write_vis_json(data, tmp_path / "copy.json")
+    assert load_vis_json(tmp_path / "copy.json").tracks[0].segmentations[0]["counts"] == text
+
+
+def test_a_missing_file_points_to_the_data_readme(tmp_path):
+    with pytest.raises(UserError, match=r"none\.json does not exist; data/README\.md"):
+        load_vis_json(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b'{"videos": [{"id": 1, "file_na', "is not a json file, perhaps cut off"),
+        (b"", "is not a json file"),
+        (b"\xff\xd8\xff\xe0 picture", "is not a json file"),
+        (b"[" * 200_000, "is not a json file"),
+        (b"[]", "expected an object with videos and categories, got a list"),
+        (b"{}", "the key 'categories' is missing"),
+        (b'{"categories": []}', "the key 'videos' is missing"),
+        (b'{"categories": [], "videos": {}}', "'videos' is {}, expected a list"),
+    ],
+)
+def test_a_file_that_is_no_vis_json_is_named(tmp_path, content, message):
+    path = tmp_path / "broken.json"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="broken.json") as error:
+        load_vis_json(path)
+    assert message in str(error.value)
+
+
+_VIDEO, _TRACK = "videos[0] (id 905)", "annotations[0] (id 77, video 905)"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (("videos", 0), 5, "videos[0]: is 5, expected an object"),
+        (("videos", 0, "id"), "abc", "videos[0]: 'id' is \"abc\", expected an integer"),
+        (("videos", 0, "id"), True, "'id' is true, expected an integer"),
+        (("videos", 0, "id"), 2**70, "expected an integer"),
+        (("videos", 0, "id"), 3, "video id 3 occurs twice"),
+        (("videos", 0, "height"), 0, f"{_VIDEO}: height and width are 0 and 48"),
+        (("videos", 0, "width"), "delete", f"{_VIDEO}: the key 'width' is missing"),
+        (("videos", 0, "file_names"), [], f"{_VIDEO}: 'file_names' is empty"),
+        (("videos", 0, "file_names"), None, f"{_VIDEO}: 'file_names' is null, expected a list"),
+        (("videos", 0, "file_names", 2), 7, f"{_VIDEO}: file_names[2] is 7, expected a text"),
+        (("categories", 1, "id"), 30, "category id 30 occurs twice"),
+        (("categories", 1, "name"), "delete", "categories[1]: the key 'name' is missing"),
+        (("annotations",), {}, "'annotations' is {}, expected a list"),
+        (("annotations", 0, "id"), "delete", "annotations[0]: the key 'id' is missing"),
+        (("annotations", 0, "id"), 12, "annotation id 12 occurs twice"),
+        (("annotations", 0, "video_id"), 4, "annotations[0] (id 77, video 4): no video has the id 4"),
+        (("annotations", 0, "category_id"), 1, f"{_TRACK}: no category has the id 1"),
+        (("annotations", 0, "category_id"), 1.5, f"{_TRACK}: 'category_id' is 1.5"),
+        (("annotations", 0, "bboxes"), "delete", f"{_TRACK}: the key 'bboxes' is missing"),
+        (("annotations", 0, "bboxes"), [None] * 5, f"{_TRACK}: 'bboxes' has 5 entries, its video 905 has 6 frames"),
+        (("annotations", 0, "segmentations"), [None] * 7, f"{_TRACK}: 'segmentations' has 7 entries"),
+        (("annotations", 0, "areas"), [], f"{_TRACK}: 'areas' has 0 entries"),
+        (
+            ("annotations", 0, "bboxes", 1),
+            [1, 2, "x", 4],
+            f'{_TRACK}, frame 1: the box is [1, 2, "x", 4], expected four',
+        ),
+        (("annotations", 0, "bboxes", 1), [1, 2, 3], f"{_TRACK}, frame 1: the box is [1, 2, 3]"),
+        (("annotations", 0, "bboxes", 1), [1, 2, float("nan"), 4], f"{_TRACK}, frame 1: the box is [1, 2, NaN, 4]"),
+        (("annotations", 0, "areas", 1), "big", f'{_TRACK}, frame 1: the area is "big"'),
+        (("annotations", 0, "segmentations", 1), None, f"{_TRACK}, frame 1: has a box but no segmentation"),
+        (
+            ("annotations", 0, "segmentations", 1),
+            "abc",
+            f'{_TRACK}, frame 1: the segmentation is "abc", expected a RLE',
+        ),
+        (("annotations", 0, "segmentations", 1), {"size": [1, 1]}, "has the keys ['size'], a RLE has 'counts' and"),
+        (("annotations", 0, "segmentations", 1, "size"), [48, 36], "size is [48, 36], the video's is [36, 48]"),
+    ],
+)
+def test_a_fault_is_named_with_its_place(two_videos, path, value, message):
+    node = two_videos.raw = copy.deepcopy(two_videos.raw)
+    for key in path[:-1]:
+        node = node[key]
+    if value == "delete":
+        del node[path[-1]]
+    else:
+        node[path[-1]] = value
+    ann_file = two_videos.write_json()
+    with pytest.raises(UserError) as error:
+        load_vis_json(ann_file)
+    assert str(error.value).startswith(ann_file)
+    assert message in str(error.value)
+
+
+def test_a_message_never_shows_a_whole_broken_entry(two_videos):
+    two_videos.raw["annotations"][0]["bboxes"][0] = list(range(10_000))
+    with pytest.raises(UserError) as error:
+        load_vis_json(two_videos.write_json())
+    assert len(str(error.value)) < 500
+
+
+def test_whole_numbers_written_as_floats_are_integers(two_videos):
+    two_videos.raw["videos"][0]["width"] = 48.0
+    text = json.dumps(two_videos.raw)
+    two_videos.raw = json.loads(text)
+    assert load_vis_json(two_videos.write_json()).videos[0].size == (36, 48)

@@ -1,0 +1,40 @@
+"""The training in miniature, as a module and as a program."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+MINIATURE = Path(__file__).with_name("miniature.py")
+
+
+@pytest.fixture(scope="session")
+def miniature():
+    """The module tests/engine/miniature.py."""
+    spec = importlib.util.spec_from_file_location("miniature", MINIATURE)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["miniature"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def run_miniature():
+    """Run the program on the CPU, in a process group of its own, and return the finished process."""
+
+    def run(scenario, work_dir):
+        environment = {**os.environ, "PYTHONPATH": str(MINIATURE.parents[2]), "CUDA_VISIBLE_DEVICES": ""}
+        environment.pop("WORLD_SIZE", None)
+        return subprocess.run(
+            [sys.executable, str(MINIATURE), scenario, "--work_dir", str(work_dir)],
+            capture_output=True,
+            text=True,
+            env=environment,
+            timeout=120,
+            start_new_session=True,
+        )
+
+    return run

@@ -1,0 +1,161 @@
+"""A training in miniature: model and data of a few numbers with the interfaces of the real ones, and a program."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from mmdet.config import RuntimeSection, ScheduleSection
+from mmdet.datasets.loader import make_train_loader
+from mmdet.engine.arguments import CommandParser
+from mmdet.engine.distributed import Ranks
+from mmdet.engine.launch import launch, run_command_line
+from mmdet.engine.optim import build_optimizer
+from mmdet.engine.outcomes import RunEnded
+from mmdet.engine.randomness import seed_everything
+from mmdet.engine.trainer import Trainer
+from mmdet.ops.collectives import sum_over_ranks
+from mmdet.structures import ClipSample, FrameMeta, FrameTruth
+
+ALONE = Ranks(rank=0, local_rank=0, world_size=1, device=torch.device("cpu"))
+
+
+class TinyDataset:
+    """Frames of noise, a function of (epoch, index) alone."""
+
+    def __init__(self, length=12):
+        self.aspect_groups = np.zeros(length, dtype=np.int64)
+
+    def epoch_items(self, epoch):
+        return np.arange(len(self.aspect_groups))
+
+    def __getitem__(self, key):
+        generator = torch.Generator().manual_seed(1000 * key.epoch + key.index)
+        metas = [
+            FrameMeta(video_id=key.index, frame_index=f, original_size=(4, 4), input_size=(4, 4), scale=1.0)
+            for f in (0, 1)
+        ]
+        return ClipSample(
+            images=torch.randint(0, 256, (2, 3, 4, 4), dtype=torch.uint8, generator=generator),
+            truths=(FrameTruth.empty((4, 4)), FrameTruth.empty((4, 4))),
+            metas=tuple(metas),
+            reference_jitter=torch.zeros(0, 4),
+        )
+
+
+class TinyModel(nn.Module):
+    """Regresses a frame's brightness. `after_loss(call)` is what happens in the course of a step: 1, 2, ..."""
+
+    def __init__(self, dropout=0.0, after_loss=None):
+        super().__init__()
+        self.backbone = nn.Linear(3, 8)
+        self.norm = nn.LayerNorm(8)
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(8, 1)
+        self.memory = nn.Parameter(torch.zeros(8))
+        self.after_loss = after_loss or (lambda call: 1.0)
+        self.calls = 0
+
+    def forward(self, images, valid):
+        pixels = images[:, 0, :, :4, :4].float().mean(dim=(2, 3)) / 255
+        features = self.dropout(self.norm(self.backbone(pixels)))
+        return features, self.head(features + self.memory)[:, 0]
+
+    def loss(self, outputs, batch):
+        self.calls += 1
+        wanted = batch.images[:, 0, :, :4, :4].float().mean(dim=(1, 2, 3)) / 255
+        error = (outputs[1].float() - wanted).square().mean()
+        return {
+            "loss_error": error * self.after_loss(self.calls),
+            "loss_size": outputs[1].float().abs().mean(),
+            "mean": wanted.mean(),
+        }
+
+    @torch.no_grad()
+    def update_memory(self, outputs, batches):
+        rows = torch.cat([features for features, _ in outputs]).float()
+        mean = sum_over_ranks(rows.sum(dim=0)) / sum_over_ranks(rows.new_tensor(float(len(rows))))
+        self.memory.mul_(0.9).add_(0.1 * mean)
+
+
+def make_trainer(
+    work_dir,
+    *,
+    ranks=ALONE,
+    batch_size=2,
+    length=12,
+    epochs=2,
+    steps=None,
+    workers=0,
+    dropout=0.0,
+    after_loss=None,
+    validate=None,
+    optimizer=None,
+    **runtime,
+):
+    """Return a trainer of the tiny model."""
+    seed_everything(0)
+    model = TinyModel(dropout, after_loss).to(ranks.device)
+    return Trainer(
+        model=model,
+        optimizer=build_optimizer(model, optimizer or {"type": "SGD", "lr": 0.05, "weight_decay": 1e-4}),
+        loader=make_train_loader(TinyDataset(length), batch_size, workers, 0, ranks.rank, ranks.world_size),
+        schedule=ScheduleSection(epochs=epochs if steps is None else None, steps=steps, warmup_steps=3, milestones=[1]),
+        runtime=RuntimeSection(**{"grad_clip": 1.0, "log_every": 2, **runtime}),
+        ranks=ranks,
+        work_dir=work_dir,
+        about={"class_names": ["noise"]},
+        validate=validate,
+    )
+
+
+def at_call(number, here, action):
+    """Return an `after_loss` that calls `action` once if it happens `here`."""
+    return lambda call: action() if here and call == number else 1.0
+
+
+def processes(ranks, args):
+    """Train to the end; then with a loss that is not finite in process 1; then until a signal to process 1."""
+    last = ranks.rank == 1
+    for name, action in (("plain", None), ("nan", lambda: math.nan), ("signal", lambda: stop_by(os.kill, os.getpid()))):
+        folder = args.work_dir / name
+        folder.mkdir(parents=True, exist_ok=True)
+        trainer = make_trainer(folder, ranks=ranks, after_loss=at_call(2, last and action, action))
+        try:
+            trainer.run()
+        except RunEnded as end:
+            if not end.failed:
+                raise
+            (folder / f"error_{ranks.rank}.txt").write_text(str(end))
+
+
+def workers(ranks, args):
+    """Train until Ctrl-C, which a terminal sends to the loader's workers, too."""
+    action = at_call(2, True, lambda: stop_by(os.killpg, os.getpgrp()))
+    make_trainer(args.work_dir, workers=2, batch_size=1, after_loss=action).run()
+
+
+def stop_by(send, target):
+    send(target, signal.SIGINT if send is os.killpg else signal.SIGTERM)
+    return 1.0
+
+
+def run():
+    parser = CommandParser("Train the tiny model.")
+    parser.add_argument("scenario", choices=("processes", "workers"))
+    parser.add_option("work_dir", type=Path)
+    args = parser.parse_args()
+    if args.scenario == "processes":
+        launch(processes, 2, "none", args)
+    else:
+        launch(workers, 1, "none", args)
+
+
+if __name__ == "__main__":
+    run_command_line(run)

@@ -1,0 +1,121 @@
+"""Backbones: strides and channels, the class token, pretrained weights, frozen norms, unsuitable names."""
+
+import pytest
+import torch
+from torch import nn
+
+from mmdet.config import UserError
+from mmdet.models.backbones import TimmBackbone, ViTMAE
+from mmdet.models.backbones.vit_mae import resize_positions, sincos_position_table
+
+
+def vit(**options):
+    return ViTMAE(embed_dim=32, depth=12, num_heads=2, **options)
+
+
+def test_maps_have_strides_8_16_32():
+    maps = vit()(torch.rand(2, 3, 64, 96))
+    assert [tuple(m.shape) for m in maps] == [(2, 32, 8, 12), (2, 32, 4, 6), (2, 32, 2, 3)]
+
+
+def test_position_table_and_its_resize_match_the_goldens(shared):
+    import numpy as np
+
+    parts = np.load(shared / "golden" / "parts" / "parts.npz")
+    table = sincos_position_table(16, 14)
+    torch.testing.assert_close(table, torch.from_numpy(parts["sincos16_14"]), atol=1e-6, rtol=0)
+    resized = resize_positions(table[None, 1:], (10, 13))
+    expected = torch.from_numpy(parts["sincos16_to_10x13"])[:, 1:]
+    torch.testing.assert_close(resized, expected, atol=1e-5, rtol=0)
+
+
+def test_the_class_token_is_reset_where_asked():
+    images = torch.rand(1, 3, 64, 64)
+    torch.manual_seed(0)
+    resetting = vit()
+    keeping = vit(reset_blocks=())
+    keeping.load_state_dict(resetting.state_dict())
+    first, second = resetting(images), keeping(images)
+    assert not torch.allclose(first[2], second[2])
+    only_last = vit(reset_blocks=(11,))  # after the last block nobody reads the token
+    only_last.load_state_dict(resetting.state_dict())
+    torch.testing.assert_close(only_last(images)[2], second[2])
+
+
+def test_checkpointing_changes_no_gradient():
+    torch.manual_seed(0)
+    plain, saving = vit(), vit(checkpointing=True)
+    saving.load_state_dict(plain.state_dict())
+    images = torch.rand(1, 3, 32, 64)
+    for model in (plain, saving):
+        sum(m.square().mean() for m in model(images)).backward()
+    saved = dict(saving.named_parameters())
+    for name, parameter in plain.named_parameters():
+        if parameter.grad is not None:
+            torch.testing.assert_close(saved[name].grad, parameter.grad)
+
+
+def test_layers_count_from_the_embedding_to_the_head():
+    model = vit()
+    assert model.layer_index("patch_embed.proj.weight") == 0
+    assert model.layer_index("blocks.0.attn.qkv.weight") == 1
+    assert model.layer_index("blocks.11.mlp.fc1.bias") == 12
+    assert model.num_layers == 14
+
+
+def test_mae_weights_load_and_the_decoder_is_reported():
+    source = {**vit().state_dict(), "decoder_embed.weight": torch.zeros(1), "mask_token": torch.zeros(1)}
+    model = vit()
+    report = model.load_pretrained(source)
+    assert "decoder_embed, mask_token" in report
+    assert torch.equal(model.state_dict()["blocks.3.attn.qkv.weight"], source["blocks.3.attn.qkv.weight"])
+
+
+def test_pretrained_weights_of_another_shape_or_without_a_key_are_refused():
+    state = vit().state_dict()
+    with pytest.raises(ValueError, match=r"cls_token \(1, 1, 8\) instead of \(1, 1, 32\)"):
+        vit().load_pretrained({**state, "cls_token": torch.zeros(1, 1, 8)})
+    del state["cls_token"]
+    with pytest.raises(ValueError, match="1 keys missing .*cls_token"):
+        vit().load_pretrained(state)
+
+
+def test_timm_maps_have_strides_8_16_32():
+    model = TimmBackbone("resnet10t")
+    maps = model(torch.rand(1, 3, 64, 64))
+    assert [m.shape[-1] for m in maps] == [8, 4, 2]
+    assert tuple(m.shape[1] for m in maps) == model.channels
+
+
+def test_timm_batch_norms_stay_frozen_in_training():
+    model = TimmBackbone("resnet10t").train()
+    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
+    assert norms
+    assert all(not norm.training and not norm.weight.requires_grad for norm in norms)
+    before = norms[0].running_mean.clone()
+    model(torch.rand(2, 3, 64, 64))
+    assert torch.equal(norms[0].running_mean, before)
+
+
+def test_timm_batch_norms_train_when_asked():
+    model = TimmBackbone("resnet10t", frozen_bn=False).train()
+    assert all(parameter.requires_grad for parameter in model.parameters())
+    assert any(isinstance(module, nn.BatchNorm2d) and module.training for module in model.modules())
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("resnet5O", "no model 'resnet5O'; did you mean resnet50"), ("vit_tiny_patch16_224", "has maps at strides")],
+)
+def test_unsuitable_timm_models_are_refused_by_name(name, message):
+    with pytest.raises(UserError, match=message):
+        TimmBackbone(name)
+
+
+def test_timm_weights_load_from_a_state_dict_with_its_classifier():
+    import timm
+
+    whole = timm.create_model("resnet10t").state_dict()
+    model = TimmBackbone("resnet10t")
+    assert "not used: fc" in model.load_pretrained(whole)
+    assert torch.equal(model.body.state_dict()["layer1.0.conv1.weight"], whole["layer1.0.conv1.weight"])

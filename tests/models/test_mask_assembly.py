@@ -1,0 +1,40 @@
+"""Masks of detections at the original size."""
+
+import torch
+
+from mmdet.models.heads.mask_assembly import assemble_masks, crop_to_boxes
+from mmdet.structures import FrameMeta
+
+
+def meta(original, scale=1.0):
+    return FrameMeta(video_id=1, frame_index=0, original_size=original, input_size=(32, 48), scale=scale)
+
+
+def test_crop_is_half_open():
+    cropped = crop_to_boxes(torch.ones(1, 4, 5), torch.tensor([[1.0, 0.5, 3.0, 3.0]]))[0]
+    assert cropped.nonzero().tolist() == [[1, 1], [1, 2], [2, 1], [2, 2]]
+
+
+def test_a_mask_fills_its_box_in_the_original_image():
+    basis = torch.full((1, 16, 24), 5.0)
+    box = torch.tensor([[8.0, 4.0, 40.0, 28.0]])
+    mask = assemble_masks(basis, torch.ones(1, 1), box, meta((32, 48)))[0]
+    assert mask.shape == (32, 48)
+    assert mask[4:28, 8:40].all()
+    assert mask.sum() == 24 * 32
+
+
+def test_masks_are_scaled_back_and_cut_or_padded_to_the_original_size():
+    basis = torch.full((1, 16, 24), 5.0)
+    box = torch.tensor([[0.0, 0.0, 48.0, 32.0]])
+    smaller = assemble_masks(basis, torch.ones(1, 1), box, meta((60, 90), scale=0.5))
+    assert smaller.shape == (1, 60, 90)
+    assert smaller.all()
+    larger = assemble_masks(basis, torch.ones(1, 1), box, meta((70, 100), scale=0.5))
+    assert larger.shape == (1, 70, 100)
+    assert larger[:, :64, :96].all()
+    assert not larger[:, 64:].any()
+
+
+def test_no_detection_gives_no_mask():
+    assert assemble_masks(torch.rand(2, 4, 4), torch.zeros(0, 2), torch.zeros(0, 4), meta((9, 7))).shape == (0, 9, 7)

@@ -1,0 +1,39 @@
+"""Collating clips: padding at the bottom and right to a common multiple, with what is image marked."""
+
+import torch
+
+from mmdet.structures import ClipSample, FrameMeta, FrameTruth, collate_clips
+
+
+def sample(height, width, objects=1):
+    truth = FrameTruth(
+        boxes=torch.ones(objects, 4),
+        labels=torch.zeros(objects, dtype=torch.int64),
+        masks=torch.ones(objects, height, width, dtype=torch.bool),
+        instance_ids=torch.arange(objects),
+        is_crowd=torch.zeros(objects, dtype=torch.bool),
+    )
+    meta = FrameMeta(video_id=3, frame_index=1, original_size=(height, width), input_size=(height, width), scale=1.0)
+    return ClipSample(
+        images=torch.full((2, 3, height, width), 7, dtype=torch.uint8),
+        truths=(truth, truth),
+        metas=(meta, meta),
+        reference_jitter=torch.zeros(objects, 4),
+    )
+
+
+def test_images_and_masks_are_padded_to_the_common_multiple():
+    batch = collate_clips([sample(30, 65), sample(33, 50, objects=0)])
+    assert batch.images.shape == (2, 2, 3, 64, 96)
+    assert batch.truths[0][0].masks.shape == (1, 64, 96)
+    assert batch.truths[1][1].masks.shape == (0, 64, 96)
+
+
+def test_valid_marks_exactly_the_image():
+    batch = collate_clips([sample(30, 65), sample(33, 50)])
+    assert torch.equal(batch.valid, batch.images[:, :, 0] == 7)
+    assert batch.valid[0].sum() == 2 * 30 * 65
+
+
+def test_a_batch_names_its_frames():
+    assert collate_clips([sample(32, 32)]).describe() == "video 3 frames [1, 1]"

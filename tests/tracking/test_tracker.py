@@ -1,0 +1,119 @@
+"""The tracker: births, matches, drops, forgetting, and state that belongs to one video only."""
+
+import pytest
+import torch
+
+from mmdet.config import UserError
+from mmdet.structures import FrameDetections
+from mmdet.tracking import Tracker
+
+
+def detect(*rows, dim=8):
+    """Each row is (embedding index, x of the box, label, score)."""
+    count = len(rows)
+    x = torch.tensor([row[1] for row in rows], dtype=torch.float32).view(-1)
+    return FrameDetections(
+        boxes=torch.stack([x, torch.zeros(count), x + 20, torch.full((count,), 20.0)], dim=1),
+        labels=torch.tensor([row[2] for row in rows], dtype=torch.int64),
+        scores=torch.tensor([row[3] for row in rows], dtype=torch.float32),
+        box_sigma=torch.zeros(count, 4),
+        centerness=torch.zeros(count),
+        embeddings=torch.eye(dim)[[row[0] for row in rows]].view(count, dim),
+        masks=torch.zeros(count, 4, 4, dtype=torch.bool),
+    )
+
+
+def run(tracker, frames):
+    state, ids = tracker.start(), []
+    for frame in frames:
+        state, tracks = tracker.step(state, frame)
+        ids.append(tracks.track_ids.tolist())
+    return ids
+
+
+A, B, C = (0, 0, 1, 0.9), (1, 50, 1, 0.8), (2, 100, 2, 0.7)
+
+
+@pytest.fixture(params=["greedy", "one_to_one"])
+def tracker(request):
+    return Tracker(matching=request.param)
+
+
+def test_objects_keep_their_ids_whatever_their_order(tracker):
+    assert run(tracker, [detect(A, B), detect(B, A), detect(A, B)]) == [[0, 1], [1, 0], [0, 1]]
+
+
+def test_an_object_of_another_class_far_away_is_new(tracker):
+    # No appearance, no overlap and no class in common: a new object has the label term of its column (Q14).
+    assert run(tracker, [detect(A), detect(A, C)]) == [[0], [0, 1]]
+
+
+def test_empty_first_frame_starts_no_tracks(tracker):
+    assert run(tracker, [detect(), detect(A)]) == [[], [0]]
+
+
+def test_an_object_that_returns_has_its_id_again(tracker):
+    assert run(tracker, [detect(A, B), detect(A), detect(), detect(A, B)]) == [[0, 1], [0], [], [0, 1]]
+
+
+def test_ids_of_a_frame_are_unique(tracker):
+    twin = (0, 2, 1, 0.6)
+    for ids in run(tracker, [detect(A), detect(A, twin), detect(A, twin)]):
+        assert len(set(ids)) == len(ids)
+
+
+def test_greedy_drops_a_weaker_rival_and_one_to_one_gives_it_another_track():
+    twin = (0, 2, 1, 0.6)
+    frames = [detect(A), detect(A, twin)]
+    state, _ = Tracker().assign(Tracker().start(), frames[0])
+    assert Tracker().assign(state, frames[1])[1].tolist() == [0, -1]
+    assert run(Tracker(matching="one_to_one"), frames)[1] == [0, 1]
+
+
+def test_greedy_lets_a_stronger_later_rival_take_over():
+    weak, strong = (0, 12, 1, 0.3), (0, 0, 1, 0.9)
+    tracker = Tracker()
+    state, _ = tracker.assign(tracker.start(), detect(A))
+    after, raw = tracker.assign(state, detect(weak, strong))
+    assert raw.tolist() == [0, 0]
+    assert after.boxes[0, 0] == 0
+    _, tracks = tracker.step(state, detect(weak, strong))
+    assert tracks.track_ids.tolist() == [0]
+    assert tracks.scores.tolist() == pytest.approx([0.9])
+
+
+def test_two_videos_interleaved_equal_one_after_the_other(tracker):
+    first, second = [detect(A, B), detect(B), detect(B, C)], [detect(C), detect(C, A), detect(A)]
+    alone = run(tracker, first), run(tracker, second)
+    states, together = [tracker.start(), tracker.start()], ([], [])
+    for frames in zip(first, second, strict=True):
+        for video, frame in enumerate(frames):
+            states[video], tracks = tracker.step(states[video], frame)
+            together[video].append(tracks.track_ids.tolist())
+    assert together == alone
+
+
+def test_forgotten_tracks_do_not_return_and_ids_never_repeat():
+    tracker = Tracker(max_tracks=2)
+    far = [(index, 100 * index, index, 0.9) for index in range(5)]
+    ids = run(tracker, [detect(far[0]), detect(far[1]), detect(far[2]), detect(far[3]), detect(far[0])])
+    assert ids == [[0], [1], [2], [3], [4]]
+    state = tracker.start()
+    for row in far:
+        state, _ = tracker.step(state, detect(row))
+    assert state.track_ids.tolist() == [3, 4]
+
+
+def test_state_does_not_change_when_the_caller_changes_its_tensors():
+    tracker = Tracker()
+    frame = detect(A)
+    state, tracks = tracker.step(tracker.start(), frame)
+    tracks.boxes.fill_(-1)  # on the CPU the release's returned boxes were the state's own (Q24)
+    assert state.boxes[0].tolist() == [0, 0, 20, 20]
+
+
+def test_wrong_settings_are_named():
+    with pytest.raises(UserError, match="did you mean greedy"):
+        Tracker(matching="gready")
+    with pytest.raises(UserError, match="max_tracks is 0"):
+        Tracker(max_tracks=0)

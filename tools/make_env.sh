@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Make (or refresh) the virtual environment `.venv` of this checkout and install memcnp-vis into it.
+#   bash tools/make_env.sh [EXTRAS]      EXTRAS: comma-separated extras of setup.py, e.g. video,dev (default: video)
+# $PYTHON names the interpreter to use (default: the newest of python3.13, 3.12, 3.11, python3 that works).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+extras=${1:-video}
+
+find_python() {
+  local candidate
+  for candidate in ${PYTHON:-} python3.13 python3.12 python3.11 python3; do
+    if "$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+      echo "$candidate"
+      return
+    fi
+  done
+  echo "make_env.sh: no Python >= 3.11 with venv found; install one or name it in \$PYTHON" >&2
+  exit 2
+}
+
+# Reuse a finished environment as long as the requirements are the ones it was made from.
+stamp=.venv/.memcnp-$(echo "$extras" | cat - env_pip.txt setup.py tools/make_env.sh | cksum | cut -d' ' -f1)
+if [ -e "$stamp" ]; then
+  echo "make_env.sh: .venv is up to date"
+  exit 0
+fi
+
+python=$(find_python)
+echo "make_env.sh: making .venv with $("$python" --version)"
+"$python" -m venv .venv
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip setuptools wheel
+.venv/bin/python -m pip install --quiet --disable-pip-version-check -r env_pip.txt
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -e ".[$extras]"
+rm -f .venv/.memcnp-*
+touch "$stamp"
+.venv/bin/python -c 'import torch, torchvision; print(f"make_env.sh: torch {torch.__version__}, torchvision {torchvision.__version__}, GPUs: {torch.cuda.device_count()}")'

@@ -1,0 +1,65 @@
+"""Train a model as a config describes it: python train.py CONFIG [options].
+
+Logs, checkpoints, the resolved config and the versions of everything go to the work dir. Interrupted by SIGTERM or
+Ctrl-C the run finishes its step and saves; go on with `--resume_from auto`.
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+
+from mmdet.config import load_config
+from mmdet.engine.arguments import CommandParser
+from mmdet.engine.distributed import Ranks
+from mmdet.engine.launch import LAUNCHERS, launch, run_command_line
+from mmdet.engine.train_step import AMP_TYPES
+from mmdet.engine.training import train
+
+
+def parse_arguments(argv: list[str] | None = None) -> Namespace:
+    """Parse the command line."""
+    parser = CommandParser(description="Train a model as a config describes it.")
+    parser.add_argument("config", metavar="CONFIG", help="a file of configs/")
+    parser.add_option("work_dir", help="folder for all output (default: workdir/<name of the config>)")
+    parser.add_option("gpus", type=int, default=1, help="data-parallel processes to start, one a GPU (default: 1)")
+    parser.add_option(
+        "launcher",
+        choices=LAUNCHERS,
+        default="none",
+        help="who started the processes: torchrun (pytorch), srun (slurm)",
+    )
+    parser.add_option("load_from", metavar="FILE", help="start a new run from these weights")
+    parser.add_option("resume_from", metavar="FILE|auto", help="go on with a run; auto: from its latest checkpoint")
+    parser.add_switch("validate", "validate during training and keep the best checkpoint")
+    parser.add_option("seed", type=int, help="same as --cfg-options runtime.seed=N")
+    parser.add_option("amp", choices=tuple(AMP_TYPES), help="same as --cfg-options runtime.amp=...; GPUs only")
+    parser.add_option(
+        "cfg_options", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="config values to override"
+    )
+    return parser.parse_args(argv)
+
+
+def main(ranks: Ranks, args: Namespace) -> None:
+    """Train in this process."""
+    given = {"runtime.seed": args.seed, "runtime.amp": args.amp}
+    overrides = [f"{key}={value}" for key, value in given.items() if value is not None]
+    config = load_config(args.config, [*args.cfg_options, *overrides])
+    train(
+        config,
+        ranks,
+        work_dir=Path(args.work_dir or config.work_dir or f"workdir/{config.name}"),
+        load_from=args.load_from,
+        resume_from=args.resume_from,
+        validate=args.validate,
+    )
+
+
+def run() -> None:
+    """Start as many processes as asked for."""
+    args = parse_arguments()
+    launch(main, args.gpus, args.launcher, args)
+
+
+if __name__ == "__main__":
+    run_command_line(run)
