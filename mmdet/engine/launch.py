@@ -45,7 +45,9 @@ def _end_of(main: Callable[[], None]) -> RunEnded | None:
     try:
         main()
     except UserError as error:
-        return RunEnded(str(error), USER_ERROR_CODE)
+        # from a data worker the message comes at the end of the worker's traceback
+        message = str(error).rpartition(f"{UserError.__module__}.{UserError.__name__}: ")[2]
+        return RunEnded(message.strip(), USER_ERROR_CODE)
     except RunEnded as end:
         return RunEnded(end.message, end.exit_code)
     except KeyboardInterrupt:
@@ -88,7 +90,17 @@ def _joined(main: Main, gpus: int, launcher: str, args: Namespace) -> None:
     ranks = connect_from_environment(launcher)
     if gpus not in (1, ranks.world_size):
         raise UserError(f"--gpus {gpus}: --launcher {launcher} started {ranks.world_size} processes; leave --gpus out")
-    main(ranks, args)
+    _run_connected(main, ranks, args)
+
+
+def _run_connected(main: Main, ranks: Ranks, args: Namespace) -> None:
+    """Call `main` and leave the other processes, unless a failure here has left them waiting."""
+    try:
+        main(ranks, args)
+    except RunEnded as end:
+        if not end.failed:
+            disconnect()
+        raise
     disconnect()
 
 
@@ -165,11 +177,9 @@ def _process_main(main: Main, rank: int, count: int, init_method: str, args: Nam
     if not torch.cuda.is_available() and "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(max(1, available_cores() // count))
     try:
-        end = _end_of(lambda: main(connect(rank, rank, count, init_method), args))
+        end = _end_of(lambda: _run_connected(main, connect(rank, rank, count, init_method), args))
     except Exception:
         end = RunEnded(f"process {rank} of {count} failed:\n{traceback.format_exc()}")
-    if end is None:
-        disconnect()
-    else:
+    if end is not None:
         reports.put((end.message[-MAX_REPORT:], end.exit_code))
         sys.exit(end.exit_code)

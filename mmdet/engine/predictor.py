@@ -15,7 +15,7 @@ import torch
 
 from mmdet.config import RunConfig
 from mmdet.datasets import RawFrame, Transform, VideoInfo
-from mmdet.engine.checkpoint import load_checkpoint, load_weights
+from mmdet.engine.checkpoint import load_checkpoint, load_weights, weights_of
 from mmdet.evaluation.accumulator import VideoAccumulator
 from mmdet.models.build import build_model, build_part
 from mmdet.models.vis_model import VISModel
@@ -95,7 +95,7 @@ class VideoPredictor:
     ) -> VideoPredictor:
         """Build the model of a config and load a checkpoint of it strictly."""
         model = build_model(config)
-        load_weights(model, load_checkpoint(checkpoint)["model"], source=str(checkpoint))
+        load_weights(model, weights_of(load_checkpoint(checkpoint), checkpoint), checkpoint)
         return VideoPredictor.from_model(model, config, device, amp)
 
     def stream(self, size: Size, video_id: int = 1) -> VideoStream:

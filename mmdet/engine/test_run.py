@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,18 +16,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from tqdm import tqdm
 
 from mmdet.config import RunConfig, UserError
 from mmdet.datasets import VISDataset
 from mmdet.datasets.frame_io import frame_path, read_frame
-from mmdet.engine.checkpoint import load_checkpoint, load_weights, weights_of
 from mmdet.engine.distributed import Ranks, barrier
 from mmdet.engine.predictor import VideoPredictor
 from mmdet.engine.testing import build_test_dataset, predict_dataset, score
 from mmdet.evaluation.results_io import load_results, write_results
 from mmdet.evaluation.tables import format_figures
-from mmdet.models.build import build_model
 from mmdet.structures import VideoResult, results_to_json
 from mmdet.visualization.writer import write_video
 
@@ -59,12 +59,26 @@ def run_test(config: RunConfig, ranks: Ranks, options: TestOptions) -> None:
             for result in tqdm(_results_of(entries, dataset), desc="drawing", unit="video", disable=None):
                 draw(result)
     else:
-        predictor = _predictor(config, ranks, options, dataset)
+        _check_classes(config, dataset)
+        predictor = VideoPredictor.from_checkpoint(config, str(options.checkpoint), ranks.device, options.amp)
+        start = time.perf_counter()
         results = predict_dataset(predictor, dataset, config.data.test, draw)
+        if ranks.is_main:
+            _say_speed(dataset, time.perf_counter() - start, ranks, drawn=draw is not None)
         entries = results_to_json(results, dataset.category_ids, with_boxes=options.with_boxes)
     if ranks.is_main:
         _report(entries, dataset, options)
     barrier(ranks)
+
+
+def _say_speed(dataset: VISDataset, seconds: float, ranks: Ranks, drawn: bool) -> None:
+    frames = sum(len(video.file_names) for video in dataset.videos)
+    parts = [f"{frames} frames in {seconds:.1f} s, {frames / seconds:.1f} a second from files to results"]
+    if drawn:
+        parts.append("drawing included")
+    if ranks.device.type == "cuda":
+        parts.append(f"peak GPU memory {torch.cuda.max_memory_allocated(ranks.device) / 2**30:.2f} GiB")
+    print(", ".join(parts), flush=True)  # noqa: T201
 
 
 def _check(options: TestOptions) -> None:
@@ -90,16 +104,12 @@ def _check_writable(folder: Path, what: str) -> None:
         raise UserError(f"{what} cannot be written: {error.strerror or error}") from error
 
 
-def _predictor(config: RunConfig, ranks: Ranks, options: TestOptions, dataset: VISDataset) -> VideoPredictor:
-    source = str(options.checkpoint)
-    model = build_model(config)
-    if model.num_classes != dataset.num_classes:
+def _check_classes(config: RunConfig, dataset: VISDataset) -> None:
+    wanted = config.model["head"]["num_classes"]
+    if wanted != dataset.num_classes:
         raise UserError(
-            f"config.model['head']['num_classes'] is {model.num_classes}, but {dataset.ann_file} has "
-            f"{dataset.num_classes} categories"
+            f"config.model['head']['num_classes'] is {wanted}, but {dataset.ann_file} has {dataset.num_classes} classes"
         )
-    load_weights(model, weights_of(load_checkpoint(source), source), source)
-    return VideoPredictor.from_model(model, config, ranks.device, options.amp)
 
 
 def _results_of(entries: list[dict[str, Any]], dataset: VISDataset) -> list[VideoResult]:

@@ -6,10 +6,11 @@ step that is not finite changes nothing. Knows nothing of epochs, files or logs,
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +25,9 @@ from mmdet.structures import ClipBatch, HeadOutputs
 if TYPE_CHECKING:
     from mmdet.models.vis_model import VISModel
 
+# what every forward would copy from rank 0; later torch calls it by another name
+_PARAMETERS = inspect.signature(DistributedDataParallel).parameters
+_SYNC_BUFFERS = "forward_sync_buffers" if "forward_sync_buffers" in _PARAMETERS else "broadcast_buffers"
 AMP_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "off": torch.float32}
 
 
@@ -43,9 +47,8 @@ class TrainStep:
         self.network: nn.Module = model
         if ranks.world_size > 1:
             device_ids = [ranks.device] if self.on_gpu else None
-            self.network = DistributedDataParallel(
-                model, device_ids=device_ids, broadcast_buffers=False, gradient_as_bucket_view=True
-            )
+            options: dict[str, Any] = {_SYNC_BUFFERS: False, "gradient_as_bucket_view": True}
+            self.network = DistributedDataParallel(model, device_ids=device_ids, **options)
 
     def __call__(self, batches: Sequence[ClipBatch]) -> dict[str, Tensor]:
         """Step along the batches' mean gradient; return their mean figures and its norm, scalars on the device."""

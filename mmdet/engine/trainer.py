@@ -122,6 +122,8 @@ class Trainer:
                     self._fail(replace(done, figures=figures))
                 figures = {}  # they would spoil the means
             figures["lr"] = self.optimizer.param_groups[-1]["initial_lr"] * self._learning_rate_factor(done.step - 1)
+            if self.ranks.device.type == "cuda":
+                figures["peak_gib"] = torch.cuda.max_memory_allocated(self.ranks.device) / 2**30
             self._log.step(done.step, figures, done.images)
 
     def validate_and_keep_best(self, validate: Validate) -> None:

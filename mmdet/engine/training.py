@@ -55,7 +55,9 @@ def train(
     model = build_model(config).to(ranks.device)
     checkpoint = _checkpoint_to_resume(resume_from, work_dir)
     if checkpoint is None:
-        _load_first_weights(model, load_from)
+        start = _load_first_weights(model, load_from)
+        if ranks.is_main and start:
+            print(start, flush=True)  # noqa: T201
     section = config.data.train
     trainer = Trainer(
         model=model,
@@ -106,9 +108,9 @@ def _checkpoint_to_resume(resume_from: str | None, work_dir: Path) -> Path | Non
     return Path(resume_from) if resume_from else None
 
 
-def _load_first_weights(model: VISModel, load_from: str | None) -> None:
+def _load_first_weights(model: VISModel, load_from: str | None) -> str | None:
+    """Load what a new run starts from; return a line that says what it was, None if it starts from nothing."""
     if load_from:
         load_weights(model, weights_of(load_checkpoint(load_from), load_from), load_from)
-        print(f"weights from {load_from}", flush=True)  # noqa: T201
-    elif report := load_pretrained(model.backbone):
-        print(report, flush=True)  # noqa: T201
+        return f"weights from {load_from}"
+    return load_pretrained(model.backbone)

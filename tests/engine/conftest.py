@@ -1,5 +1,6 @@
 """The training in miniature, as a module and as a program."""
 
+import dataclasses
 import importlib.util
 import os
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 MINIATURE = Path(__file__).with_name("miniature.py")
 
@@ -26,7 +28,8 @@ def run_miniature():
     """Run the program on the CPU, in a process group of its own, and return the finished process."""
 
     def run(scenario, work_dir):
-        environment = {**os.environ, "PYTHONPATH": str(MINIATURE.parents[2]), "CUDA_VISIBLE_DEVICES": ""}
+        path = os.pathsep.join([str(MINIATURE.parents[2]), os.environ.get("PYTHONPATH", "")])
+        environment = {**os.environ, "PYTHONPATH": path, "CUDA_VISIBLE_DEVICES": ""}
         environment.pop("WORLD_SIZE", None)
         return subprocess.run(
             [sys.executable, str(MINIATURE), scenario, "--work_dir", str(work_dir)],
@@ -38,3 +41,11 @@ def run_miniature():
         )
 
     return run
+
+
+@pytest.fixture
+def gpu(miniature):
+    """The ranks of one process on the first GPU."""
+    if not torch.cuda.is_available():
+        pytest.skip("needs a GPU")
+    return dataclasses.replace(miniature.ALONE, device=torch.device("cuda", 0))

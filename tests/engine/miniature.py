@@ -80,7 +80,7 @@ class TinyModel(nn.Module):
     @torch.no_grad()
     def update_memory(self, outputs, batches):
         rows = torch.cat([features for features, _ in outputs]).float()
-        mean = sum_over_ranks(rows.sum(dim=0)) / sum_over_ranks(rows.new_tensor(float(len(rows))))
+        mean = sum_over_ranks(rows.sum(dim=0)) / sum_over_ranks(rows.new_full((), len(rows)))
         self.memory.mul_(0.9).add_(0.1 * mean)
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchvision.ops import deform_conv2d
+
+from mmdet.ops.deform import KERNEL, deform_conv
 
 OFFSET_GROUPS = 4
-KERNEL = 3
 
 
 class FeatureAlign(nn.Module):
@@ -32,5 +32,5 @@ class FeatureAlign(nn.Module):
         """
         with torch.autocast(features.device.type, enabled=False):
             offsets = self.offset_conv(distances.detach().float())
-            aligned = deform_conv2d(features.float(), offsets, self.weight.float(), padding=KERNEL // 2)
+            aligned = deform_conv(features.float(), offsets, self.weight.float())
         return F.relu(self.norm(aligned))

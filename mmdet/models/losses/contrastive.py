@@ -27,7 +27,7 @@ def contrastive_loss(
     partner: Tensor,
     temperature: float = 0.1,
     num_negatives: int = 5,
-    exclude_matches: bool = True,
+    exclude_matches: bool = False,
 ) -> Tensor:
     """Return -log(sum exp(positives) / sum exp(negatives)) of objects (n, E); logits are cosine / temperature.
 

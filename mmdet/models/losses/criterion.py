@@ -34,14 +34,16 @@ LOSSES = ("loss_seg", "loss_cls", "loss_cnp", "loss_bbox", "loss_centerness", "l
 class Criterion(nn.Module):
     """Has no parameters. `assigner` is a config dict or an assigner itself.
 
-    `exclude_matches=False` counts matches among the negatives of the contrastive loss, as the release does (Q4).
+    `exclude_matches` leaves the matches out of the negatives of the contrastive loss (Q4). With them, as in the
+    release, the loss is bounded: a match against itself and the hardest others (InfoNCE). Without them it has no
+    lower bound and goes on pulling at features that masks share. Measured: docs/results.md.
     `loss_weights` names factors of single terms of LOSSES; the others have 1.
     """
 
     def __init__(
         self,
         assigner: dict[str, Any] | Assigner,
-        exclude_matches: bool = True,
+        exclude_matches: bool = False,
         focal_gamma: float = 2.0,
         focal_alpha: float = 0.25,
         temperature: float = 0.1,

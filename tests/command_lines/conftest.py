@@ -1,0 +1,124 @@
+"""A tiny generated set, a tiny config for it, a model trained for two steps, and the command lines in this process."""
+
+import importlib.util
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from mmdet.datasets.synthetic import generate_demo_set
+from mmdet.engine.launch import run_command_line
+
+ROOT = Path(__file__).parents[2]
+
+CONFIG = """
+_base_ = [{memcnp!r}, {runtime!r}]
+model = dict(
+    backbone=dict(type="ViTMAE", embed_dim=32, depth=3, num_heads=2, out_blocks=(0, 1, 2), reset_blocks=()),
+    neck=dict(channels=32),
+    head=dict(num_classes=5, norm_groups=8, memory=dict(num_slots=8)),
+    postprocess=dict(score_threshold=0.001),
+)
+data = dict(
+    train=dict(
+        datasets=[
+            dict(
+                type="VISDataset",
+                ann_file={train!r},
+                img_prefix={train_images!r},
+                transforms=[dict(type="RandomFlip")],
+            )
+        ],
+        batch_size=2,
+        workers=0,
+    ),
+    test=dict(
+        dataset=dict(
+            type="VISDataset",
+            ann_file={valid!r},
+            img_prefix={valid_images!r},
+            transforms=[dict(type="ResizeKeepRatio", long_edge=120, short_edge=80)],
+            test_mode=True,
+        ),
+        chunk_size=3,
+        workers=0,
+    ),
+)
+optimizer = dict(type="AdamW", lr=1e-3)
+schedule = dict(steps=2)
+runtime = dict(log_every=1)
+"""
+
+
+@dataclass
+class Finished:
+    """How a command line ended and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
+def load_program(name):
+    spec = importlib.util.spec_from_file_location(f"program_{name}", ROOT / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def run(capsys, monkeypatch):
+    """Run train.py or test_video.py with arguments, in this process."""
+
+    def call(program, *arguments):
+        monkeypatch.setattr(sys, "argv", [f"{program}.py", *map(str, arguments)])
+        code = 0
+        try:
+            run_command_line(load_program(program).run)
+        except SystemExit as end:
+            code = end.code or 0
+        said = capsys.readouterr()
+        return Finished(code, said.out, said.err)
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def tiny_set(tmp_path_factory):
+    root = tmp_path_factory.mktemp("set")
+    generate_demo_set(root, train_videos=2, valid_videos=3, length=4, size=(64, 96))
+    return root
+
+
+@pytest.fixture(scope="session")
+def config(tiny_set):
+    path = tiny_set / "tiny.py"
+    names = {
+        "memcnp": str(ROOT / "configs/_base_/memcnp.py"),
+        "runtime": str(ROOT / "configs/_base_/runtime.py"),
+        "train": str(tiny_set / "annotations/instances_train.json"),
+        "train_images": str(tiny_set / "train_images"),
+        "valid": str(tiny_set / "annotations/instances_valid.json"),
+        "valid_images": str(tiny_set / "valid_images"),
+    }
+    path.write_text(CONFIG.format(**names))
+    return path
+
+
+@pytest.fixture(scope="session")
+def trained(config, tmp_path_factory):
+    """The work dir of a run of two steps."""
+    work_dir = tmp_path_factory.mktemp("work")
+    program = load_program("train")
+    arguments = program.parse_arguments([str(config), "--work_dir", str(work_dir), "--validate"])
+    from mmdet.engine.launch import launch
+
+    launch(program.main, 1, "none", arguments)
+    return work_dir
+
+
+@pytest.fixture(scope="session")
+def checkpoint(trained):
+    return trained / "step_2.pth"

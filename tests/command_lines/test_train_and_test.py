@@ -1,0 +1,111 @@
+"""train.py and test_video.py as people use them, on a tiny generated set."""
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+
+from mmdet.evaluation.results_io import load_results
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_training_leaves_all_that_repeating_it_needs(trained):
+    names = {path.name for path in trained.iterdir()}
+    assert {"step_2.pth", "best.pth", "tiny.py", "environment.json", "train.log", "train.jsonl", "tensorboard"} <= names
+    environment = json.loads((trained / "environment.json").read_text())
+    assert "torch" in environment["versions"]
+    lines = [json.loads(line) for line in (trained / "train.jsonl").read_text().splitlines()]
+    assert any("loss_seg" in line for line in lines)
+    assert any("AP" in line for line in lines)
+
+
+def test_resuming_goes_on_where_the_run_ended(run, config, trained, tmp_path):
+    work = tmp_path / "work"
+    assert run("train", config, "--work_dir", work).code == 0
+    done = run("train", config, "--work_dir", work, "--resume_from", "auto", "--cfg-options", "schedule.steps=3")
+    assert done.code == 0
+    assert (work / "step_3.pth").is_file()
+
+
+def test_testing_writes_scores_and_draws(run, config, checkpoint, tmp_path):
+    done = run(
+        "test_video", config, checkpoint, "--out", tmp_path / "r.pkl", "--eval", "segm", "--show", "True",
+        "--save_vis_path", tmp_path / "vis", "--thresh", "0",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert "AP50" in done.out
+    with open(tmp_path / "r.pkl", "rb") as file:
+        entries = pickle.load(file)
+    assert entries == json.loads((tmp_path / "r.pkl.json").read_text())
+    assert entries
+    assert set(entries[0]) == {"video_id", "category_id", "score", "segmentations"}
+    assert {entry["category_id"] for entry in entries} <= {3, 8, 14, 21, 34}
+    assert all(len(entry["segmentations"]) == 4 for entry in entries)
+    videos = sorted((tmp_path / "vis").glob("*.mp4"))
+    assert len(videos) == 3
+    capture = cv2.VideoCapture(str(videos[0]))
+    assert capture.get(cv2.CAP_PROP_FRAME_COUNT) == 4
+    assert len(list((tmp_path / "vis" / videos[0].stem).glob("*.jpg"))) == 4
+
+
+def test_show_bare_draws_into_the_work_dir(run, config, checkpoint, tmp_path):
+    done = run("test_video", config, checkpoint, "--show", "--work-dir", tmp_path)
+    assert done.code == 0, done.err
+    assert len(list((tmp_path / "vis").glob("*.mp4"))) == 3
+
+
+@pytest.mark.parametrize("ending", ["", ".json"])
+def test_loaded_results_score_and_draw_like_fresh_ones(run, config, checkpoint, tmp_path, ending):
+    fresh = run("test_video", config, checkpoint, "--out", tmp_path / "r.pkl", "--eval", "segm")
+    loaded = run(
+        "test_video", config, "--load_result", f"{tmp_path / 'r.pkl'}{ending}", "--eval", "segm", "--show",
+        "--save_vis_path", tmp_path / "vis",
+    )  # fmt: skip
+    assert loaded.code == 0, loaded.err
+    assert fresh.out[fresh.out.index("all categories") :] == loaded.out[loaded.out.index("all categories") :]
+    assert len(list((tmp_path / "vis").glob("*.mp4"))) == 3
+
+
+def test_dump_bbox_adds_boxes_and_labels(run, config, checkpoint, tmp_path):
+    assert run("test_video", config, checkpoint, "--out", tmp_path / "r.pkl", "--dump_bbox").code == 0
+    entry = load_results(tmp_path / "r.pkl")[0]
+    seen = [segmentation is not None for segmentation in entry["segmentations"]]
+    assert [box is not None for box in entry["detections"]] == seen
+    assert [label is not None for label in entry["cats"]] == seen
+
+
+def test_without_annotations_the_json_is_said_to_be_ready(run, config, checkpoint, tiny_set, tmp_path):
+    truth = json.loads((tiny_set / "annotations/instances_valid.json").read_text())
+    (tmp_path / "bare.json").write_text(json.dumps({**truth, "annotations": None}))
+    done = run(
+        "test_video", config, checkpoint, "--out", tmp_path / "r.pkl", "--eval", "segm",
+        "--cfg-options", f"data.test.dataset.ann_file={tmp_path / 'bare.json'}",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert f"{tmp_path / 'r.pkl.json'} is ready to submit" in done.out
+
+
+def test_chunks_of_any_size_give_the_same_results(run, config, checkpoint, tmp_path):
+    for chunk in (1, 4):
+        arguments = ("--out", tmp_path / f"{chunk}.pkl", "--cfg-options", f"data.test.chunk_size={chunk}")
+        assert run("test_video", config, checkpoint, *arguments).code == 0
+    one, four = (load_results(tmp_path / f"{chunk}.pkl") for chunk in (1, 4))
+    assert [(e["video_id"], e["category_id"]) for e in one] == [(e["video_id"], e["category_id"]) for e in four]
+    assert [e["score"] for e in one] == pytest.approx([e["score"] for e in four], abs=1e-5)
+
+
+@pytest.mark.dist
+def test_two_processes_write_the_json_of_one(config, checkpoint, tmp_path):
+    for gpus in (1, 2):
+        out = tmp_path / f"{gpus}.pkl"
+        command = [sys.executable, "test_video.py", config, checkpoint, "--out", out, "--gpus", str(gpus)]
+        environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "1.pkl.json").read_bytes() == (tmp_path / "2.pkl.json").read_bytes()
