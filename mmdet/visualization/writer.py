@@ -22,7 +22,7 @@ import numpy as np
 from mmdet.config import UserError
 from mmdet.ops.masks import decode_rle
 from mmdet.structures import Size, VideoResult
-from mmdet.visualization.draw import DrawnObject, Picture, draw_objects, track_color
+from mmdet.visualization.draw import DrawnObject, Picture, draw_objects, enlarge, track_color
 
 try:
     import av
@@ -42,25 +42,27 @@ def write_video(
     class_names: Sequence[str],
     threshold: float = 0.0,
     fps: float = 10,
+    factor: int = 1,
 ) -> tuple[Path, Path]:
     """Draw the tracks whose score is at least `threshold`; return the folder of frames and the mp4 beside it.
 
     `frames` are all frames of the video, (H, W, 3) uint8 RGB at the result's size; each tag tells the id, the class
-    and the frame's own score. Raises ValueError if number or size of the frames differ from the result's.
+    and the frame's own score. Pictures are `factor` times the size of the frames. Raises ValueError if number or size
+    of the frames differ from the result's.
     """
     stem = _file_stem(name)
     frame_folder, video_path = folder / stem, folder / f"{stem}.mp4"
     frame_folder.mkdir(parents=True, exist_ok=True)
     kept = replace(result, tubes=tuple(tube for tube in result.tubes if tube.score >= threshold))
     count = 0
-    with open_mp4(video_path, result.size, fps) as append:
+    with open_mp4(video_path, (result.size[0] * factor, result.size[1] * factor), fps) as append:
         for frame in frames:
             if count == result.num_frames or frame.shape[:2] != result.size:
                 raise ValueError(
                     f"video {name}: frame {count} of size {frame.shape[:2]} for a result of {result.num_frames} "
                     f"frames of {result.size}: give the frames that the result was made from"
                 )
-            picture = draw_objects(frame, objects_of_frame(kept, count, class_names))
+            picture = draw_objects(*enlarge(frame, objects_of_frame(kept, count, class_names), factor))
             _write_jpeg(frame_folder / f"{count:05d}.jpg", picture)
             append(picture)
             count += 1

@@ -62,6 +62,12 @@ def test_frames_are_named_like_the_frames_of_a_video(tmp_path):
     assert sorted(p.name for p in folder.iterdir()) == [f"{i:05d}.jpg" for i in range(5)]
 
 
+def test_small_pictures_can_be_drawn_enlarged(tmp_path):
+    folder, path = write_video(result(tube(0, [0.5] * 5)), frames(5), tmp_path, "a", NAMES, factor=3)
+    assert cv2.imread(str(folder / "00000.jpg")).shape == (192, 288, 3)
+    assert read_mp4(path)[0][0].shape == (192, 288, 3)
+
+
 def test_odd_sizes_are_padded_in_the_mp4_and_kept_in_the_frames(tmp_path):
     size = (63, 95)
     folder, path = write_video(

@@ -1,0 +1,50 @@
+"""Draw the README's picture: held-out videos of the demo set, a row each, with what the quickstart's model found.
+
+python tools/demo_picture.py workdir/demo/results.pkl --out docs/demo.jpg [--videos 0 5 9] [--frames 0 3 6 9]
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+
+import cv2
+
+from mmdet.config import load_config
+from mmdet.datasets.frame_io import frame_path, read_frame
+from mmdet.engine.test_run import results_of
+from mmdet.engine.testing import build_test_dataset
+from mmdet.evaluation.results_io import load_results
+from mmdet.visualization.draw import contact_sheet, draw_objects, enlarge
+from mmdet.visualization.writer import objects_of_frame
+
+FACTOR = 2
+
+
+def main() -> None:
+    """Write the picture."""
+    parser = argparse.ArgumentParser(description="Draw a contact sheet of results.")
+    parser.add_argument("results", help="result file of test_video.py --dump_bbox on the demo set")
+    parser.add_argument("--out", default="docs/demo.jpg")
+    parser.add_argument("--config", default="configs/demo/memcnp_demo.py")
+    parser.add_argument("--videos", type=int, nargs="+", default=[0, 5, 9], help="positions in the data set")
+    parser.add_argument("--frames", type=int, nargs="+", default=[0, 3, 6, 9])
+    parser.add_argument("--thresh", type=float, default=0.3)
+    args = parser.parse_args()
+    dataset = build_test_dataset(load_config(args.config).data.test, "config.data.test")
+    results = results_of(load_results(args.results), dataset)
+    pictures = []
+    for position in args.videos:
+        video, result = dataset.videos[position], results[position]
+        kept = replace(result, tubes=tuple(tube for tube in result.tubes if tube.score >= args.thresh))
+        for frame in args.frames:
+            image = read_frame(frame_path(dataset.img_prefix, video.file_names[frame]), video.size)
+            objects = objects_of_frame(kept, frame, dataset.class_names)
+            pictures.append(draw_objects(*enlarge(image, objects, FACTOR)))
+    sheet = contact_sheet(pictures, columns=len(args.frames))
+    cv2.imwrite(args.out, cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 88])
+    print(f"{args.out}: {sheet.shape[1]}x{sheet.shape[0]}")
+
+
+if __name__ == "__main__":
+    main()
