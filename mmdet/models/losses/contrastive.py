@@ -1,6 +1,6 @@
 """The contrastive loss between objects of key and reference frames, over all images and ranks, and the match accuracy.
 
-Source: MODEL.md 6 (loss_match, match_acc), with Q3 and Q4 of MODEL.md 10 mended. Knows nothing of maps and boxes.
+Source: MODEL.md 6 (loss_match, match_acc); Q3 of MODEL.md 10 mended, Q4 an option. Knows nothing of maps and boxes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def contrastive_loss(
     Rows are key objects, reference objects or (neither) padding; `partner` (n,) is the row of a key object's match
     among the references, or -1. Positives are all matches. Negatives are for every key object its `num_negatives`
     largest logits with other key objects and as many with reference objects: `exclude_matches` leaves the own match
-    out, the release did not (Q4). Without a positive or a negative the loss is 0.
+    out, the release does not (Q4; see Criterion). Without a positive or a negative the loss is 0.
     """
     rows = torch.arange(len(embeddings), device=embeddings.device)
     logits = cosine(embeddings, embeddings) / temperature
