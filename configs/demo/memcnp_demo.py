@@ -15,7 +15,7 @@ model = dict(
     ),
     neck=dict(channels=64),
     head=dict(num_classes=5, memory=dict(num_slots=32)),
-    postprocess=dict(max_per_image=20),
+    postprocess=dict(max_per_image=20, score_threshold=0.1),
 )
 
 data = dict(
@@ -44,6 +44,6 @@ data = dict(
     ),
 )
 
-optimizer = dict(type="AdamW", lr=2e-3, weight_decay=0.05)
-schedule = dict(steps=400, warmup_steps=50, warmup_ratio=0.02, decay="cosine")
-runtime = dict(grad_clip=10.0, log_every=20, checkpoint_every=100)
+optimizer = dict(type="AdamW", lr=3e-3, weight_decay=0.05)
+schedule = dict(steps=1350, warmup_steps=50, warmup_ratio=0.02, decay="cosine")
+runtime = dict(grad_clip=10.0, log_every=50, checkpoint_every=1)
