@@ -1,6 +1,6 @@
 """Draw the README's picture: held-out videos of the demo set, a row each, with what the quickstart's model found.
 
-python tools/demo_picture.py workdir/demo/results.pkl --out docs/demo.jpg [--videos 0 5 9] [--frames 0 3 6 9]
+python tools/demo_picture.py workdir/demo/results.pkl --out docs/demo.jpg [--videos 5 4 7 6] [--frames 0 3 6 9]
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ def main() -> None:
     parser.add_argument("results", help="result file of test_video.py --dump_bbox on the demo set")
     parser.add_argument("--out", default="docs/demo.jpg")
     parser.add_argument("--config", default="configs/demo/memcnp_demo.py")
-    parser.add_argument("--videos", type=int, nargs="+", default=[0, 5, 9], help="positions in the data set")
+    parser.add_argument("--videos", type=int, nargs="+", default=[5, 4, 7, 6], help="positions in the data set")
     parser.add_argument("--frames", type=int, nargs="+", default=[0, 3, 6, 9])
-    parser.add_argument("--thresh", type=float, default=0.3)
+    parser.add_argument("--thresh", type=float, default=0.4)
     args = parser.parse_args()
     dataset = build_test_dataset(load_config(args.config).data.test, "config.data.test")
     results = results_of(load_results(args.results), dataset)

@@ -10,9 +10,10 @@ import json
 import sys
 
 from mmdet.config import UserError
-from mmdet.evaluation.results_io import load_ground_truth, load_results, write_atomically
+from mmdet.evaluation.results_io import load_ground_truth, load_results
 from mmdet.evaluation.tables import format_figures
 from mmdet.evaluation.vis_ap import evaluate
+from mmdet.ops.files import write_atomically
 
 
 def main() -> int:
@@ -32,7 +33,8 @@ def main() -> int:
             class_agnostic=args.class_agnostic,
         )
         if args.out:
-            write_atomically(args.out, json.dumps(figures.to_json(), indent=1).encode())
+            text = json.dumps(figures.to_json(), indent=1)
+            write_atomically(args.out, lambda file: file.write(text.encode()))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -22,7 +22,7 @@ part "demo set" .venv/bin/python tools/make_demo_data.py --root data/demo
 part "training" .venv/bin/python train.py "$config" --work_dir "$work"
 checkpoint=$(.venv/bin/python -c 'import sys; from pathlib import Path; from mmdet.engine.checkpoint import latest_checkpoint; print(latest_checkpoint(Path(sys.argv[1])))' "$work")
 part "test on the held-out videos" .venv/bin/python test_video.py "$config" "$checkpoint" \
-  --out "$work/results.pkl" --eval segm --show --save_vis_path "$work/vis" --thresh 0.2
+  --out "$work/results.pkl" --eval segm --show --save_vis_path "$work/vis" --thresh 0.4
 
 echo
 echo "== where the time went"

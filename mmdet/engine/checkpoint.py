@@ -7,17 +7,17 @@ Knows nothing of training; what a checkpoint contains is the trainer's business,
 from __future__ import annotations
 
 import json
-import os
 import pickle
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from mmdet.config import UserError
+from mmdet.ops.files import write_atomically
 
 INDEX = "checkpoints.json"
 BEST = "best.pth"
@@ -26,7 +26,7 @@ SHOWN_KEYS = 5  # of each kind, in an error message
 
 def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
     """Write `state`; at every moment `path` is the old file or the whole new one. Raises UserError if it fails."""
-    _write_atomically(path, lambda file: torch.save(dict(state), file))
+    write_atomically(path, lambda file: torch.save(dict(state), file))
 
 
 def load_checkpoint(path: str | Path) -> dict[str, Any]:
@@ -100,7 +100,7 @@ def index_checkpoint(work_dir: Path, name: str, keep_last: int) -> None:
     """Note `name` as the latest checkpoint, and delete all but the last `keep_last` noted ones."""
     names = [other for other in _read_index(work_dir) if other != name] + [name]
     kept = names[-keep_last:]
-    _write_atomically(work_dir / INDEX, lambda file: file.write(json.dumps(kept).encode()))
+    write_atomically(work_dir / INDEX, lambda file: file.write(json.dumps(kept).encode()))
     for old in names[:-keep_last]:
         (work_dir / old).unlink(missing_ok=True)
 
@@ -119,27 +119,3 @@ def _read_index(work_dir: Path) -> list[str]:
     except ValueError as error:
         raise UserError(f"{index} is damaged; delete it and name the checkpoint to resume from") from error
     return [name for name in names if (work_dir / name).is_file()]
-
-
-def _write_atomically(path: Path, write: Any) -> None:
-    """Let `write(file)` fill a temporary file beside `path`, bring it to the disk, and give it its name."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            _write_durably(file, write)
-        os.replace(temporary, path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)  # the name, too, survives a power failure
-        finally:
-            os.close(folder)
-    except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
-        raise UserError(f"{path} cannot be written: {str(error).splitlines()[0]}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _write_durably(file: BinaryIO, write: Any) -> None:
-    write(file)
-    file.flush()
-    os.fsync(file.fileno())

@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import json
 import math
-import os
 import pickle
 import zipfile
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from mmdet.config import UserError
+from mmdet.ops.files import write_atomically
 
 _PICKLE_PROTOCOL = 4
 _SUBMISSION_MEMBER = "results.json"  # at the root of a submission's zip
@@ -35,25 +35,9 @@ def write_results(path: str | Path, entries: list[dict[str, Any]]) -> None:
     """Write `path` (a pickle, X.pkl) and `path`.json with the same entries; each appears whole or not at all."""
     check_results(entries, str(path))
     plain = _plain(entries)
-    write_atomically(path, pickle.dumps(plain, protocol=_PICKLE_PROTOCOL))
-    write_atomically(f"{path}.json", json.dumps(plain, allow_nan=False, separators=(",", ":")).encode())
-
-
-def write_atomically(path: str | Path, data: bytes) -> None:
-    """Write a file so that at no time a part of it has the name `path`."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_atomically(path, lambda file: pickle.dump(plain, file, protocol=_PICKLE_PROTOCOL))
+    text = json.dumps(plain, allow_nan=False, separators=(",", ":"))
+    write_atomically(f"{path}.json", lambda file: file.write(text.encode()))
 
 
 def load_results(path: str | Path) -> list[dict[str, Any]]:

@@ -19,6 +19,7 @@ from mmdet.datasets.synthetic import (
 from mmdet.datasets.synthetic_scene import render_video
 from mmdet.datasets.synthetic_shapes import CLASS_NAMES, SPRITE_SIZE, make_sprite, sample_textures
 from mmdet.datasets.vis_json import load_vis_json
+from mmdet.evaluation.vis_ap import evaluate
 from mmdet.ops.masks import decode_rle
 
 SMALL = DemoParameters(train_videos=4, valid_videos=2, length=6, size=(64, 96))
@@ -210,3 +211,29 @@ def test_the_tool_leaves_a_complete_set_alone(demo):
     assert done.returncode == 0, done.stderr
     assert "already there" in done.stdout
     assert before == {path: path.stat().st_mtime_ns for path in demo.rglob("*")}
+
+
+def as_results(content, split_tracks):
+    """The truth as results; `split_tracks` gives every frame of a track an id of its own."""
+    entries = []
+    for annotation in content["annotations"]:
+        segmentations = annotation["segmentations"]
+        if split_tracks:
+            parts = [
+                [rle if i == frame else None for i in range(len(segmentations))]
+                for frame, rle in enumerate(segmentations)
+                if rle is not None
+            ]
+        else:
+            parts = [segmentations]
+        for part in parts:
+            keys = {key: annotation[key] for key in ("video_id", "category_id")}
+            entries.append({**keys, "score": 1.0, "segmentations": part})
+    return entries
+
+
+@pytest.mark.parametrize(("split_tracks", "low", "high"), [(False, 1.0, 1.0), (True, 0.0, 0.1)])
+def test_perfect_masks_need_identities(demo, split_tracks, low, high):
+    content = read(demo, "valid")
+    ap = evaluate(content, as_results(content, split_tracks)).stats["AP"]
+    assert low <= ap <= high
