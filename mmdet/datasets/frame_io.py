@@ -6,7 +6,7 @@ Knows nothing of annotations. A damaged file is an error, never a half-grey imag
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -15,6 +15,7 @@ import numpy as np
 from mmdet.config import UserError
 from mmdet.structures import Size
 
+IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 _JPEG_START, _JPEG_SCAN, _JPEG_END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
 
 
@@ -44,6 +45,20 @@ def read_frame(path: str | Path, size: Size | None = None) -> np.ndarray:
         height, width = image.shape[:2]
         raise UserError(f"frame {path} is {width}x{height}, its annotation file says {size[1]}x{size[0]}")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def read_video(source: Path) -> Iterator[np.ndarray]:
+    """Yield the frames (H, W, 3) uint8 RGB of a video file, or of a folder of images in the order of their names."""
+    if source.is_dir():
+        for path in sorted(path for path in source.iterdir() if path.suffix.lower() in IMAGE_ENDINGS):
+            yield read_frame(path)
+        return
+    capture = cv2.VideoCapture(str(source))
+    while True:
+        found, frame = capture.read()
+        if not found:
+            return
+        yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
 
 
 def missing_frames(paths: Sequence[str]) -> list[str]:

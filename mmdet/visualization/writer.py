@@ -21,7 +21,7 @@ import numpy as np
 
 from mmdet.config import UserError
 from mmdet.ops.masks import decode_rle
-from mmdet.structures import Size, VideoResult
+from mmdet.structures import FrameTracks, Size, VideoResult
 from mmdet.visualization.draw import DrawnObject, Picture, draw_objects, enlarge, track_color
 
 try:
@@ -90,6 +90,21 @@ def objects_of_frame(result: VideoResult, frame_index: int, class_names: Sequenc
             )
         )
     return objects
+
+
+def objects_of_tracks(tracks: FrameTracks, class_names: Sequence[str], threshold: float = 0.0) -> list[DrawnObject]:
+    """Return what is to be drawn of a frame as it comes from a stream: objects scored at least `threshold` in it."""
+    rows = zip(tracks.masks, tracks.boxes, tracks.labels, tracks.scores, tracks.track_ids, strict=True)
+    return [
+        DrawnObject(
+            mask=mask.cpu().numpy(),
+            box=tuple(box.tolist()),
+            label_text=f"{int(track_id)} {class_names[int(label)]} {score:.2f}",
+            color=track_color(int(track_id)),
+        )
+        for mask, box, label, score, track_id in rows
+        if score >= threshold
+    ]
 
 
 def open_mp4(path: Path, size: Size, fps: float) -> AbstractContextManager[Callable[[Picture], object]]:

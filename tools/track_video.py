@@ -1,0 +1,57 @@
+"""Track the objects of your own video: python tools/track_video.py CONFIG CHECKPOINT VIDEO --out FOLDER [--thresh 0.3].
+
+VIDEO is a file that OpenCV can read or a folder of images. Writes FOLDER/NAME.json (run-length encoded tracks, labels
+0-based) and FOLDER/NAME.mp4, frame by frame, with memory that does not grow with the video's pixels.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from itertools import chain
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from mmdet.config import UserError, load_config
+from mmdet.datasets.frame_io import read_video
+from mmdet.engine.checkpoint import load_checkpoint
+from mmdet.engine.launch import run_command_line
+from mmdet.engine.predictor import VideoPredictor
+from mmdet.ops.files import write_atomically
+from mmdet.visualization.draw import draw_objects
+from mmdet.visualization.writer import objects_of_tracks, open_mp4
+
+
+def main() -> None:
+    """Track, draw and write."""
+    parser = argparse.ArgumentParser(description="Track the objects of a video.")
+    parser.add_argument("config")
+    parser.add_argument("checkpoint")
+    parser.add_argument("video", type=Path, help="a video file or a folder of images")
+    parser.add_argument("--out", type=Path, default=Path("tracked"))
+    parser.add_argument("--thresh", type=float, default=0.3, help="draw objects with at least this score")
+    parser.add_argument("--fps", type=float, default=25.0, help="of the mp4")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    args = parser.parse_args()
+    frames = read_video(args.video)
+    first = next(frames, None)
+    if first is None:
+        raise UserError(f"{args.video} has no frame that can be read: give a video file or a folder of images")
+    config = load_config(args.config)
+    predictor = VideoPredictor.from_checkpoint(config, args.checkpoint, args.device)
+    about = load_checkpoint(args.checkpoint).get("about", {})
+    names = about.get("class_names") or [str(label) for label in range(config.model["head"]["num_classes"])]
+    stream = predictor.stream((first.shape[0], first.shape[1]))
+    args.out.mkdir(parents=True, exist_ok=True)
+    with open_mp4(args.out / f"{args.video.stem}.mp4", stream.size, args.fps) as append:
+        for frame in tqdm(chain([first], frames), unit="frame", disable=None):
+            append(draw_objects(frame, objects_of_tracks(stream.push(frame), names, args.thresh)))
+    text = json.dumps(stream.finish().to_json(range(len(names)), with_boxes=True))
+    write_atomically(args.out / f"{args.video.stem}.json", lambda file: file.write(text.encode()))
+    print(f"{stream.num_frames} frames: {args.out / args.video.stem}.mp4 and .json")
+
+
+if __name__ == "__main__":
+    run_command_line(main)
