@@ -6,7 +6,7 @@ Command  python train.py configs/baselines/cocopaste_lite0.py
 Weights  timm's tf_efficientnet_lite0 at the path of `pretrained`
 """
 
-_base_ = ["../_base_/memcnp.py", "../_base_/runtime.py"]
+_base_ = ["../_base_/memcnp.py", "../_base_/schedule_short.py", "../_base_/runtime.py"]
 
 model = dict(
     backbone=dict(
@@ -46,13 +46,4 @@ data = dict(
         chunk_size=10,
         workers=8,
     ),
-)
-
-optimizer = dict(type="SGD", lr=0.005, momentum=0.9, weight_decay=1e-4)
-schedule = dict(
-    steps=1719,
-    warmup_steps=300,
-    warmup_ratio=1 / 80,
-    milestones=[0.7, 0.92],
-    milestone_unit="fraction",
 )
