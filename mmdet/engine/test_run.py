@@ -53,6 +53,8 @@ class TestOptions:
 def run_test(config: RunConfig, ranks: Ranks, options: TestOptions) -> None:
     """Test as the options say. Raises UserError for what does not fit together, before anything is written."""
     _check(options)
+    if options.amp == "off":
+        _use_full_float32()
     dataset = build_test_dataset(config.data.test, "config.data.test")
     draw = partial(_draw, dataset=dataset, options=options) if options.show else None
     if options.load_result:
@@ -71,6 +73,12 @@ def run_test(config: RunConfig, ranks: Ranks, options: TestOptions) -> None:
     if ranks.is_main:
         _report(entries, dataset, options)
     barrier(ranks)
+
+
+def _use_full_float32() -> None:
+    """Turn TensorFloat-32 off, which torch allows in convolutions by default: published numbers are float32's."""
+    torch.backends.cudnn.conv.fp32_precision = "ieee"  # type: ignore[attr-defined]
+    torch.backends.cuda.matmul.fp32_precision = "ieee"
 
 
 def _say_speed(dataset: VISDataset, seconds: float, ranks: Ranks, drawn: bool) -> None:

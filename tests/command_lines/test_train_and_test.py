@@ -9,6 +9,7 @@ from pathlib import Path
 
 import cv2
 import pytest
+import torch
 
 from mmdet.evaluation.results_io import load_results
 
@@ -109,3 +110,22 @@ def test_two_processes_write_the_json_of_one(config, checkpoint, tmp_path):
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
         assert done.returncode == 0, done.stderr
     assert (tmp_path / "1.pkl.json").read_bytes() == (tmp_path / "2.pkl.json").read_bytes()
+
+
+@pytest.fixture
+def precision():
+    """Let convolutions and products use TensorFloat-32, and put things back afterwards."""
+    parts = torch.backends.cudnn.conv, torch.backends.cuda.matmul
+    before = [part.fp32_precision for part in parts]
+    for part in parts:
+        part.fp32_precision = "tf32"
+    yield lambda: [part.fp32_precision for part in parts]
+    for part, value in zip(parts, before, strict=True):
+        part.fp32_precision = value
+
+
+def test_testing_in_float32_turns_tensorfloat_off(run, config, checkpoint, tmp_path, precision):
+    assert run("test_video", config, checkpoint, "--out", tmp_path / "r.pkl", "--amp", "bf16").code == 0
+    assert precision() == ["tf32", "tf32"]
+    assert run("test_video", config, checkpoint, "--out", tmp_path / "r.pkl").code == 0
+    assert precision() == ["ieee", "ieee"]
