@@ -23,6 +23,7 @@ def parse_arguments(argv: list[str] | None = None) -> Namespace:
     parser = CommandParser(description="Test a model on videos.")
     parser.add_argument("config", metavar="CONFIG", help="a file of configs/")
     parser.add_argument("checkpoint", metavar="CHECKPOINT", nargs="?", help="weights (not with --load_result)")
+    parser.add_switch("trust_checkpoint", "load any object from the checkpoint: only if you know where it comes from")
     parser.add_option("out", metavar="X.pkl", help="write the results here, and the submission json to X.pkl.json")
     parser.add_option("eval", nargs="+", choices=("segm",), default=[], help="score against the annotations")
     parser.add_switch("show", "draw the tracks: frames and one mp4 a video (opens no window)")
@@ -53,6 +54,7 @@ def main(ranks: Ranks, args: Namespace) -> None:
     work_dir = Path(args.work_dir or config.work_dir or f"workdir/{config.name}")
     options = TestOptions(
         checkpoint=args.checkpoint,
+        trust_checkpoint=args.trust_checkpoint,
         load_result=args.load_result,
         out=args.out,
         evaluate=bool(args.eval),

@@ -31,6 +31,7 @@ def parse_arguments(argv: list[str] | None = None) -> Namespace:
     )
     parser.add_option("load_from", metavar="FILE", help="start a new run from these weights")
     parser.add_option("resume_from", metavar="FILE|auto", help="go on with a run; auto: from its latest checkpoint")
+    parser.add_switch("trust_checkpoint", "load any object from these files: only if you know where they come from")
     parser.add_switch("validate", "validate during training and keep the best checkpoint")
     parser.add_option("seed", type=int, help="same as --cfg-options runtime.seed=N")
     parser.add_option("amp", choices=tuple(AMP_TYPES), help="same as --cfg-options runtime.amp=...; GPUs only")
@@ -52,6 +53,7 @@ def main(ranks: Ranks, args: Namespace) -> None:
         load_from=args.load_from,
         resume_from=args.resume_from,
         validate=args.validate,
+        trusted=args.trust_checkpoint,
     )
 
 

@@ -1,7 +1,8 @@
 """Checkpoint files: written whole or not at all, read without running code, fitted to a model strictly.
 
-A work dir holds `epoch_N.pth`, `step_N.pth`, `best.pth` and an index of the numbered ones in the order of writing.
-Knows nothing of training; what a checkpoint contains is the trainer's business, but for the weights under `model`.
+Files of the published release are recognised by their keys; their weights come out under this package's names. A work
+dir holds `epoch_N.pth`, `step_N.pth`, `best.pth` and an index of the numbered ones in the order of writing. Knows
+nothing of training; what a checkpoint contains is the trainer's business, but for the weights under `model`.
 """
 
 from __future__ import annotations
@@ -10,18 +11,31 @@ import json
 import pickle
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import is_zipfile
 
 import torch
 from torch import Tensor, nn
 
 from mmdet.config import UserError
+from mmdet.models.release_layout import from_release, is_release
 from mmdet.ops.files import write_atomically
 
 INDEX = "checkpoints.json"
 BEST = "best.pth"
 SHOWN_KEYS = 5  # of each kind, in an error message
+DATA_PARALLEL = "module."  # what data-parallel wrappers put before every name
+TRUST_OPTION = "--trust-checkpoint of train.py, test_video.py or tools/convert_checkpoint.py loads it"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """A model's tensors under this package's names, and a line that says where they come from."""
+
+    tensors: dict[str, Tensor]
+    origin: str
 
 
 def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
@@ -29,38 +43,78 @@ def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
     write_atomically(path, lambda file: torch.save(dict(state), file))
 
 
-def load_checkpoint(path: str | Path) -> dict[str, Any]:
-    """Read a checkpoint to the CPU; only tensors and plain values are accepted.
+def load_checkpoint(path: str | Path, trusted: bool = False) -> dict[str, Any]:
+    """Read a checkpoint to the CPU; only tensors and plain values are accepted, unless the file is `trusted`.
 
-    Raises UserError for a file that is missing, damaged, no checkpoint, or holds other objects.
+    A trusted file may hold any object, and may run any code: its origin must be known. Raises UserError for a file
+    that is missing, damaged, no checkpoint, or holds other objects.
     """
     if not Path(path).is_file():
         raise UserError(f"checkpoint {path} does not exist")
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        foreign = re.search(r"GLOBAL (\S+)", str(error))
-        if foreign is None:
-            raise UserError(f"{path} is not a checkpoint, or is damaged") from error
-        raise UserError(
-            f"checkpoint {path} holds an object of {foreign[1]}: refused, as loading it could run code; "
-            "only tensors and plain values are read"
-        ) from error
-    except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
-        raise UserError(f"{path} is not a checkpoint, or is damaged (cut off?): copy or write it again") from error
+        state = torch.load(path, map_location="cpu", weights_only=not trusted)
+    except PermissionError as error:
+        raise UserError(f"checkpoint {path} cannot be read: {error.strerror}") from error
+    except Exception as error:  # what damaged bytes raise depends on where they are
+        raise UserError(_why_unreadable(path, error, trusted)) from error
     if not isinstance(state, dict):
         raise UserError(f"{path} is not a checkpoint: it holds a {type(state).__name__}, expected a dict")
     return state
 
 
+def _why_unreadable(path: str | Path, error: Exception, trusted: bool) -> str:
+    if trusted and isinstance(error, (ImportError, AttributeError)):
+        reason = str(error).partition("\n")[0]
+        return f"checkpoint {path} holds an object that cannot be built here: {reason}"
+    if not trusted and isinstance(error, pickle.UnpicklingError):
+        foreign = re.search(r"GLOBAL (\S+)", str(error))
+        if foreign or is_zipfile(path):
+            what = f"an object of {foreign[1]}" if foreign else "what torch's safe reader does not know"
+            return (
+                f"checkpoint {path} holds {what}: refused, as loading it could run code; only tensors and plain values "
+                f"are read. If you know where the file comes from and trust it: {TRUST_OPTION}"
+            )
+    return f"{path} is not a checkpoint, or is damaged (cut off?): copy or write it again"
+
+
 def weights_of(checkpoint: Mapping[str, Any], source: str | Path) -> dict[str, Tensor]:
-    """Return the model's tensors: the entry `model` or `state_dict`, or the checkpoint itself if it is all tensors."""
-    for key in ("model", "state_dict"):
-        if isinstance(checkpoint.get(key), Mapping):
-            return dict(checkpoint[key])
-    if checkpoint and all(isinstance(value, Tensor) for value in checkpoint.values()):
-        return dict(checkpoint)
-    raise UserError(f"{source} has no weights: neither a key 'model' nor 'state_dict'; it has {list(checkpoint)[:10]}")
+    """Return the model's tensors under this package's names.
+
+    They are the entry `model` or `state_dict`, or the checkpoint itself if it is all tensors; `module.` before every
+    name is dropped, and the release's names are translated. Raises UserError where there are no weights, where one is
+    no tensor, and for a release with keys missing or unknown.
+    """
+    weights = _tensors_of(checkpoint, source)
+    if not is_release(weights):
+        return weights
+    try:
+        return from_release(weights)
+    except ValueError as error:
+        raise UserError(f"{source} is a checkpoint of the published release, but has {error}") from error
+
+
+def read_weights(path: str | Path, trusted: bool = False) -> Weights:
+    """Read the model's tensors of a checkpoint file. Raises UserError like load_checkpoint and weights_of."""
+    checkpoint = load_checkpoint(path, trusted)
+    released = is_release(_tensors_of(checkpoint, path))
+    origin = f"weights from {path}" + (", recognised as a checkpoint of the published release" if released else "")
+    return Weights(tensors=weights_of(checkpoint, path), origin=origin)
+
+
+def _tensors_of(checkpoint: Mapping[str, Any], source: str | Path) -> dict[str, Tensor]:
+    entries = [checkpoint[key] for key in ("model", "state_dict") if isinstance(checkpoint.get(key), Mapping)]
+    if not entries and checkpoint and all(isinstance(value, Tensor) for value in checkpoint.values()):
+        entries = [checkpoint]
+    if not entries:
+        has = list(checkpoint)[:10]
+        raise UserError(f"{source} has no weights: neither a key 'model' nor 'state_dict'; it has {has}")
+    weights = {str(key): value for key, value in entries[0].items()}
+    foreign = [f"{key} (a {type(value).__name__})" for key, value in weights.items() if not isinstance(value, Tensor)]
+    if foreign:
+        raise UserError(f"the weights of {source} must be tensors; {_listed('are not', foreign)}")
+    if all(key.startswith(DATA_PARALLEL) for key in weights):
+        return {key.removeprefix(DATA_PARALLEL): value for key, value in weights.items()}
+    return weights
 
 
 def load_weights(model: nn.Module, weights: Mapping[str, Tensor], source: str | Path) -> None:

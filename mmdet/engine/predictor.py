@@ -15,7 +15,7 @@ import torch
 
 from mmdet.config import RunConfig
 from mmdet.datasets import RawFrame, Transform, VideoInfo
-from mmdet.engine.checkpoint import load_checkpoint, load_weights, weights_of
+from mmdet.engine.checkpoint import load_weights, read_weights
 from mmdet.engine.distributed import place
 from mmdet.evaluation.accumulator import VideoAccumulator
 from mmdet.models.build import build_model, build_part
@@ -93,11 +93,15 @@ class VideoPredictor:
 
     @staticmethod
     def from_checkpoint(
-        config: RunConfig, checkpoint: str | Path, device: torch.device | str = "cpu", amp: str = "off"
+        config: RunConfig,
+        checkpoint: str | Path,
+        device: torch.device | str = "cpu",
+        amp: str = "off",
+        trusted: bool = False,
     ) -> VideoPredictor:
-        """Build the model of a config and load a checkpoint of it strictly."""
+        """Build the model of a config and load a checkpoint of it strictly; `trusted`: see load_checkpoint."""
         model = build_model(config)
-        load_weights(model, weights_of(load_checkpoint(checkpoint), checkpoint), checkpoint)
+        load_weights(model, read_weights(checkpoint, trusted).tensors, checkpoint)
         return VideoPredictor.from_model(model, config, device, amp)
 
     def stream(self, size: Size, video_id: int = 1) -> VideoStream:

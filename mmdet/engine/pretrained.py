@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mmdet.config import UserError
-from mmdet.engine.checkpoint import load_checkpoint, weights_of
+from mmdet.engine.checkpoint import read_weights
 
 KEY = "config.model.backbone.pretrained"
 # Where the files that the configs name are published.
@@ -18,10 +18,11 @@ SOURCES = {
 }
 
 
-def load_pretrained(backbone: Any) -> str | None:
+def load_pretrained(backbone: Any, trusted: bool = False) -> str | None:
     """Load the file named by `backbone.pretrained`; return a line that tells what was loaded, None if none is named.
 
-    Raises UserError for a missing file, with the way to get it, and for weights that do not fit.
+    `trusted`: see load_checkpoint. Raises UserError for a missing file, with the way to get it, and for weights that
+    do not fit.
     """
     path = getattr(backbone, "pretrained", None)
     if path is None:
@@ -30,7 +31,7 @@ def load_pretrained(backbone: Any) -> str | None:
         source = SOURCES.get(Path(path).name)
         remedy = f"download it from {source}" if source else "put the weights there"
         raise UserError(f"{KEY}: {path} does not exist; {remedy}, or set the key to None to start from nothing")
-    weights = weights_of(load_checkpoint(path), path)
+    weights = read_weights(path, trusted).tensors
     try:
         report = backbone.load_pretrained(weights)
     except ValueError as error:

@@ -22,11 +22,13 @@ from tqdm import tqdm
 from mmdet.config import RunConfig, UserError
 from mmdet.datasets import VISDataset
 from mmdet.datasets.frame_io import frame_path, read_frame
+from mmdet.engine.checkpoint import load_weights, read_weights
 from mmdet.engine.distributed import Ranks, barrier
 from mmdet.engine.predictor import VideoPredictor
 from mmdet.engine.testing import build_test_dataset, predict_dataset, score
 from mmdet.evaluation.results_io import load_results, write_results
 from mmdet.evaluation.tables import format_figures
+from mmdet.models.build import build_model
 from mmdet.structures import VideoResult, results_to_json
 from mmdet.visualization.writer import write_video
 
@@ -40,6 +42,7 @@ class TestOptions:
     __test__ = False  # not a test, whatever pytest makes of the name
 
     checkpoint: str | None
+    trust_checkpoint: bool = False  # it may hold any object, and run any code
     load_result: str | None = None
     out: str | None = None
     evaluate: bool = False
@@ -64,7 +67,7 @@ def run_test(config: RunConfig, ranks: Ranks, options: TestOptions) -> None:
                 draw(result)
     else:
         _check_classes(config, dataset)
-        predictor = VideoPredictor.from_checkpoint(config, str(options.checkpoint), ranks.device, options.amp)
+        predictor = _load_predictor(config, ranks, options)
         start = time.perf_counter()
         results = predict_dataset(predictor, dataset, config.data.test, draw)
         if ranks.is_main:
@@ -79,6 +82,16 @@ def _use_full_float32() -> None:
     """Turn TensorFloat-32 off, which torch allows in convolutions by default: published numbers are float32's."""
     torch.backends.cudnn.conv.fp32_precision = "ieee"  # type: ignore[attr-defined]
     torch.backends.cuda.matmul.fp32_precision = "ieee"
+
+
+def _load_predictor(config: RunConfig, ranks: Ranks, options: TestOptions) -> VideoPredictor:
+    """Load the checkpoint strictly, and say what it was."""
+    path = str(options.checkpoint)
+    weights, model = read_weights(path, options.trust_checkpoint), build_model(config)
+    load_weights(model, weights.tensors, path)
+    if ranks.is_main:
+        print(weights.origin, flush=True)  # noqa: T201
+    return VideoPredictor.from_model(model, config, ranks.device, options.amp)
 
 
 def _say_speed(dataset: VISDataset, seconds: float, ranks: Ranks, drawn: bool) -> None:

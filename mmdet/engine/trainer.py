@@ -148,9 +148,12 @@ class Trainer:
         if name != files.BEST:
             files.index_checkpoint(self.work_dir, name, self.runtime.keep_last)
 
-    def resume(self, path: Path) -> None:
-        """Take up a run where a checkpoint of this class left it; learning rates and the like are the config's."""
-        state = files.load_checkpoint(path)
+    def resume(self, path: Path, trusted: bool = False) -> None:
+        """Take up a run where a checkpoint of this class left it; learning rates and the like are the config's.
+
+        `trusted`: the file may hold any object (see load_checkpoint).
+        """
+        state = files.load_checkpoint(path, trusted)
         position = state.get("position", {})
         for key in ("batches_per_epoch", "world_size", "accumulate"):
             if key not in position:

@@ -12,7 +12,7 @@ import torch
 
 from mmdet.config import RunConfig, UserError
 from mmdet.datasets import MixedDataset, VISDataset, make_train_loader
-from mmdet.engine.checkpoint import forget_checkpoints, latest_checkpoint, load_checkpoint, load_weights, weights_of
+from mmdet.engine.checkpoint import forget_checkpoints, latest_checkpoint, load_weights, read_weights
 from mmdet.engine.distributed import Ranks, place
 from mmdet.engine.optim import build_optimizer
 from mmdet.engine.pretrained import load_pretrained
@@ -35,11 +35,13 @@ def train(
     load_from: str | None = None,
     resume_from: str | None = None,
     validate: bool = False,
+    trusted: bool = False,
 ) -> None:
     """Train as `config` says. Raises UserError before work starts for what does not fit together.
 
     A run resumes from the checkpoint `resume_from` ("auto": the latest in the work dir, if there is one), or starts
-    from the weights `load_from`, or from those that the model's config names as `pretrained`.
+    from the weights `load_from`, or from those that the model's config names as `pretrained`. If `trusted`, this
+    file may hold any object (see load_checkpoint).
     """
     if load_from and resume_from:
         raise UserError("--load_from starts a new run and --resume_from goes on with one: give only one of them")
@@ -55,7 +57,7 @@ def train(
     model = place(build_model(config), ranks.device)
     checkpoint = _checkpoint_to_resume(resume_from, work_dir)
     if checkpoint is None:
-        start = _load_first_weights(model, load_from)
+        start = _load_first_weights(model, load_from, trusted)
         if ranks.is_main and start:
             print(start, flush=True)  # noqa: T201
     section = config.data.train
@@ -73,7 +75,7 @@ def train(
         validate=(lambda: validate_model(model, config, ranks.device)) if validate else None,
     )
     if checkpoint is not None:
-        trainer.resume(checkpoint)
+        trainer.resume(checkpoint, trusted)
     else:
         seed_everything(config.runtime.seed + ranks.rank)  # parts that draw do not draw the same everywhere
         if ranks.is_main:
@@ -108,9 +110,10 @@ def _checkpoint_to_resume(resume_from: str | None, work_dir: Path) -> Path | Non
     return Path(resume_from) if resume_from else None
 
 
-def _load_first_weights(model: VISModel, load_from: str | None) -> str | None:
+def _load_first_weights(model: VISModel, load_from: str | None, trusted: bool) -> str | None:
     """Load what a new run starts from; return a line that says what it was, None if it starts from nothing."""
     if load_from:
-        load_weights(model, weights_of(load_checkpoint(load_from), load_from), load_from)
-        return f"weights from {load_from}"
-    return load_pretrained(model.backbone)
+        weights = read_weights(load_from, trusted)
+        load_weights(model, weights.tensors, load_from)
+        return weights.origin
+    return load_pretrained(model.backbone, trusted)

@@ -20,7 +20,7 @@ from mmdet.config import UserError
 from mmdet.ops.files import write_atomically
 
 _PICKLE_PROTOCOL = 4
-_SUBMISSION_MEMBER = "results.json"  # at the root of a submission's zip
+SUBMISSION_MEMBER = "results.json"  # at the root of a submission's zip
 _KEYS = ("video_id", "category_id", "score", "segmentations")
 
 
@@ -41,17 +41,25 @@ def write_results(path: str | Path, entries: list[dict[str, Any]]) -> None:
 
 
 def load_results(path: str | Path) -> list[dict[str, Any]]:
-    """Read X.json, a zip holding results.json, or a pickle of plain data. Raises UserError with path and reason."""
+    """Read a result file as `parse_results` does and check it. Raises UserError with path and reason."""
+    entries = parse_results(path)
+    check_results(entries, str(path))
+    result: list[dict[str, Any]] = entries
+    return result
+
+
+def parse_results(path: str | Path) -> Any:
+    """Read X.json, a zip holding results.json, or a pickle of plain data, whatever is in it."""
     data = _read(path)
     try:
         match Path(path).suffix.lower():
             case ".json":
-                entries = json.loads(data)
+                return json.loads(data)
             case ".zip":
                 with zipfile.ZipFile(io.BytesIO(data)) as archive:
-                    entries = json.loads(archive.read(_SUBMISSION_MEMBER))
+                    return json.loads(archive.read(SUBMISSION_MEMBER))
             case ".pkl":
-                entries = _PlainUnpickler(io.BytesIO(data)).load()
+                return _PlainUnpickler(io.BytesIO(data)).load()
             case suffix:
                 raise UserError(
                     f"{path}: results are a .json, .zip or .pkl file, not {suffix or 'a file without ending'}"
@@ -60,9 +68,6 @@ def load_results(path: str | Path) -> list[dict[str, Any]]:
         raise
     except Exception as error:  # broken pickles raise nearly anything
         raise UserError(f"{path} is no result file: {type(error).__name__}: {error}") from error
-    check_results(entries, str(path))
-    result: list[dict[str, Any]] = entries
-    return result
 
 
 def load_ground_truth(path: str | Path) -> dict[str, Any]:

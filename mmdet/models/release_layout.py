@@ -1,17 +1,20 @@
 """The parameter names of the published MemCNP-VIS release, and their translation to this package's.
 
-Source: the key list of a released checkpoint (212 keys for ViT-B). Knows names only, not what the parts compute.
+Source: the key list of a released checkpoint (212 keys for ViT-B). Knows names only, not what the parts compute, and
+nothing of files.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor
 
-RELEASE_MARK = "bbox_head.mem.feat_units.weight"  # no other model has this key
+RELEASE_MARK = "bbox_head.mem."  # no other model has keys that begin so
+PUBLISHED_DEPTH = 12  # blocks of ViT-B
+_BLOCK = re.compile(r"backbone\.blocks\.(\d+)\..*")
 
 # Tried in order, the first that matches the whole key is used.
 _RULES = tuple(
@@ -50,9 +53,53 @@ def translate_key(key: str) -> str:
     raise KeyError(f"{key} is not a key of the published release")
 
 
+def is_release(keys: Iterable[str]) -> bool:
+    """Tell whether the keys of a state dict are those of a release checkpoint, even of one that lacks some."""
+    return any(key.startswith(RELEASE_MARK) for key in keys)
+
+
+def release_keys(depth: int = PUBLISHED_DEPTH) -> list[str]:
+    """Return the keys of a release checkpoint whose ViT has `depth` blocks."""
+    block = ("norm1", "attn.qkv", "attn.proj", "norm2", "mlp.fc1", "mlp.fc2")
+    towers = [
+        f"{name}_convs.{index}" for name, count in (("cls", 2), ("mask", 3), ("track", 2)) for index in range(count)
+    ]
+    head = ["fcos_cls", "fcos_reg", "fcos_centerness", "mask_fuse", "track_fuse", "mem.mlp.fc1", "mem.mlp.fc2"]
+    biased = [
+        "backbone.patch_embed.proj",
+        "backbone.norm",
+        *(f"backbone.blocks.{index}.{layer}" for index in range(depth) for layer in block),
+        *(f"neck.lateral_convs.{index}.conv" for index in range(3)),
+        *(f"neck.fpn_convs.{index}.conv" for index in range(4)),
+        *(f"bbox_head.{layer}" for layer in (*head, "cls_align.norm", "mask_align.norm")),
+        *(f"bbox_head.{layer}.gn" for layer in towers),
+    ]
+    unbiased = [
+        "mem.feat_units",
+        *(f"{align}.{layer}" for align in ("cls_align", "mask_align") for layer in ("conv_offset", "conv_adaption")),
+        *(f"{layer}.conv" for layer in towers),
+    ]
+    return [
+        "backbone.cls_token",
+        "backbone.pos_embed",
+        *(f"{layer}.{kind}" for layer in biased for kind in ("weight", "bias")),
+        *(f"bbox_head.{layer}.weight" for layer in unbiased),
+        *(f"bbox_head.scales.{level}.scale" for level in range(4)),
+    ]
+
+
 def from_release(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Translate a release state dict; the four scalars of the levels become one vector."""
-    scales = sorted(key for key in state if _SCALE.fullmatch(key))
+    """Translate a release state dict; the four scalars of the levels become one vector.
+
+    Raises ValueError that names every key that is missing and every key that the release does not have.
+    """
+    blocks = {match[1] for match in map(_BLOCK.fullmatch, state) if match}
+    expected = release_keys(max(PUBLISHED_DEPTH, len(blocks)))
+    missing, unknown = [key for key in expected if key not in state], sorted(set(state) - set(expected))
+    if missing or unknown:
+        kinds = (("missing", missing), ("unknown", unknown))
+        raise ValueError("; ".join(f"{len(keys)} keys {kind} ({', '.join(keys)})" for kind, keys in kinds if keys))
+    scales = [key for key in expected if _SCALE.fullmatch(key)]
     translated = {translate_key(key): value for key, value in state.items() if key not in scales}
-    translated["head.scales"] = torch.stack([state[key].reshape(()) for key in scales])
+    translated["head.scales"] = torch.cat([state[key].reshape(-1) for key in scales])
     return translated

@@ -1,7 +1,12 @@
 """Checkpoint files: whole or not at all, safe to read, fitted strictly."""
 
+import contextlib
+import json
 import os
+from argparse import Namespace
+from collections import OrderedDict
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -13,9 +18,11 @@ from mmdet.engine.checkpoint import (
     latest_checkpoint,
     load_checkpoint,
     load_weights,
+    read_weights,
     save_checkpoint,
     weights_of,
 )
+from mmdet.models.release_layout import release_keys
 
 
 class Command:
@@ -98,6 +105,120 @@ def test_weights_are_found_under_their_usual_names():
     assert weights_of(tensors, "f") == tensors
     with pytest.raises(UserError, match="f has no weights"):
         weights_of({"step": 1}, "f")
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+def test_a_damaged_byte_ends_in_one_line_or_in_other_numbers(tmp_path, trusted):
+    path = tmp_path / "a.pth"
+    for new_format in (True, False):
+        torch.save({"model": {"w": torch.zeros(3)}}, path, _use_new_zipfile_serialization=new_format)
+        whole = path.read_bytes()
+        for position in range(0, len(whole), 17):
+            path.write_bytes(whole[:position] + b"\xff" + whole[position + 1 :])
+            with contextlib.suppress(UserError):
+                load_checkpoint(path, trusted)
+
+
+def test_the_refusal_names_the_option_and_the_option_loads(tmp_path):
+    path = tmp_path / "a.pth"
+    torch.save({"model": {"w": torch.ones(2)}, "best": np.float64(0.5), "args": Namespace(lr=1)}, path)
+    with pytest.raises(
+        UserError, match=r"object of numpy\S*\.scalar: refused.* --trust-checkpoint of train\.py"
+    ) as caught:
+        load_checkpoint(path)
+    assert "\n" not in str(caught.value)
+    assert load_checkpoint(path, trusted=True)["best"] == 0.5
+    assert torch.equal(read_weights(path, trusted=True).tensors["w"], torch.ones(2))
+
+
+def test_a_checkpoint_of_mmengine_loads_if_trusted(tmp_path):
+    from mmengine.logging import HistoryBuffer
+
+    weights = OrderedDict(w=torch.ones(2))
+    weights._metadata = OrderedDict()
+    hub = {"log_scalars": {"loss": HistoryBuffer([1.0], [1])}, "seed": np.int64(3)}
+    torch.save({"meta": {"epoch": 1}, "state_dict": weights, "message_hub": hub}, tmp_path / "a.pth")
+    with pytest.raises(UserError, match="HistoryBuffer: refused"):
+        load_checkpoint(tmp_path / "a.pth")
+    assert torch.equal(read_weights(tmp_path / "a.pth", trusted=True).tensors["w"], torch.ones(2))
+
+
+def test_a_file_in_another_pickle_protocol_is_not_called_damaged(tmp_path):
+    torch.save({"model": {"w": torch.ones(2)}}, tmp_path / "a.pth", pickle_protocol=4)
+    with (
+        pytest.raises(UserError, match="safe reader does not know: refused"),
+        pytest.warns(UserWarning, match="protocol"),
+    ):
+        load_checkpoint(tmp_path / "a.pth")
+    assert torch.equal(load_checkpoint(tmp_path / "a.pth", trusted=True)["model"]["w"], torch.ones(2))
+
+
+def test_a_trusted_object_of_a_package_that_is_not_here_is_named(tmp_path):
+    (tmp_path / "a.pth").write_bytes(b"cno_such_package\nThing\n.")
+    with pytest.raises(UserError, match=r"cannot be built here: No module named 'no_such_package'"):
+        load_checkpoint(tmp_path / "a.pth", trusted=True)
+
+
+def test_what_data_parallel_puts_before_names_is_dropped_if_it_is_before_all():
+    tensor = torch.zeros(1)
+    assert list(weights_of({"model": {"module.a": tensor, "module.b": tensor}}, "f")) == ["a", "b"]
+    assert list(weights_of({"model": {"module.a": tensor, "b": tensor}}, "f")) == ["module.a", "b"]
+
+
+def test_weights_that_are_no_tensors_are_named():
+    with pytest.raises(UserError, match=r"f must be tensors; 1 are not \(b \(a str\)\)"):
+        weights_of({"model": {"a": torch.zeros(1), "b": "text"}}, "f")
+
+
+META = {"mmcv_version": "1.3", "CLASSES": ("person", "fish"), "config": "model = dict()", "epoch": 12}
+RELEASE_WRAPPINGS = {
+    "bare": lambda state: state,
+    "data parallel": lambda state: {f"module.{key}": value for key, value in state.items()},
+    "mmcv": lambda state: {"meta": META, "state_dict": OrderedDict(state), "optimizer": {"state": {}}},
+    "mmcv data parallel": lambda state: {
+        "meta": META,
+        "state_dict": {f"module.{key}": value for key, value in state.items()},
+    },
+}
+
+
+def numbered_release():
+    return {key: torch.full((1,), float(index)) for index, key in enumerate(release_keys())}
+
+
+def test_the_keys_of_the_release_are_the_published_ones(shared):
+    published = json.loads((shared / "golden" / "reference_vitb_state_dict_shapes.json").read_text())
+    assert len(release_keys()) == 212
+    assert set(release_keys()) == set(published)
+
+
+@pytest.mark.parametrize("wrapping", RELEASE_WRAPPINGS)
+def test_a_release_checkpoint_is_recognised_in_every_wrapping(tmp_path, wrapping):
+    state = numbered_release()
+    torch.save(RELEASE_WRAPPINGS[wrapping](state), tmp_path / "a.pth")
+    weights = read_weights(tmp_path / "a.pth")
+    assert "recognised as a checkpoint of the published release" in weights.origin
+    assert len(weights.tensors) == 209  # 212, of which four scalars became one vector
+    scales = [state[f"bbox_head.scales.{level}.scale"].item() for level in range(4)]
+    assert weights.tensors["head.scales"].tolist() == scales
+    kept = sorted(value.item() for name, value in weights.tensors.items() if name != "head.scales")
+    assert kept == sorted({value.item() for value in state.values()} - set(scales))
+
+
+@pytest.mark.parametrize("lost", release_keys()[::10] + release_keys()[-4:] + ["bbox_head.mem.feat_units.weight"])
+def test_a_key_that_a_release_checkpoint_lacks_is_named(lost):
+    state = numbered_release()
+    del state[lost]
+    with pytest.raises(UserError) as caught:
+        weights_of(state, "r.pth")
+    assert f"r.pth is a checkpoint of the published release, but has 1 keys missing ({lost})" == str(caught.value)
+
+
+def test_all_keys_that_a_release_checkpoint_has_too_much_are_named():
+    extra = [f"bbox_head.more.{index}" for index in range(9)] + ["backbone.blocks.3.attn.q_norm.weight"]
+    with pytest.raises(UserError, match="10 keys unknown") as caught:
+        weights_of({**numbered_release(), **dict.fromkeys(extra, torch.zeros(1))}, "r.pth")
+    assert all(key in str(caught.value) for key in extra)
 
 
 def test_fitting_weights_are_loaded():

@@ -1,41 +1,48 @@
-"""The small model of the golden numbers, with the release's parameters (all random, exact in float16)."""
+"""The recorded numbers of the release, and the small model that they were recorded with."""
 
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
 
-from mmdet.models import VISModel
-from mmdet.models.release_layout import from_release
+from mmdet.config import load_config
+from mmdet.engine.golden import golden_model, read_golden
 
-SMALL_MODEL = {
-    "backbone": {"type": "ViTMAE", "embed_dim": 48, "depth": 12, "num_heads": 4},
-    "neck": {"type": "FPN", "channels": 32},
-    "head": {"type": "SipMaskHead", "num_classes": 40, "memory": {"type": "CNPMemory", "num_slots": 16}},
-    "criterion": {"type": "Criterion", "assigner": {"type": "UncertaintyAssigner"}, "exclude_matches": False},
-    "postprocess": {"type": "PostProcess"},
-}
+SMALL_MODEL = Path(__file__).parents[2] / "configs" / "baselines" / "golden_small.py"
 
 
 @pytest.fixture(scope="session")
-def golden(shared) -> Path:
-    return shared / "golden"
+def seed_folder(shared):
+    return shared / "golden" / "seed0"
 
 
 @pytest.fixture(scope="session")
-def release_state(golden):
-    arrays = np.load(golden / "seed0" / "state_dict.npz")
-    return {key: torch.from_numpy(arrays[key].astype(np.float32)) for key in arrays.files}
+def golden(seed_folder):
+    return read_golden(seed_folder)
+
+
+@pytest.fixture(scope="session")
+def config():
+    return load_config(SMALL_MODEL)
 
 
 @pytest.fixture
-def small_model(release_state):
-    model = VISModel(**SMALL_MODEL)
-    model.load_state_dict(from_release(release_state))
-    return model
+def small_model(golden, config):
+    return golden_model(config, golden.state)
 
 
 @pytest.fixture(params=["192x256", "160x224"])
 def size(request):
     return request.param
+
+
+@pytest.fixture
+def assert_all():
+    """Fail with every check that is further off than it may be, and where there is nothing to check."""
+
+    def run(checks):
+        checks = list(checks)
+        failures = [str(check) for check in checks if not check.passed]
+        assert not failures, "\n" + "\n".join(failures)
+        assert checks, "nothing was compared"
+
+    return run

@@ -71,6 +71,54 @@ def test_mae_weights_load_and_the_decoder_is_reported():
     assert torch.equal(model.state_dict()["blocks.3.attn.qkv.weight"], source["blocks.3.attn.qkv.weight"])
 
 
+def test_positions_of_another_grid_are_resized_and_that_is_said():
+    larger = sincos_position_table(32, 16)[None]
+    model = vit()
+    report = model.load_pretrained({**vit().state_dict(), "pos_embed": larger})
+    assert "positions of 16 x 16 patches resized to 14 x 14" in report
+    loaded = model.pos_embed
+    assert tuple(loaded.shape) == (1, 197, 32)
+    torch.testing.assert_close(loaded[:, :1], larger[:, :1])
+    torch.testing.assert_close(loaded[:, 1:], resize_positions(larger[:, 1:], (14, 14)))
+
+
+@pytest.mark.parametrize("grid", [14, 7])
+def test_positions_without_the_class_row_get_one_of_zeros(grid):
+    patch_rows = torch.rand(1, grid * grid, 32)
+    model = vit()
+    report = model.load_pretrained({**vit().state_dict(), "pos_embed": patch_rows})
+    assert "no row of the class token: zero" in report
+    assert ("resized" in report) == (grid != 14)
+    assert not model.pos_embed[:, 0].any()
+    torch.testing.assert_close(model.pos_embed[:, 1:], resize_positions(patch_rows, (14, 14)))
+
+
+def test_positions_of_no_square_are_refused():
+    with pytest.raises(ValueError, match="pos_embed has 150 rows, expected those of a square"):
+        vit().load_pretrained({**vit().state_dict(), "pos_embed": torch.rand(1, 150, 32)})
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({}, "not used: head"),
+        ({"global_pool": "avg", "num_classes": 3}, "not used: fc_norm, head"),
+        ({"img_size": 256}, "positions of 16 x 16 patches resized"),
+        ({"no_embed_class": True}, "no row of the class token"),
+    ],
+)
+def test_timm_vit_weights_load(options, said):
+    import timm
+
+    tiny = {"embed_dim": 32, "depth": 12, "num_heads": 2}
+    state = timm.create_model("vit_base_patch16_224", **tiny, **options).state_dict()
+    model = vit()
+    assert said in model.load_pretrained(state)
+    loaded = model.state_dict()
+    for key in ("blocks.11.mlp.fc2.bias", "blocks.0.attn.qkv.weight", "cls_token", "patch_embed.proj.weight"):
+        assert torch.equal(loaded[key], state[key])
+
+
 def test_pretrained_weights_of_another_shape_or_without_a_key_are_refused():
     state = vit().state_dict()
     with pytest.raises(ValueError, match=r"cls_token \(1, 1, 8\) instead of \(1, 1, 32\)"):
@@ -78,6 +126,12 @@ def test_pretrained_weights_of_another_shape_or_without_a_key_are_refused():
     del state["cls_token"]
     with pytest.raises(ValueError, match="1 keys missing .*cls_token"):
         vit().load_pretrained(state)
+
+
+@pytest.mark.parametrize("name", ["blocks.0.ls1.gamma", "blocks.12.norm1.weight"])
+def test_weights_of_another_kind_of_vit_are_refused(name):
+    with pytest.raises(ValueError, match=f"1 tensors of blocks that this ViT does not have: {name}"):
+        vit().load_pretrained({**vit().state_dict(), name: torch.zeros(32)})
 
 
 def test_timm_maps_have_strides_8_16_32():

@@ -6,6 +6,7 @@ timm's checkpoints. Blocks are timm's, with fused attention. Does not know what 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -44,6 +45,29 @@ def resize_positions(patch_rows: Tensor, size: tuple[int, int]) -> Tensor:
         return patch_rows
     square = patch_rows.reshape(1, grid, grid, -1).permute(0, 3, 1, 2)
     return F.interpolate(square, size=size, mode="bicubic", align_corners=False).flatten(2).transpose(1, 2)
+
+
+def fit_positions(positions: Tensor, grid: int) -> tuple[Tensor, str]:
+    """Bring positions (1, g * g [+ 1], D) to (1, 1 + grid * grid, D); return them and what was done ("": nothing).
+
+    The row of the class token is zero where a file has none: it has no position then. Raises ValueError unless the
+    patches form a square.
+    """
+    rows = positions.shape[1]
+    has_class_row = math.isqrt(rows) ** 2 != rows
+    num_patches = rows - has_class_row
+    side = math.isqrt(num_patches)
+    if side * side != num_patches:
+        raise ValueError(f"pos_embed has {rows} rows, expected those of a square of patches, with or without the class")
+    notes = []
+    class_row, patch_rows = positions[:, : int(has_class_row)], positions[:, int(has_class_row) :]
+    if not has_class_row:
+        class_row = torch.zeros_like(patch_rows[:, :1])
+        notes.append("positions have no row of the class token: zero")
+    if side != grid:
+        patch_rows = resize_positions(patch_rows.float(), (grid, grid))
+        notes.append(f"positions of {side} x {side} patches resized to {grid} x {grid}")
+    return torch.cat([class_row, patch_rows.to(class_row.dtype)], dim=1), ", ".join(notes)
 
 
 @BACKBONES.register_module()
@@ -129,6 +153,15 @@ class ViTMAE(nn.Module):
     def load_pretrained(self, state: Mapping[str, Tensor]) -> str:
         """Load MAE or timm ViT weights and return one line that says what was loaded.
 
-        Decoder and classifier keys are skipped and named. Raises ValueError for a missing key or another shape.
+        Decoder and classifier keys are skipped and named, positions of another grid are resized. Raises ValueError for
+        a missing key, another shape, or tensors in the blocks that this ViT has not (layer scale, more blocks).
         """
-        return load_matching(self, state, optional=lambda name: name.startswith("norm."))
+        own = self.state_dict()
+        foreign = [name for name in state if name.startswith("blocks.") and name not in own]
+        if foreign:
+            raise ValueError(f"{len(foreign)} tensors of blocks that this ViT does not have: {', '.join(foreign[:5])}")
+        note, state = "", dict(state)
+        if "pos_embed" in state and state["pos_embed"].dim() == 3:
+            state["pos_embed"], note = fit_positions(state["pos_embed"], math.isqrt(self.pos_embed.shape[1] - 1))
+        report = load_matching(self, state, optional=lambda name: name.startswith("norm."))
+        return f"{report}, {note}" if note else report

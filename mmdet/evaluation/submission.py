@@ -1,0 +1,87 @@
+"""Check results against the videos they are for, naming every fault at once, and pack them for an evaluation server.
+
+A submission is a zip with `results.json` at its root: a list of {video_id, category_id, score, segmentations}, with the
+data set's ids and one compressed RLE or null a frame at the original size. Knows nothing of ground truth masks.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from mmdet.config import UserError
+from mmdet.evaluation.results_io import SUBMISSION_MEMBER, is_id
+from mmdet.ops.files import write_atomically
+from mmdet.ops.masks import to_rle
+
+KEYS = ("video_id", "category_id", "score", "segmentations")
+
+
+def find_faults(entries: Any, ground_truth: dict[str, Any]) -> list[str]:
+    """Return a line for every fault of result entries, [] if a server would take them.
+
+    `ground_truth` is the json of the data set; only its videos and categories are read.
+    """
+    if not isinstance(entries, list):
+        return [f"results are a list of entries, got {type(entries).__name__}"]
+    for key in ("videos", "categories"):
+        if not isinstance(ground_truth.get(key), list):
+            raise UserError(f"the data set's json has no list of {key}")
+    videos = {video["id"]: video for video in ground_truth["videos"]}
+    categories = {category["id"] for category in ground_truth["categories"]}
+    faults = []
+    for index, entry in enumerate(entries):
+        faults += [f"result {index}: {fault}" for fault in _faults_of(entry, videos, categories)]
+    return faults
+
+
+def _faults_of(entry: Any, videos: dict[Any, dict[str, Any]], categories: set[Any]) -> list[str]:
+    if not isinstance(entry, dict):
+        return [f"is no dict but {type(entry).__name__}"]
+    missing = [key for key in KEYS if key not in entry]
+    if missing:
+        return [f"has no {', '.join(missing)}"]
+    faults = []
+    score = entry["score"]
+    if not isinstance(score, int | float) or isinstance(score, bool) or not math.isfinite(score):
+        faults.append(f"score {score!r:.40} is no finite number")
+    if not is_id(entry["category_id"]) or entry["category_id"] not in categories:
+        faults.append(f"category_id {entry['category_id']!r:.40} is not in the data set")
+    if not is_id(entry["video_id"]) or entry["video_id"] not in videos:
+        return [*faults, f"video_id {entry['video_id']!r:.40} is not in the data set"]
+    return faults + _segmentation_faults(entry["segmentations"], videos[entry["video_id"]])
+
+
+def _segmentation_faults(segmentations: Any, video: dict[str, Any]) -> list[str]:
+    if not isinstance(segmentations, list):
+        return ["segmentations are no list with one entry a frame"]
+    frames = len(video["file_names"])
+    faults = []
+    if len(segmentations) != frames:
+        faults.append(f"{len(segmentations)} segmentations, video {video['id']} has {frames} frames")
+    if all(segmentation is None for segmentation in segmentations):
+        faults.append("no frame has a segmentation")
+    for frame, segmentation in enumerate(segmentations):
+        if segmentation is None:
+            continue
+        if not isinstance(segmentation, dict) or not isinstance(segmentation.get("counts"), str):
+            faults.append(f"frame {frame}: not a compressed RLE with counts as a string")
+            continue
+        try:
+            to_rle(segmentation, (video["height"], video["width"]))
+        except ValueError as error:
+            faults.append(f"frame {frame}: {error}")
+    return faults
+
+
+def write_submission(path: str | Path, entries: list[dict[str, Any]]) -> None:
+    """Write the zip, whole or not at all; what servers do not read (boxes, labels of frames) is left out."""
+    plain = [{key: entry[key] for key in KEYS} for entry in entries]
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(SUBMISSION_MEMBER, json.dumps(plain, allow_nan=False, separators=(",", ":")))
+    write_atomically(path, lambda file: file.write(packed.getvalue()))

@@ -1,0 +1,40 @@
+"""Compare this package with numbers recorded with the published release: python tools/check_golden.py DIR.
+
+DIR holds the numbers of one seed; a folder `parts` beside it is compared too. Prints a line per quantity, what is not
+compared, and OK or FAIL with the number of failures. Exit code 0, 1 for failures, 2 for bad input.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from mmdet.config import load_config
+from mmdet.engine.golden import NOT_COMPARED, all_checks
+from mmdet.engine.golden_checks import worst_of_each
+from mmdet.engine.launch import run_command_line
+
+CONFIG = Path(__file__).parents[1] / "configs" / "baselines" / "golden_small.py"
+
+
+def main() -> None:
+    """Compare and print; exits with 1 if a quantity is further off than it may be."""
+    parser = argparse.ArgumentParser(description="Compare with recorded numbers of the published release.")
+    parser.add_argument("folder", type=Path, metavar="DIR", help="the recorded numbers of one seed")
+    parser.add_argument("--config", type=Path, default=CONFIG, help="the model that they were recorded with")
+    args = parser.parse_args()
+    checks = list(worst_of_each(all_checks(args.folder, load_config(args.config))))
+    for check in checks:
+        print(check)
+    print("\nnot compared:")
+    for name, reason in NOT_COMPARED.items():
+        print(f"  {name:<24} {reason}")
+    failures = sum(not check.passed for check in checks)
+    print(f"FAIL {failures}" if failures else "OK")
+    if failures:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    run_command_line(main)

@@ -1,0 +1,46 @@
+"""Write the weights of a checkpoint under this package's names: python tools/convert_checkpoint.py IN OUT.
+
+IN is a checkpoint of the published release or of a run of this package, bare or with optimiser and the like around the
+weights. OUT holds {"model": weights} and nothing else; it is written whole or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from torch import Tensor
+
+from mmdet.engine.arguments import CommandParser
+from mmdet.engine.checkpoint import read_weights, save_checkpoint
+from mmdet.engine.launch import run_command_line
+
+NO_PARAMETERS = ("running_mean", "running_var", "num_batches_tracked")  # what batch norms keep beside theirs
+
+
+def count_parameters(weights: Mapping[str, Tensor]) -> dict[str, int]:
+    """Return the number of parameters of every part of the model (backbone, neck, head)."""
+    counts: dict[str, int] = {}
+    for name, value in weights.items():
+        part = name.split(".")[0]
+        counts[part] = counts.get(part, 0) + (0 if name.endswith(NO_PARAMETERS) else value.numel())
+    return counts
+
+
+def main() -> None:
+    """Read, write, report."""
+    parser = CommandParser(description="Write the weights of a checkpoint under this package's names.")
+    parser.add_argument("source", metavar="IN")
+    parser.add_argument("target", metavar="OUT", type=Path)
+    parser.add_switch("trust_checkpoint", "load any object from IN: only if you know where it comes from")
+    args = parser.parse_args()
+    weights = read_weights(args.source, args.trust_checkpoint)
+    save_checkpoint(args.target, {"model": weights.tensors})
+    counts = count_parameters(weights.tensors)
+    parts = ", ".join(f"{part} {count:,}" for part, count in counts.items())
+    print(weights.origin)
+    print(f"{args.target}: {len(weights.tensors)} tensors, {sum(counts.values()):,} parameters ({parts})")
+
+
+if __name__ == "__main__":
+    run_command_line(main)

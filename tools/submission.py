@@ -1,0 +1,43 @@
+"""Check a result file and pack it for an evaluation server: every fault is named, and only sound results are packed.
+
+python tools/submission.py RESULTS(.json|.pkl) --ann VALID.json --out submission.zip
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from mmdet.config import UserError
+from mmdet.evaluation.results_io import load_ground_truth, parse_results
+from mmdet.evaluation.submission import find_faults, write_submission
+
+SHOWN = 100  # faults
+
+
+def main() -> int:
+    """Check and pack; returns the exit status: 2 for faults and bad input."""
+    parser = argparse.ArgumentParser(description="Check and pack a submission.")
+    parser.add_argument("results", help="result file")
+    parser.add_argument("--ann", required=True, help="json of the data set; it needs no annotations")
+    parser.add_argument("--out", default="submission.zip")
+    args = parser.parse_args()
+    try:
+        entries = parse_results(args.results)
+        faults = find_faults(entries, load_ground_truth(args.ann))
+        if not faults:
+            write_submission(args.out, entries)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    for fault in faults[:SHOWN]:
+        print(fault, file=sys.stderr)
+    if faults:
+        print(f"{len(faults)} faults in {args.results}, nothing written", file=sys.stderr)
+        return 2
+    print(f"{args.out}: {len(entries)} tracks, ready to submit")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
