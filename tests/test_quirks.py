@@ -8,6 +8,7 @@ models/test_feature_align and losses/test_criterion; Q20's evaluation in command
 models/test_backbones; legacy areas in ops/test_boxes.
 """
 
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -20,12 +21,15 @@ from torch.nn import functional as F
 from mmdet.config import load_config
 from mmdet.datasets import VISDataset, vis_dataset
 from mmdet.models import VISModel
+from mmdet.models.assigners import UncertaintyAssigner
 from mmdet.models.assigners.slots import best_points
 from mmdet.models.backbones import ViTMAE
 from mmdet.models.build import build_model
 from mmdet.models.heads import CNPMemory, cnp_memory
 from mmdet.models.losses.cnp import cnp_loss
+from mmdet.models.losses.detection import box_loss
 from mmdet.models.losses.pairs import Pairs
+from mmdet.models.losses.targets import PaddedTruth
 from mmdet.models.postprocess import PostProcess
 from mmdet.ops.nms import fast_nms
 from mmdet.ops.sampling import sample_at_centres
@@ -83,6 +87,28 @@ def test_q6_the_likelihood_is_divided_by_all_points():
     few, many = (cnp_loss(pairs_of_one_object(), torch.ones(4), points) for points in (1, 100))
     nll = 4 * (0.5 * (0.1 / 0.2) ** 2 + math.log(0.2) + 0.5 * math.log(2 * math.pi))
     assert (few - many).item() == pytest.approx(nll * (1 - 1 / 100), rel=1e-4)
+
+
+def test_q6_the_likelihood_can_be_divided_by_the_objects():
+    pairs = pairs_of_one_object()
+    assert cnp_loss(pairs, torch.ones(4), None).item() == pytest.approx(cnp_loss(pairs, torch.ones(4), 1).item())
+
+
+def test_q5_boxes_can_be_weighted_by_centerness():
+    pairs = pairs_of_one_object()
+    assert pairs.valid.sum() >= 1
+    boxes = torch.tensor([[0.0, 0.0, 1.0, 1.0], [0.0, 0.0, 1.0, 0.5]]).view(1, 1, 2, 4)
+    pairs = dataclasses.replace(
+        pairs,
+        valid=torch.ones(1, 1, 2, dtype=torch.bool),
+        boxes=boxes,
+        sigma=torch.ones(1, 1, 2, 4),
+        class_probs=torch.ones(1, 1, 2),
+        centerness=torch.tensor([[[0.9, 0.1]]]),
+        true_boxes=boxes[:, :, :1],
+    )
+    assert box_loss(pairs).item() == pytest.approx(0.25, abs=1e-4)
+    assert box_loss(pairs, weighted=True).item() == pytest.approx(0.05, abs=1e-4)
 
 
 def test_q7_replicas_that_write_different_points_have_the_same_memory(monkeypatch):
@@ -235,6 +261,37 @@ def test_q22_the_best_points_are_chosen_before_it_is_asked_whether_they_are_insi
     score, closest = torch.tensor([[0.9, 0.8, 0.7]]), torch.zeros(1, 3, dtype=torch.int64)
     slots, taken = best_points(score, closest, 1, [3], per_level=2)
     assert sorted(slots[taken].tolist()) == [0, 1]  # also where only point 2 lies inside
+
+
+@pytest.mark.parametrize("contained", [False, True])
+def test_q22_an_object_with_another_centre_in_it_gets_points_if_they_have_to_be_contained(contained):
+    points = PointGrid.make((64, 64), ((8, 8),), (8,), torch.device("cpu"))
+    # a wide object whose left half has no centre nearby but that of a small object beside it
+    boxes = torch.tensor([[[0.0, 0.0, 64.0, 8.0], [0.0, 8.0, 16.0, 24.0]]])
+    truth = PaddedTruth(
+        boxes=boxes,
+        labels=torch.zeros(1, 2, dtype=torch.int64),
+        valid=torch.ones(1, 2, dtype=torch.bool),
+        is_crowd=torch.zeros(1, 2, dtype=torch.bool),
+        half_masks=torch.zeros(1, 2, 32, 32, dtype=torch.bool),
+        reference_boxes=boxes,
+        reference_valid=torch.ones(1, 2, dtype=torch.bool),
+        match=torch.tensor([[0, 1]]),
+    )
+    found = UncertaintyAssigner(topk=64, contained=contained)(points, torch.full((1, 64, 4), 0.1), truth)
+    corner = found.slots[found.slot_valid & (found.slots == 0)]
+    owner = (found.slot_valid & (found.slots == 0)).any(dim=2)[0]
+    assert len(corner) == 1
+    assert owner.tolist() == ([True, False] if contained else [False, True])
+
+
+def test_q26_a_temperature_sharpens_the_read():
+    torch.manual_seed(0)
+    memory = CNPMemory(channels=16, num_slots=8, read_temperature=1e-3)
+    query = torch.randn(1, 5, 16)
+    best = memory.similarity(query).argmax(-1)
+    recalled = F.normalize(memory.slots, dim=-1)[best]
+    torch.testing.assert_close(memory.read(query), memory.fc2(F.gelu(memory.fc1(recalled))), atol=1e-5, rtol=1e-4)
 
 
 def test_q25_the_epsilon_of_the_norms_is_an_argument():

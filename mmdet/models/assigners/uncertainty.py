@@ -1,6 +1,6 @@
 """The assigner of the published model: of the points nearest to an object, those that are central and certain learn.
 
-Knows nothing of scores or losses. Source: MODEL.md 6 ("Assigner 'uncert'"), quirk Q22 of MODEL.md 10 kept.
+Knows nothing of scores or losses. Source: MODEL.md 6 ("Assigner 'uncert'"), quirk Q22 of MODEL.md 10 an option.
 """
 
 from __future__ import annotations
@@ -19,19 +19,21 @@ class UncertaintyAssigner:
     """Takes for every object the `topk` points of each level with the largest centerness minus uncertainty.
 
     Only then are points outside of every box left out, so an object may get fewer, or none. Of the other points those
-    with more uncertainty than centerness are negative, the rest is ignored.
+    with more uncertainty than centerness are negative, the rest is ignored. `contained` lets points compete only for
+    objects whose box contains them, so that every object gets its points; the release does not (Q22).
     """
 
-    def __init__(self, topk: int = 4) -> None:
-        self.topk = topk
+    def __init__(self, topk: int = 4, contained: bool = False) -> None:
+        self.topk, self.contained = topk, contained
 
     @torch.no_grad()
     def __call__(self, points: PointGrid, box_sigma: Tensor, truth: PaddedTruth) -> Assignment:
         """Assign the points of predictions with standard deviations `box_sigma` (B, P, 4)."""
-        closest, _ = closest_objects(points, truth)
+        closest, distance = closest_objects(points, truth, self.contained)
         centerness = centerness_target(points, truth)
         value = centerness - mean_uncertainty(box_sigma)
-        slots, taken = best_points(value, closest, truth.valid.shape[1], points.level_counts, self.topk)
+        candidates = value.masked_fill(distance.isinf(), -torch.inf) if self.contained else value
+        slots, taken = best_points(candidates, closest, truth.valid.shape[1], points.level_counts, self.topk)
         return make_assignment(points, truth, closest, centerness, slots, taken, may_be_negative=value < 0)
 
 

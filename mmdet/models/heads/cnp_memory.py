@@ -23,16 +23,24 @@ class CNPMemory(nn.Module):
 
     `rate` is what a slot keeps of itself at a write. `update_mode` says which slots a point writes to: "top1" the most
     similar one, "topk" the `topk` most similar, weighted by their softmax, "all" every slot, weighted by the softmax.
+    `read_temperature` divides the similarities of a read: with 1, the release's, all slots count nearly alike (Q26).
     """
 
     def __init__(
-        self, channels: int, num_slots: int = 128, rate: float = 0.999, update_mode: str = "top1", topk: int = 4
+        self,
+        channels: int,
+        num_slots: int = 128,
+        rate: float = 0.999,
+        update_mode: str = "top1",
+        topk: int = 4,
+        read_temperature: float = 1.0,
     ) -> None:
         super().__init__()
         if update_mode not in UPDATE_MODES:
             raise ValueError(f"update_mode {update_mode!r}: expected one of {', '.join(UPDATE_MODES)}")
         self.channels, self.rate, self.update_mode = channels, rate, update_mode
         self.topk = min(topk, num_slots)
+        self.read_temperature = read_temperature
         self.slots = nn.Parameter(torch.randn(num_slots, channels + TARGET_WIDTH))
         self.fc1 = nn.Linear(channels + TARGET_WIDTH, channels)
         self.fc2 = nn.Linear(channels, channels)
@@ -48,7 +56,7 @@ class CNPMemory(nn.Module):
     def read(self, query: Tensor) -> Tensor:
         """(B, P, C) to the context (B, P, C), float32. Gradients reach the slots and the perceptron, not the query."""
         with torch.autocast(query.device.type, enabled=False):
-            weights = self.similarity(query.float()).softmax(dim=-1)  # no temperature: Q26, kept
+            weights = (self.similarity(query.float()) / self.read_temperature).softmax(dim=-1)
             recalled = weights @ F.normalize(self.slots, dim=-1)
             return self.fc2(F.gelu(self.fc1(recalled)))
 

@@ -1,6 +1,6 @@
 """The conditional neural process' loss: each object's box under a mixture of its points' Gaussians, and their widths.
 
-Source: MODEL.md 6 (loss_cnp, tgt_uncert), with Q6 of MODEL.md 10 kept. Knows nothing of the memory.
+Source: MODEL.md 6 (loss_cnp, tgt_uncert), with Q6 of MODEL.md 10 an option. Knows nothing of the memory.
 """
 
 from __future__ import annotations
@@ -37,10 +37,11 @@ def uncertainty_target(pairs: Pairs) -> Tensor:
     return (1 - pairs.class_probs) + (1 - aligned_iou(pairs.boxes, pairs.true_boxes, offset=1.0))
 
 
-def cnp_loss(pairs: Pairs, box_scale: Tensor, num_points: int) -> Tensor:
+def cnp_loss(pairs: Pairs, box_scale: Tensor, num_points: int | None) -> Tensor:
     """Return (B,): the sum over objects of the likelihood term and the mean error of the predicted deviations.
 
-    `box_scale` (4,) = (W, H, W, H). The likelihood is divided by `num_points`, all points of the image (Q6).
+    `box_scale` (4,) = (W, H, W, H). The likelihood is divided by `num_points`, all points of the image (Q6), or, with
+    None, by the number of objects that have pairs.
     """
     nll = mixture_nll(
         pairs.boxes / box_scale, pairs.sigma, pairs.centerness, pairs.valid, pairs.true_boxes.squeeze(2) / box_scale
@@ -48,4 +49,5 @@ def cnp_loss(pairs: Pairs, box_scale: Tensor, num_points: int) -> Tensor:
     target = uncertainty_target(pairs).unsqueeze(3).expand_as(pairs.sigma)
     width_error = F.smooth_l1_loss(pairs.sigma, target, reduction="none").mean(dim=3).where(pairs.valid, 0)
     mean_width_error = width_error.sum(dim=2) / pairs.valid.sum(dim=2).clamp(min=1)
-    return (nll / num_points + mean_width_error).sum(dim=1)
+    divisor = pairs.valid.any(dim=2).sum(dim=1, keepdim=True).clamp(min=1) if num_points is None else num_points
+    return (nll / divisor + mean_width_error).sum(dim=1)

@@ -37,6 +37,8 @@ class Criterion(nn.Module):
     `exclude_matches` leaves the matches out of the negatives of the contrastive loss (Q4). With them, as in the
     release, the loss is bounded: a match against itself and the hardest others (InfoNCE). Without them it has no
     lower bound and goes on pulling at features that masks share. Measured: docs/results.md.
+    `weighted_boxes` weighs the box loss by centerness, which the release ignores (Q5); `nll_over_points` divides the
+    mixture's likelihood by all points, as the release does, otherwise by the objects (Q6).
     `loss_weights` names factors of single terms of LOSSES; the others have 1.
     """
 
@@ -49,10 +51,16 @@ class Criterion(nn.Module):
         temperature: float = 0.1,
         num_negatives: int = 5,
         loss_weights: Mapping[str, float] | None = None,
+        weighted_boxes: bool = False,
+        nll_over_points: bool = True,
     ) -> None:
         super().__init__()
         self.assigner: Assigner = ASSIGNERS.build(assigner) if isinstance(assigner, dict) else assigner
-        self.exclude_matches = exclude_matches
+        self.exclude_matches, self.weighted_boxes, self.nll_over_points = (
+            exclude_matches,
+            weighted_boxes,
+            nll_over_points,
+        )
         self.focal_gamma, self.focal_alpha = focal_gamma, focal_alpha
         self.temperature, self.num_negatives = temperature, num_negatives
         self.loss_weights = dict(loss_weights or {})
@@ -80,8 +88,8 @@ class Criterion(nn.Module):
         by_image = {
             "loss_seg": mask_loss(outputs.mask_basis, coefficients, truth.half_masks, pairs, kept),
             "loss_cls": class_loss(outputs.cls_logits, truth, assignment, self.focal_gamma, self.focal_alpha),
-            "loss_cnp": cnp_loss(pairs, box_scale, num_points),
-            "loss_bbox": box_loss(pairs),
+            "loss_cnp": cnp_loss(pairs, box_scale, num_points if self.nll_over_points else None),
+            "loss_bbox": box_loss(pairs, self.weighted_boxes),
             "loss_centerness": centerness_loss(outputs.centerness_logits, assignment),
         }
         normaliser = dict.fromkeys(LOSSES, num_with_objects) | {"loss_centerness": num_images}  # MODEL.md 6

@@ -37,13 +37,16 @@ def class_loss(logits: Tensor, truth: PaddedTruth, assignment: Assignment, gamma
     return losses.where(num_positive > 0, 0)
 
 
-def box_loss(pairs: Pairs) -> Tensor:
-    """Return (B,): the mean of 1 - GIoU over pairs.
+def box_loss(pairs: Pairs, weighted: bool = False) -> Tensor:
+    """Return (B,): the mean of 1 - GIoU over pairs, `weighted` by their centerness or all alike.
 
     The release passes the centerness as weight, which is ignored, but when all weights are 0, so is the loss (Q5).
     """
-    losses = mean_where(pairs.valid, 1 - giou(pairs.boxes, pairs.true_boxes))
-    return losses.where(sum_where(pairs.valid, pairs.centerness) > 0, 0)
+    errors = 1 - giou(pairs.boxes, pairs.true_boxes)
+    total = sum_where(pairs.valid, pairs.centerness)
+    if weighted:
+        return sum_where(pairs.valid, errors * pairs.centerness) / total.where(total > 0, 1)
+    return mean_where(pairs.valid, errors).where(total > 0, 0)
 
 
 def centerness_loss(logits: Tensor, assignment: Assignment) -> Tensor:

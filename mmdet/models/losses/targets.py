@@ -95,10 +95,14 @@ def inside_boxes(points: PointGrid, boxes: Tensor, valid: Tensor, strict: bool =
     return (nearest_side > 0 if strict else nearest_side >= 0) & valid.unsqueeze(2)
 
 
-def closest_objects(points: PointGrid, truth: PaddedTruth) -> tuple[Tensor, Tensor]:
-    """Return the object with the nearest centre (B, P) and the distance to it in input pixels, inf without objects."""
+def closest_objects(points: PointGrid, truth: PaddedTruth, contained: bool = False) -> tuple[Tensor, Tensor]:
+    """Return the object with the nearest centre (B, P) and the distance to it in input pixels, inf where there is none.
+
+    `contained` asks for an object whose box contains the point.
+    """
     distance = (points.xy - centres(truth.boxes).unsqueeze(2)).norm(dim=-1)
-    nearest = distance.masked_fill(~truth.valid.unsqueeze(2), torch.inf).min(dim=1)
+    candidates = inside_boxes(points, truth.boxes, truth.valid) if contained else truth.valid.unsqueeze(2)
+    nearest = distance.masked_fill(~candidates, torch.inf).min(dim=1)
     return nearest.indices, nearest.values
 
 
