@@ -25,9 +25,10 @@ from mmdet.datasets.frame_io import frame_path, read_frame
 from mmdet.engine.checkpoint import load_weights, read_weights
 from mmdet.engine.distributed import Ranks, barrier
 from mmdet.engine.predictor import VideoPredictor
-from mmdet.engine.testing import build_test_dataset, predict_dataset, score
-from mmdet.evaluation.results_io import load_results, write_results
+from mmdet.engine.testing import build_test_dataset, predict_dataset
+from mmdet.evaluation.results_io import load_ground_truth, load_results, write_results
 from mmdet.evaluation.tables import format_figures
+from mmdet.evaluation.vis_ap import evaluate
 from mmdet.models.build import build_model
 from mmdet.structures import VideoResult, results_to_json
 from mmdet.visualization.writer import write_video
@@ -179,6 +180,7 @@ def _report(entries: list[dict[str, Any]], dataset: VISDataset, options: TestOpt
         where = f"{options.out}.json is" if options.out else "with --out the json will be"
         say(f"{dataset.ann_file} has no annotations, so there are no figures here; {where} ready to submit")
         return
-    say(format_figures(score(dataset, entries)))
-    agnostic = score(dataset, entries, class_agnostic=True).stats
+    truth = load_ground_truth(dataset.ann_file)  # up to hundreds of megabytes: read once for both
+    say(format_figures(evaluate(truth, entries)))
+    agnostic = evaluate(truth, entries, class_agnostic=True).stats
     say("all classes as one: " + ", ".join(f"{name} {agnostic[name]:.3f}" for name in ("AP", "AP50", "AR10")))

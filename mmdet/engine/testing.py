@@ -6,7 +6,6 @@ Knows nothing of command lines; the figures come from evaluation, the files from
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -16,7 +15,7 @@ from mmdet.config import RunConfig, TestData
 from mmdet.datasets import VISDataset, make_test_loader
 from mmdet.engine.predictor import VideoPredictor
 from mmdet.evaluation.results_io import load_ground_truth
-from mmdet.evaluation.vis_ap import Figures, evaluate
+from mmdet.evaluation.vis_ap import evaluate
 from mmdet.models.build import build_part
 from mmdet.models.vis_model import VISModel
 from mmdet.ops.collectives import rank, world_size
@@ -64,11 +63,6 @@ def predict_dataset(
     return [everything[index] for index in range(len(dataset.videos))]
 
 
-def score(dataset: VISDataset, entries: list[dict[str, Any]], class_agnostic: bool = False) -> Figures:
-    """Score a result json against the annotations of a dataset's file."""
-    return evaluate(load_ground_truth(dataset.ann_file), entries, class_agnostic=class_agnostic)
-
-
 def validate_model(model: VISModel, config: RunConfig, device: torch.device) -> dict[str, float]:
     """Test a model on the validation data and return the figures, AP first, on every rank; the mode is put back."""
     section = config.data.valid or config.data.test
@@ -79,4 +73,5 @@ def validate_model(model: VISModel, config: RunConfig, device: torch.device) -> 
         results = predict_dataset(predictor, dataset, section)
     finally:
         model.train(was_training)
-    return dict(score(dataset, results_to_json(results, dataset.category_ids)).stats)
+    entries = results_to_json(results, dataset.category_ids)
+    return dict(evaluate(load_ground_truth(dataset.ann_file), entries).stats)
