@@ -1,19 +1,157 @@
 """Packaging of memcnp-vis: the importable package is `mmdet`, the distribution `memcnp-vis`.
 
-Installs without torch or a compiler at build time. Compiled ops live in `mmdet/ops/NAME/csrc`; where such sources,
-torch and a compiler are present they are built (see compile.sh), otherwise the package is pure Python.
+The compiled ops (C++ and CUDA in `mmdet/ops/**/csrc`) become one library, `mmdet/_C*.so`, of torch.library ops. Without
+torch or a compiler at build time the package is pure Python, and says so. The environment variable MEMCNP_CUDA decides
+about the CUDA part: `0` leaves it out, `1` insists on it, unset builds it where nvcc fits torch and a GPU is visible or
+TORCH_CUDA_ARCH_LIST is set. Asked for directly (`python setup.py build_ext`) a failing compiler is an error; within an
+install it is a warning, unless MEMCNP_CUDA=1.
 """
 
+import os
+import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
+from types import ModuleType
 
 from setuptools import find_packages, setup
 
 ROOT = Path(__file__).parent
+CUDA = os.environ.get("MEMCNP_CUDA", "")
+INSISTS = CUDA == "1"
+STRICT = INSISTS or "build_ext" in sys.argv
+# What a build for no GPU in particular aims at: A100, consumer Ampere and newer by their PTX, Hopper.
+ARCHITECTURES = ("8.0", "8.6", "9.0")
 
 
 def requirements() -> list[str]:
     lines = (ROOT / "env_pip.txt").read_text().splitlines()
     return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+
+
+def say(line: str) -> None:
+    print(f"memcnp-vis: {line}", file=sys.stderr, flush=True)
+
+
+def find_nvcc() -> str | None:
+    homes = [os.environ[name] for name in ("CUDA_HOME", "CUDA_PATH") if os.environ.get(name)]
+    candidates = [Path(home, "bin", "nvcc") for home in homes]
+    candidates += [Path(found) for found in [shutil.which("nvcc")] if found]
+    candidates.append(Path("/usr/local/cuda/bin/nvcc"))
+    return next((str(path) for path in candidates if path.is_file()), None)
+
+
+def cuda_home(nvcc: str) -> str:
+    """Ask nvcc where its toolkit lies, as it may be a link or a wrapper script."""
+    lines = subprocess.run([nvcc, "--dryrun", "-x", "cu", os.devnull], capture_output=True, text=True).stderr
+    top = re.search(r"^#\$ TOP=(.*)$", lines, re.MULTILINE)
+    return str(Path(top.group(1).strip()).resolve() if top else Path(nvcc).resolve().parents[1])
+
+
+def cuda_refusal(torch_cuda: str | None, nvcc: str | None, nvcc_version: str) -> str:
+    """Say why no CUDA code can be built here, or nothing."""
+    if torch_cuda is None:
+        return "this torch is a build without CUDA"
+    if nvcc is None:
+        return "nvcc was not found (put it on PATH or set CUDA_HOME)"
+    if nvcc_version.split(".")[0] != torch_cuda.split(".")[0]:
+        return f"nvcc is {nvcc_version}, this torch is built with CUDA {torch_cuda}: their major versions must agree"
+    return ""
+
+
+def choose_cuda(torch: ModuleType) -> str:
+    """Return the toolkit to build CUDA code with, or nothing; architectures go into TORCH_CUDA_ARCH_LIST."""
+    if CUDA not in ("", "0", "1"):
+        raise SystemExit(f"memcnp-vis: MEMCNP_CUDA={CUDA!r} is none of 0, 1 and unset")
+    if CUDA == "0":
+        say("CUDA part left out: MEMCNP_CUDA=0")
+        return ""
+    nvcc = find_nvcc()
+    output = subprocess.run([nvcc, "--version"], capture_output=True, text=True).stdout if nvcc else ""
+    release = re.search(r"release (\d+\.\d+)", output)
+    version = release.group(1) if release else "unknown"
+    refusal = cuda_refusal(torch.version.cuda, nvcc, version)
+    gpus = torch.cuda.device_count()
+    if not refusal and not gpus and not os.environ.get("TORCH_CUDA_ARCH_LIST") and not INSISTS:
+        refusal = "no GPU is visible (TORCH_CUDA_ARCH_LIST or MEMCNP_CUDA=1 builds it nevertheless)"
+    if refusal:
+        if INSISTS:
+            raise SystemExit(f"memcnp-vis: MEMCNP_CUDA=1, but {refusal}")
+        say(f"CUDA part left out: {refusal}")
+        return ""
+    if not os.environ.get("TORCH_CUDA_ARCH_LIST"):
+        os.environ["TORCH_CUDA_ARCH_LIST"] = ";".join(visible_architectures(torch) or supported_architectures(nvcc))
+    home = cuda_home(nvcc)
+    say(f"CUDA part: nvcc {version} in {home}, architectures {os.environ['TORCH_CUDA_ARCH_LIST']}")
+    return home
+
+
+def visible_architectures(torch: ModuleType) -> list[str]:
+    pairs = {torch.cuda.get_device_capability(index) for index in range(torch.cuda.device_count())}
+    return [f"{major}.{minor}" for major, minor in sorted(pairs)]
+
+
+def supported_architectures(nvcc: str) -> list[str]:
+    listed = subprocess.run([nvcc, "--list-gpu-arch"], capture_output=True, text=True).stdout.split()
+    known = [name for name in ARCHITECTURES if f"compute_{name.replace('.', '')}" in listed]
+    return [*known[:-1], f"{known[-1]}+PTX"] if known else []
+
+
+def extension() -> dict:
+    """Return what `setup` needs to build the library, or nothing where that is impossible."""
+    folders = sorted(ROOT.glob("mmdet/ops/**/csrc"))
+    sources = [path for folder in folders for path in sorted(folder.glob("*.cpp"))]
+    cuda_sources = [path for folder in folders for path in sorted(folder.glob("*.cu"))]
+    headers = [path for folder in folders for pattern in ("*.h", "*.cuh") for path in sorted(folder.glob(pattern))]
+    compiler = shutil.which(os.environ.get("CXX", "").split(" ")[0] or "c++") or shutil.which("g++")
+    missing = ""
+    try:
+        import torch
+    except ImportError:
+        missing = "torch is not importable at build time (with pip: --no-build-isolation)"
+    if not missing and not compiler and not os.environ.get("CXX"):
+        missing = "no C++ compiler was found (c++, g++ or $CXX)"
+    if missing:
+        if INSISTS:
+            raise SystemExit(f"memcnp-vis: MEMCNP_CUDA=1, but {missing}")
+        say(f"nothing compiled, the package is pure Python: {missing}")
+        return {}
+    home = choose_cuda(torch)
+    if home:
+        os.environ["CUDA_HOME"] = home  # cpp_extension reads it when imported
+    from torch.utils.cpp_extension import CppExtension, CUDAExtension
+
+    say(f"compiling for torch {torch.__version__} with {os.environ.get('CXX') or compiler}")
+    library = (CUDAExtension if home else CppExtension)(
+        name="mmdet._C",
+        sources=[str(path.relative_to(ROOT)) for path in sources + (cuda_sources if home else [])],
+        depends=[str(path.relative_to(ROOT)) for path in headers],
+        extra_compile_args={"cxx": ["-O3"], "nvcc": ["-O3", "--threads=2"]},
+        py_limited_api=True,  # the library does not touch Python: one file for all versions of it
+        optional=not STRICT,
+    )
+    return {"ext_modules": [library], "cmdclass": {"build_ext": build_command()}}
+
+
+def build_command() -> type:
+    from torch.utils.cpp_extension import BuildExtension
+
+    class BuildOps(BuildExtension):
+        def finalize_options(self) -> None:
+            super().finalize_options()
+            self.force = True  # sources come and go with MEMCNP_CUDA; ninja knows what is up to date
+
+        def build_extensions(self) -> None:
+            try:
+                super().build_extensions()
+            except Exception as error:
+                if STRICT:
+                    raise SystemExit(f"memcnp-vis: compiling failed: {error}") from None
+                say(f"WARNING: compiling failed, the package is pure Python; `bash compile.sh` shows why ({error})")
+                self.extensions = []
+
+    return BuildOps
 
 
 setup(
@@ -23,9 +161,11 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=find_packages(include=["mmdet", "mmdet.*"]),
+    package_data={"mmdet.ops.correlation": ["LICENSE"]},
     install_requires=requirements(),
     extras_require={
         "video": ["av>=14"],
         "dev": ["av>=14", "hypothesis", "mypy>=1.15", "pre-commit", "pytest>=8", "pytest-timeout", "ruff>=0.12"],
     },
+    **extension(),
 )

@@ -25,7 +25,10 @@ def parse_arguments(argv: list[str] | None = None) -> Namespace:
     parser.add_argument("checkpoint", metavar="CHECKPOINT", nargs="?", help="weights (not with --load_result)")
     parser.add_switch("trust_checkpoint", "load any object from the checkpoint: only if you know where it comes from")
     parser.add_option("out", metavar="X.pkl", help="write the results here, and the submission json to X.pkl.json")
-    parser.add_option("eval", nargs="+", choices=("segm",), default=[], help="score against the annotations")
+    parser.add_option("eval", nargs="+", choices=("segm", "bbox"), default=[], help="score by masks or boxes")
+    parser.add_switch(
+        "format_only", "write a checked submission (NAME.zip of --out, else submission.zip in the work dir)"
+    )
     parser.add_switch("show", "draw the tracks: frames and one mp4 a video (opens no window)")
     parser.add_option("save_vis_path", metavar="DIR", help="where to draw to (default: vis/ in the work dir)")
     parser.add_option("thresh", type=float, default=0.2, help="draw tracks with at least this score (default: 0.2)")
@@ -57,7 +60,8 @@ def main(ranks: Ranks, args: Namespace) -> None:
         trust_checkpoint=args.trust_checkpoint,
         load_result=args.load_result,
         out=args.out,
-        evaluate=bool(args.eval),
+        evaluate=tuple(dict.fromkeys(args.eval)),
+        submission=_submission_path(args, work_dir) if args.format_only else None,
         show=args.show,
         show_folder=Path(args.save_vis_path or work_dir / "vis"),
         threshold=args.thresh,
@@ -65,6 +69,10 @@ def main(ranks: Ranks, args: Namespace) -> None:
         amp=args.amp,
     )
     run_test(config, ranks, options)
+
+
+def _submission_path(args: Namespace, work_dir: Path) -> Path:
+    return Path(args.out).with_suffix(".zip") if args.out else work_dir / "submission.zip"
 
 
 def run() -> None:

@@ -1,6 +1,6 @@
 """Evaluate a result file against the ground truth of a data set: the official YouTube-VIS figures, OVIS's with labels.
 
-python tools/eval_results.py GT.json RESULTS(.json|.zip|.pkl) [--class-agnostic] [--strict] [--out FIGURES.json]
+python tools/eval_results.py GT.json RESULTS(.json|.zip|.pkl) [--bbox] [--ovis] [--class-agnostic] [--out FIGURES.json]
 """
 
 from __future__ import annotations
@@ -8,38 +8,71 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from typing import Any
 
 from mmdet.config import UserError
+from mmdet.evaluation.association import association_figures, format_association
+from mmdet.evaluation.diagnosis import diagnose, format_diagnosis
 from mmdet.evaluation.results_io import load_ground_truth, load_results
-from mmdet.evaluation.tables import format_figures
+from mmdet.evaluation.tables import format_agnostic, format_figures
 from mmdet.evaluation.vis_ap import evaluate
 from mmdet.ops.files import write_atomically
 
 
-def main() -> int:
-    """Print the table; returns the exit status: 2 for bad input."""
-    parser = argparse.ArgumentParser(description="Evaluate a result file.")
+def parse_arguments() -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description="Evaluate a result file; docs/evaluation.md defines the figures.")
     parser.add_argument("ground_truth", help="json of the data set, with annotations")
     parser.add_argument("results", help="result json, zip holding results.json, or pickle")
-    parser.add_argument("--class-agnostic", action="store_true", help="put all categories into one")
+    parser.add_argument("--bbox", action="store_true", help="measure box tracks instead of masks")
+    parser.add_argument("--ovis", action="store_true", help="say so where labels for OVIS's figures are missing")
+    parser.add_argument("--class-agnostic", action="store_true", help="score all categories as one too")
     parser.add_argument("--strict", action="store_true", help="repeat the original's defect with annotation id 0")
+    parser.add_argument("--diagnose", action="store_true", help="say how much AP wrong classes, tracks and masks cost")
+    parser.add_argument("--hota", type=float, metavar="SCORE", help="HOTA, IDF1, MOTA of results of this score or more")
+    parser.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="processes to share the videos (default: 1)"
+    )
     parser.add_argument("--out", metavar="FIGURES.json", help="write the figures here too")
     args = parser.parse_args()
+    if args.bbox and (args.diagnose or args.hota is not None):
+        parser.error("--diagnose and --hota work by masks, not with --bbox")
+    return args
+
+
+def main() -> int:
+    """Print the tables; returns the exit status: 2 for bad input."""
+    args = parse_arguments()
     try:
-        figures = evaluate(
-            load_ground_truth(args.ground_truth),
-            load_results(args.results),
-            strict=args.strict,
-            class_agnostic=args.class_agnostic,
-        )
+        figures = _evaluate(args)
         if args.out:
-            text = json.dumps(figures.to_json(), indent=1)
+            text = json.dumps(figures, indent=1)
             write_atomically(args.out, lambda file: file.write(text.encode()))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print(format_figures(figures))
     return 0
+
+
+def _evaluate(args: argparse.Namespace) -> dict[str, Any]:
+    """Print what is asked for and return it as json."""
+    truth, results = load_ground_truth(args.ground_truth), load_results(args.results, boxes=args.bbox)
+    settings: dict[str, Any] = {"iou_type": "bbox" if args.bbox else "segm", "strict": args.strict}
+    figures = evaluate(truth, results, ovis=args.ovis or None, workers=args.workers, **settings)
+    print(format_figures(figures, f"{'boxes' if args.bbox else 'masks'}, all categories"))
+    found = figures.to_json()
+    if args.class_agnostic:
+        agnostic = evaluate(truth, results, class_agnostic=True, ovis=False, workers=args.workers, **settings)
+        print("\n" + format_agnostic(agnostic))
+        found["class_agnostic"] = agnostic.stats
+    if args.diagnose:
+        diagnosis = diagnose(truth, results, workers=args.workers)
+        print("\n" + format_diagnosis(diagnosis))
+        found["diagnosis"] = diagnosis.to_json()
+    if args.hota is not None:
+        found["association"] = association_figures(truth, results, args.hota)
+        print("\n" + format_association(found["association"]))
+    return found
 
 
 if __name__ == "__main__":

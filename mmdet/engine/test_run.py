@@ -27,18 +27,21 @@ from mmdet.engine.distributed import Ranks, barrier
 from mmdet.engine.predictor import VideoPredictor
 from mmdet.engine.testing import build_test_dataset, predict_dataset
 from mmdet.evaluation.results_io import load_ground_truth, load_results, write_results
+from mmdet.evaluation.submission import find_faults, write_submission
 from mmdet.evaluation.tables import format_figures
+from mmdet.evaluation.video_eval import IoUType
 from mmdet.evaluation.vis_ap import evaluate
 from mmdet.models.build import build_model
 from mmdet.structures import VideoResult, results_to_json
 from mmdet.visualization.writer import write_video
 
+SHOWN_FAULTS = 100
 SMALL_SIDE_PX = 384  # pictures of less are drawn enlarged, so that tags are small beside the objects
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestOptions:
-    """What a test is to do; at least one of out, evaluate and show."""
+    """What a test is to do; at least one of out, evaluate, submission and show."""
 
     __test__ = False  # not a test, whatever pytest makes of the name
 
@@ -46,7 +49,8 @@ class TestOptions:
     trust_checkpoint: bool = False  # it may hold any object, and run any code
     load_result: str | None = None
     out: str | None = None
-    evaluate: bool = False
+    evaluate: tuple[IoUType, ...] = ()
+    submission: Path | None = None  # a checked zip for an evaluation server; nothing is scored then
     show: bool = False
     show_folder: Path = Path("vis")
     threshold: float = 0.2
@@ -106,8 +110,10 @@ def _say_speed(dataset: VISDataset, seconds: float, ranks: Ranks, drawn: bool) -
 
 
 def _check(options: TestOptions) -> None:
-    if not (options.out or options.evaluate or options.show):
-        raise UserError("nothing to do: give at least one of --out, --eval segm and --show")
+    if not (options.out or options.evaluate or options.show or options.submission):
+        raise UserError("nothing to do: give at least one of --out, --eval segm, --format-only and --show")
+    if options.submission and options.evaluate:
+        raise UserError("--format-only writes a submission and scores nothing: leave --eval out, or --format-only")
     if bool(options.checkpoint) == bool(options.load_result):
         raise UserError("give either a checkpoint to test or a result file by --load_result")
     if options.out:
@@ -115,6 +121,8 @@ def _check(options: TestOptions) -> None:
         if path.suffix != ".pkl":
             raise UserError(f"--out {path}: name it NAME.pkl; the submission json is written to NAME.pkl.json")
         _check_writable(path.parent, f"--out {path}")
+    if options.submission:
+        _check_writable(options.submission.parent, f"--format-only: {options.submission}")
     if options.show:
         _check_writable(options.show_folder, f"--save_vis_path {options.show_folder}")
 
@@ -172,6 +180,9 @@ def _report(entries: list[dict[str, Any]], dataset: VISDataset, options: TestOpt
     if options.out:
         write_results(options.out, entries)
         say(f"{len(entries)} tracks in {len(dataset.videos)} videos: {options.out}, submission: {options.out}.json")
+    if options.submission:
+        _submit(entries, dataset, options.submission)
+        say(f"{options.submission}: {len(entries)} tracks, ready to submit")
     if options.show:
         say(f"pictures and videos: {options.show_folder}")
     if not options.evaluate:
@@ -180,7 +191,17 @@ def _report(entries: list[dict[str, Any]], dataset: VISDataset, options: TestOpt
         where = f"{options.out}.json is" if options.out else "with --out the json will be"
         say(f"{dataset.ann_file} has no annotations, so there are no figures here; {where} ready to submit")
         return
-    truth = load_ground_truth(dataset.ann_file)  # up to hundreds of megabytes: read once for both
-    say(format_figures(evaluate(truth, entries)))
-    agnostic = evaluate(truth, entries, class_agnostic=True).stats
-    say("all classes as one: " + ", ".join(f"{name} {agnostic[name]:.3f}" for name in ("AP", "AP50", "AR10")))
+    truth = load_ground_truth(dataset.ann_file)  # up to hundreds of megabytes: read once for all
+    for iou_type in options.evaluate:
+        title = {"segm": "masks", "bbox": "boxes"}[iou_type]
+        say(format_figures(evaluate(truth, entries, iou_type=iou_type), f"{title}, all categories"))
+        agnostic = evaluate(truth, entries, iou_type=iou_type, class_agnostic=True, ovis=False).stats
+        say("all classes as one: " + ", ".join(f"{name} {agnostic[name]:.3f}" for name in ("AP", "AP50", "AR10")))
+
+
+def _submit(entries: list[dict[str, Any]], dataset: VISDataset, path: Path) -> None:
+    """Write the zip. Raises UserError with every fault a server would find."""
+    faults = find_faults(entries, load_ground_truth(dataset.ann_file))
+    if faults:
+        raise UserError("\n".join([f"{len(faults)} faults, no submission written:", *faults[:SHOWN_FAULTS]]))
+    write_submission(path, entries)

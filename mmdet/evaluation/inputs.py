@@ -15,7 +15,7 @@ import numpy as np
 
 from mmdet.config import UserError
 from mmdet.evaluation.occlusion import occlusion_score
-from mmdet.evaluation.results_io import check_results, is_id
+from mmdet.evaluation.results_io import BOX_KEYS, check_results, is_id
 from mmdet.ops.masks import MAX_PIXELS
 from mmdet.structures import Size
 
@@ -30,7 +30,8 @@ class TruthTrack:
     category_id: int
     is_crowd: bool
     segmentations: Sequence[Any]  # one a frame, null or empty where not seen
-    area: float | None  # mean over the frames that show it; None: not annotated, the masks tell
+    boxes: Sequence[Any] | None  # one a frame, x, y, width, height or null; None: the masks tell, as in `segm`
+    area: float | None  # mean over the frames that show it; None: not annotated, the masks or boxes tell
     occlusion: float | None  # OVIS's score of the whole track; None: not annotated
 
 
@@ -42,6 +43,8 @@ class ResultTrack:
     category_id: int
     score: float
     segmentations: Sequence[Any]
+    boxes: Sequence[Any] | None
+    boxes_are_xyxy: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,15 +67,18 @@ class Truth:
     warnings: tuple[str, ...]
 
 
-def prepare_truth(ground_truth: dict[str, Any]) -> Truth:
-    """Check a ground truth and sort it by video. Raises UserError that names what is wrong."""
+def prepare_truth(ground_truth: dict[str, Any], *, boxes: bool = False) -> Truth:
+    """Check a ground truth and sort it by video, to be measured by masks or by boxes.
+
+    Raises UserError that names what is wrong.
+    """
     videos = _by_id(ground_truth, "videos")
     categories = _by_id(ground_truth, "categories")
     tracks: dict[int, list[TruthTrack]] = {video_id: [] for video_id in sorted(videos)}
     strays = 0
     annotations = _list(ground_truth, "annotations")
     for annotation in annotations:
-        track, video_id = _truth_track(annotation)
+        track, video_id = _truth_track(annotation, boxes)
         if video_id in videos and track.category_id in categories:
             tracks[video_id].append(track)
         else:
@@ -93,9 +99,11 @@ def prepare_truth(ground_truth: dict[str, Any]) -> Truth:
     )
 
 
-def join_results(truth: Truth, results: list[dict[str, Any]]) -> tuple[list[VideoCase], list[str]]:
+def join_results(
+    truth: Truth, results: list[dict[str, Any]], *, boxes: bool = False
+) -> tuple[list[VideoCase], list[str]]:
     """Give every video its results. Unknown categories are dropped with a warning, unknown videos are a UserError."""
-    check_results(results, "results")
+    check_results(results, "results", boxes=boxes)
     tracks: dict[int, list[ResultTrack]] = {video.video_id: [] for video in truth.videos}
     dropped: Counter[int] = Counter()
     for position, entry in enumerate(results):
@@ -105,14 +113,7 @@ def join_results(truth: Truth, results: list[dict[str, Any]]) -> tuple[list[Vide
         if category_id not in truth.categories:
             dropped[category_id] += 1
             continue
-        tracks[video_id].append(
-            ResultTrack(
-                position=position,
-                category_id=category_id,
-                score=float(entry["score"]),
-                segmentations=entry["segmentations"],
-            )
-        )
+        tracks[video_id].append(_result_track(entry, position, boxes))
     warnings = []
     if dropped:
         ids = ", ".join(str(category_id) for category_id in sorted(dropped))
@@ -163,24 +164,47 @@ def _video_case(video: dict[str, Any], truths: tuple[TruthTrack, ...]) -> VideoC
     return VideoCase(video_id=video["id"], size=(height, width), num_frames=length, truths=truths, results=())
 
 
-def _truth_track(annotation: dict[str, Any]) -> tuple[TruthTrack, int]:
+def _truth_track(annotation: dict[str, Any], by_boxes: bool) -> tuple[TruthTrack, int]:
     """Read an annotation; returns the id of its video too."""
     annotation_id = _id(annotation, "annotation")
-    segmentations = annotation.get("segmentations")
+    segmentations, boxes = annotation.get("segmentations"), annotation.get("bboxes") if by_boxes else None
+    if boxes is not None and not isinstance(boxes, list):
+        raise UserError(f"ground truth: annotation {annotation_id} has bboxes that are no list")
     if not isinstance(segmentations, list):
-        raise UserError(f"ground truth: annotation {annotation_id} has no list of segmentations")
-    areas = annotation.get("areas")
-    try:
-        shown = None if areas is None else [float(area) for area in areas if area]
-    except (TypeError, ValueError):
-        raise UserError(f"ground truth: annotation {annotation_id} has areas that are no numbers") from None
-    mean_area = None if shown is None else float(np.mean(shown)) if shown else 0.0
+        if boxes is None:
+            raise UserError(f"ground truth: annotation {annotation_id} has no list of segmentations")
+        segmentations = [None] * len(boxes)
     track = TruthTrack(
         annotation_id=annotation_id,
         category_id=_id(annotation, f"annotation (id {annotation_id})", "category_id"),
         is_crowd=bool(annotation.get("iscrowd")),
         segmentations=segmentations,
-        area=mean_area,
-        occlusion=occlusion_score(annotation.get("occlusion"), segmentations),
+        boxes=boxes,
+        area=None if by_boxes else _mean_area(annotation.get("areas"), annotation_id),
+        occlusion=occlusion_score(annotation.get("occlusion"), boxes or segmentations),
     )
     return track, _id(annotation, f"annotation (id {annotation_id})", "video_id")
+
+
+def _mean_area(areas: Any, annotation_id: int) -> float | None:
+    """Return the mean of the annotated areas over the frames that show the object, None where there are none."""
+    if areas is None:
+        return None
+    try:
+        shown = [float(area) for area in areas if area]
+    except (TypeError, ValueError):
+        raise UserError(f"ground truth: annotation {annotation_id} has areas that are no numbers") from None
+    return float(np.mean(shown)) if shown else 0.0
+
+
+def _result_track(entry: dict[str, Any], position: int, by_boxes: bool) -> ResultTrack:
+    boxes = next((entry[key] for key in BOX_KEYS if entry.get(key) is not None), None) if by_boxes else None
+    segmentations = entry.get("segmentations")
+    return ResultTrack(
+        position=position,
+        category_id=int(entry["category_id"]),
+        score=float(entry["score"]),
+        segmentations=[None] * len(boxes or []) if segmentations is None else segmentations,
+        boxes=boxes,
+        boxes_are_xyxy=entry.get(BOX_KEYS[0]) is None,
+    )

@@ -21,7 +21,8 @@ from mmdet.ops.files import write_atomically
 
 _PICKLE_PROTOCOL = 4
 SUBMISSION_MEMBER = "results.json"  # at the root of a submission's zip
-_KEYS = ("video_id", "category_id", "score", "segmentations")
+_KEYS = ("video_id", "category_id", "score")
+BOX_KEYS = ("bboxes", "detections")  # xywh and xyxy, the first that is there counts
 
 
 class _PlainUnpickler(pickle.Unpickler):
@@ -40,10 +41,10 @@ def write_results(path: str | Path, entries: list[dict[str, Any]]) -> None:
     write_atomically(f"{path}.json", lambda file: file.write(text.encode()))
 
 
-def load_results(path: str | Path) -> list[dict[str, Any]]:
-    """Read a result file as `parse_results` does and check it. Raises UserError with path and reason."""
+def load_results(path: str | Path, *, boxes: bool = False) -> list[dict[str, Any]]:
+    """Read a result file as `parse_results` does and check it as `check_results`. Raises UserError."""
     entries = parse_results(path)
-    check_results(entries, str(path))
+    check_results(entries, str(path), boxes=boxes)
     result: list[dict[str, Any]] = entries
     return result
 
@@ -81,8 +82,12 @@ def load_ground_truth(path: str | Path) -> dict[str, Any]:
     return truth
 
 
-def check_results(entries: Any, source: str) -> None:
-    """Raise UserError, naming `source` and the entry, unless every entry has its four keys with sound values."""
+def check_results(entries: Any, source: str, *, boxes: bool = False) -> None:
+    """Raise UserError, naming `source` and the entry, unless every entry has its four keys with sound values.
+
+    With `boxes` the lists of BOX_KEYS may stand for the segmentations.
+    """
+    shapes = (*BOX_KEYS, "segmentations") if boxes else ("segmentations",)
     if not isinstance(entries, list):
         raise UserError(f"{source}: results are a list of entries, got {type(entries).__name__}")
     for index, entry in enumerate(entries):
@@ -97,8 +102,12 @@ def check_results(entries: Any, source: str) -> None:
         score = entry["score"]
         if not isinstance(score, int | float | np.number) or isinstance(score, bool) or not math.isfinite(score):
             raise UserError(f"{source}: result {index} has score {score!r:.80}, expected a finite number")
-        if not isinstance(entry["segmentations"], list | tuple):
-            raise UserError(f"{source}: result {index} has segmentations that are no list with one entry a frame")
+        present = [key for key in shapes if entry.get(key) is not None]
+        if not present:
+            raise UserError(f"{source}: result {index} has no {' or '.join(shapes)}")
+        for key in present:
+            if not isinstance(entry[key], list | tuple):
+                raise UserError(f"{source}: result {index} has {key} that are no list with one entry a frame")
 
 
 def is_id(value: Any) -> bool:

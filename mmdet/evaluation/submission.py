@@ -19,6 +19,7 @@ from mmdet.ops.files import write_atomically
 from mmdet.ops.masks import to_rle
 
 KEYS = ("video_id", "category_id", "score", "segmentations")
+_VIDEO_KEYS = ("id", "height", "width", "file_names")
 
 
 def find_faults(entries: Any, ground_truth: dict[str, Any]) -> list[str]:
@@ -28,15 +29,23 @@ def find_faults(entries: Any, ground_truth: dict[str, Any]) -> list[str]:
     """
     if not isinstance(entries, list):
         return [f"results are a list of entries, got {type(entries).__name__}"]
-    for key in ("videos", "categories"):
-        if not isinstance(ground_truth.get(key), list):
-            raise UserError(f"the data set's json has no list of {key}")
-    videos = {video["id"]: video for video in ground_truth["videos"]}
-    categories = {category["id"] for category in ground_truth["categories"]}
+    videos = {video["id"]: video for video in _listed(ground_truth, "videos", _VIDEO_KEYS)}
+    categories = {category["id"] for category in _listed(ground_truth, "categories", ("id",))}
     faults = []
     for index, entry in enumerate(entries):
         faults += [f"result {index}: {fault}" for fault in _faults_of(entry, videos, categories)]
     return faults
+
+
+def _listed(ground_truth: dict[str, Any], key: str, wanted: tuple[str, ...]) -> list[dict[str, Any]]:
+    values = ground_truth.get(key)
+    if not isinstance(values, list):
+        raise UserError(f"the data set's json has no list of {key}")
+    for index, value in enumerate(values):
+        missing = [name for name in wanted if not isinstance(value, dict) or value.get(name) is None]
+        if missing:
+            raise UserError(f"the data set's json: {key}[{index}] has no {', '.join(missing)}")
+    return values
 
 
 def _faults_of(entry: Any, videos: dict[Any, dict[str, Any]], categories: set[Any]) -> list[str]:

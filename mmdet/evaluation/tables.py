@@ -10,9 +10,9 @@ _COLUMNS = ("AP", "AP50", "AP75", "AR100")
 _OVERALL_ROW = 6  # figures a line
 
 
-def format_figures(figures: Figures) -> str:
+def format_figures(figures: Figures, title: str = "all categories") -> str:
     """Return the tables and warnings of an evaluation."""
-    lines = _overall("all categories", figures.stats)
+    lines = _overall(title, figures.stats)
     if figures.ovis is None:
         lines += ["", "OVIS figures: left out, they need an occlusion label for every annotated frame"]
     else:
@@ -24,6 +24,11 @@ def format_figures(figures: Figures) -> str:
         lines.append(f"{category_id:>6}  {row['name']:<{width}}" + _cells(_percent(row[name]) for name in _COLUMNS))
     lines += [f"warning: {warning}" for warning in figures.warnings]
     return "\n".join(lines)
+
+
+def format_agnostic(figures: Figures) -> str:
+    """Return the overall table of a class-agnostic evaluation."""
+    return "\n".join(_overall("all categories as one", figures.stats))
 
 
 def _overall(title: str, stats: dict[str, float]) -> list[str]:

@@ -1,24 +1,28 @@
 """The evaluation of one video: from its case to small records, a pure function that any process may run.
 
-Decodes and checks the video's masks; names the video in errors and warnings. Source: YTVOSeval.evaluateVid.
+Decodes and checks the video's masks or boxes; names the video in errors and warnings. Source: YTVOSeval.evaluateVid.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mmdet.config import UserError
+from mmdet.evaluation.box_iou import BoxTrack, box_ious, box_track_of, read_box_track
 from mmdet.evaluation.curves import MAX_RESULTS, CategoryRecord, Range
 from mmdet.evaluation.inputs import ResultTrack, TruthTrack, VideoCase
 from mmdet.evaluation.matching import match
-from mmdet.evaluation.track_iou import MaskTrack, track_ious
-from mmdet.ops.masks import mask_areas, to_rles
-from mmdet.structures import RLE, Size
+from mmdet.evaluation.track_iou import MaskTrack, mask_ious, read_mask_tracks
+from mmdet.ops.masks import to_rles
+from mmdet.structures import Size
+
+IoUType = Literal["segm", "bbox"]
+Track = TruthTrack | ResultTrack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,26 +34,30 @@ class VideoRecord:
     warnings: tuple[str, ...]
 
 
-def evaluate_video(case: VideoCase, ranges: Sequence[Range], strict: bool = False) -> VideoRecord:
-    """Match the results of every category. Raises UserError for a malformed segmentation.
+def evaluate_video(
+    case: VideoCase, ranges: Sequence[Range], *, strict: bool = False, iou_type: IoUType = "segm"
+) -> VideoRecord:
+    """Match the results of every category by masks or boxes. Raises UserError for malformed ones.
 
     With `strict` a match to annotation id 0 counts as none, as in the original.
     """
-    category_ids = sorted({t.category_id for t in case.truths} | {r.category_id for r in case.results})
-    records, kept = [], []
+    groups = _by_category(case)
+    tracks = [track for group in groups.values() for part in group for track in part]
+    shapes: Sequence[MaskTrack | BoxTrack]
+    shapes = _mask_tracks(case, tracks) if iou_type == "segm" else _box_tracks(case, tracks)
+    ignored_truths, outside = _ignored(tracks, shapes, ranges)
+    records = []
     sizes_differ = False
-    for category_id in category_ids:
-        truths = [track for track in case.truths if track.category_id == category_id]
-        results = _highest([track for track in case.results if track.category_id == category_id])
-        truth_masks, result_masks = _mask_tracks(case, truths), _mask_tracks(case, results)
-        ious, differ = track_ious(result_masks, truth_masks)
+    end = 0
+    for category_id, (truths, results) in groups.items():
+        begin, middle, end = end, end + len(truths), end + len(truths) + len(results)
+        ious, differ = _ious(shapes[middle:end], shapes[begin:middle], iou_type)
         sizes_differ |= differ
-        truth_ignored = _truth_ignored(truths, truth_masks, ranges)
         matched, ignored = match(
             ious,
-            truth_ignored,
+            ignored_truths[:, begin:middle],
             is_crowd=np.array([track.is_crowd for track in truths], dtype=np.bool_),
-            outside=_outside(np.array([track.mean_area for track in result_masks]), [r.area for r in ranges]),
+            outside=outside[:, middle:end],
             counts=np.array([not strict or track.annotation_id != 0 for track in truths], dtype=np.bool_),
         )
         records.append(
@@ -58,12 +66,24 @@ def evaluate_video(case: VideoCase, ranges: Sequence[Range], strict: bool = Fals
                 scores=np.array([track.score for track in results], dtype=np.float64),
                 matched=matched,
                 ignored=ignored,
-                num_truths=np.count_nonzero(~truth_ignored, axis=1),
+                num_truths=np.count_nonzero(~ignored_truths[:, begin:middle], axis=1),
             )
         )
-        kept += results
+    kept = [track for _, results in groups.values() for track in results]
     warnings = _warnings(case, kept, sizes_differ)
     return VideoRecord(video_id=case.video_id, categories=tuple(records), warnings=warnings)
+
+
+def _by_category(case: VideoCase) -> dict[int, tuple[list[TruthTrack], list[ResultTrack]]]:
+    """Return the truths and the results that are evaluated of each category, ascending ids."""
+    ids = sorted({t.category_id for t in case.truths} | {r.category_id for r in case.results})
+    return {
+        category_id: (
+            [track for track in case.truths if track.category_id == category_id],
+            _highest([track for track in case.results if track.category_id == category_id]),
+        )
+        for category_id in ids
+    }
 
 
 def _highest(results: Sequence[ResultTrack]) -> list[ResultTrack]:
@@ -71,47 +91,63 @@ def _highest(results: Sequence[ResultTrack]) -> list[ResultTrack]:
     return sorted(results, key=lambda track: -track.score)[: MAX_RESULTS[-1]]
 
 
-def _outside(values: NDArray[np.float64], ranges: Sequence[tuple[float, float]]) -> NDArray[np.bool_]:
+def _ious(results: Sequence[Any], truths: Sequence[Any], iou_type: IoUType) -> tuple[NDArray[np.float64], bool]:
+    """Return the IoU of all pairs, (D, G), and whether masks of unequal sizes were met."""
+    return mask_ious(results, truths) if iou_type == "segm" else (box_ious(results, truths), False)
+
+
+def _ignored(
+    tracks: Sequence[Track], shapes: Sequence[MaskTrack | BoxTrack], ranges: Sequence[Range]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which tracks, as truths, are no objects to be found, and whose area is outside a range; both (A, N).
+
+    The former are crowds and tracks outside the range of areas or of occlusion.
+    """
+    known = [track.area if isinstance(track, TruthTrack) else None for track in tracks]
+    areas = [s.mean_area if area is None else area for area, s in zip(known, shapes, strict=True)]
+    outside = _outside(areas, [wanted.area for wanted in ranges])
+    ignored = outside | np.array([isinstance(track, TruthTrack) and track.is_crowd for track in tracks], dtype=np.bool_)
+    for row, wanted in zip(ignored, ranges, strict=True):
+        if wanted.occlusion is not None:
+            scores = [track.occlusion if isinstance(track, TruthTrack) else None for track in tracks]
+            row |= _outside(scores, [wanted.occlusion])[0]
+    return ignored, outside
+
+
+def _outside(values: Sequence[float | None], ranges: Sequence[tuple[float, float]]) -> NDArray[np.bool_]:
     """Return which values lie outside which range, (A, N)."""
     low, high = np.array(ranges, dtype=np.float64).T[:, :, None]
-    outside: NDArray[np.bool_] = (values < low) | (values > high)
+    numbers = np.array(values, dtype=np.float64)
+    outside: NDArray[np.bool_] = (numbers < low) | (numbers > high)
     return outside
 
 
-def _truth_ignored(
-    truths: Sequence[TruthTrack], masks: Sequence[MaskTrack], ranges: Sequence[Range]
-) -> NDArray[np.bool_]:
-    """Return which truths are no objects to be found: crowds and those outside a range, (A, G)."""
-    areas = [m.mean_area if t.area is None else t.area for t, m in zip(truths, masks, strict=True)]
-    ignored = _outside(np.array(areas, dtype=np.float64), [r.area for r in ranges])
-    ignored |= np.array([track.is_crowd for track in truths], dtype=np.bool_)
-    for row, wanted in zip(ignored, ranges, strict=True):
-        if wanted.occlusion is not None:
-            scores = np.array([track.occlusion for track in truths], dtype=np.float64)
-            row |= _outside(scores, [wanted.occlusion])[0]
-    return ignored
-
-
-def _mask_tracks(case: VideoCase, tracks: Sequence[TruthTrack | ResultTrack]) -> list[MaskTrack]:
-    """Decode the segmentations of tracks, all together."""
-    shown = [
-        (row, frame, segmentation)
-        for row, track in enumerate(tracks)
-        for frame, segmentation in enumerate(track.segmentations)
-        if segmentation
-    ]
+def _mask_tracks(case: VideoCase, tracks: Sequence[Track], *, compiled: bool = True) -> list[MaskTrack]:
+    """Read the masks of tracks, all together. Raises UserError that names the first malformed one."""
     try:
-        rles = to_rles([segmentation for _, _, segmentation in shown], case.size, any_size=True)
+        return read_mask_tracks([track.segmentations for track in tracks], case.size, compiled=compiled)
     except ValueError:
-        for row, frame, segmentation in shown:
-            _check_one(segmentation, case.size, f"video {case.video_id}, {_name(tracks[row])}, frame {frame}")
+        for track in tracks:
+            for frame, segmentation in enumerate(track.segmentations):
+                if segmentation:
+                    _check_one(segmentation, case.size, f"video {case.video_id}, {_name(track)}, frame {frame}")
         raise
-    masks: list[list[RLE | None]] = [[None] * len(track.segmentations) for track in tracks]
-    areas = [np.zeros(len(track.segmentations), dtype=np.int64) for track in tracks]
-    for (row, frame, _), rle, area in zip(shown, rles, mask_areas(rles).tolist(), strict=True):
-        masks[row][frame] = rle
-        areas[row][frame] = area
-    return [MaskTrack(rles=tuple(m), areas=a) for m, a in zip(masks, areas, strict=True)]
+
+
+def _box_tracks(case: VideoCase, tracks: Sequence[Track]) -> list[BoxTrack]:
+    """Read the boxes of tracks, those around the masks where a track has no boxes of its own."""
+    # The boxes around masks are pycocotools' work.
+    by_masks = iter(_mask_tracks(case, [track for track in tracks if track.boxes is None], compiled=False))
+    found = []
+    for track in tracks:
+        if track.boxes is None:
+            found.append(box_track_of(next(by_masks)))
+            continue
+        try:
+            found.append(read_box_track(track.boxes, isinstance(track, ResultTrack) and track.boxes_are_xyxy))
+        except ValueError as error:
+            raise UserError(f"video {case.video_id}, {_name(track)}, {error}") from error
+    return found
 
 
 def _check_one(segmentation: Any, size: Size, where: str) -> None:
@@ -121,7 +157,7 @@ def _check_one(segmentation: Any, size: Size, where: str) -> None:
         raise UserError(f"{where}: {error}") from error
 
 
-def _name(track: TruthTrack | ResultTrack) -> str:
+def _name(track: Track) -> str:
     if isinstance(track, TruthTrack):
         return f"annotation {track.annotation_id}"
     return f"result {track.position}"

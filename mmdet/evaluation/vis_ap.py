@@ -6,7 +6,11 @@ One video at a time is evaluated, then all are put together. Knows nothing of fi
 
 from __future__ import annotations
 
+import multiprocessing
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,10 +19,11 @@ from numpy.typing import NDArray
 from mmdet.evaluation.curves import AREA_RANGES, IOU_THRESHOLDS, MAX_RESULTS, Curves, accumulate, average
 from mmdet.evaluation.inputs import ANY_CATEGORY, VideoCase, join_results, prepare_truth, without_categories
 from mmdet.evaluation.occlusion import OCCLUSION_RANGES, ovis_stats
-from mmdet.evaluation.video_eval import evaluate_video
+from mmdet.evaluation.video_eval import IoUType, VideoRecord, evaluate_video
 
 _ALL = 0  # index of the range that holds every area
 _MOST = len(MAX_RESULTS) - 1
+_CHUNKS_A_WORKER = 8  # videos differ in length: small shares even out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,23 +48,28 @@ def evaluate(
     ground_truth: dict[str, Any],
     results: list[dict[str, Any]],
     *,
-    strict: bool = False,
+    iou_type: IoUType = "segm",
     class_agnostic: bool = False,
+    ovis: bool | None = None,
+    strict: bool = False,
+    workers: int = 1,
 ) -> Figures:
-    """Evaluate result entries against the parsed json of a data set.
+    """Evaluate result entries against the parsed json of a data set, by masks (`segm`) or boxes (`bbox`).
 
-    `class_agnostic` puts all categories into one. `strict` repeats the original's defect that an annotation with id 0
-    cannot be found. Raises UserError for malformed input and for results of videos that the ground truth lacks.
+    `class_agnostic` puts all categories into one. OVIS's figures need an occlusion label for each frame of the truth:
+    `ovis` None computes them where all are there, True also warns where they are not, False leaves them out. `strict`
+    repeats the original's defect that an annotation with id 0 cannot be found. `workers` processes share the videos,
+    with the same figures. Raises UserError for malformed input and for results of videos that the ground truth lacks.
     """
-    truth = prepare_truth(ground_truth)
-    cases, warnings = join_results(truth, results)
+    truth = prepare_truth(ground_truth, boxes=iou_type == "bbox")
+    cases, warnings = join_results(truth, results, boxes=iou_type == "bbox")
     categories = truth.categories
     if class_agnostic:
         cases = [without_categories(case) for case in cases]
         categories = {ANY_CATEGORY: "all categories"}
-    has_occlusion, occlusion_warnings = _has_occlusion(cases)
+    has_occlusion, occlusion_warnings = (False, []) if ovis is False else _has_occlusion(cases, asked=bool(ovis))
     ranges = AREA_RANGES + OCCLUSION_RANGES if has_occlusion else AREA_RANGES
-    records = [evaluate_video(case, ranges, strict) for case in cases]
+    records = evaluate_videos(cases, partial(evaluate_video, ranges=ranges, strict=strict, iou_type=iou_type), workers)
     category_records = (category for record in records for category in record.categories)
     curves = accumulate(category_records, list(categories), len(ranges))
     stats = _stats(curves)
@@ -79,6 +89,19 @@ def evaluate(
             *(warning for record in records for warning in record.warnings),
         ),
     )
+
+
+def evaluate_videos(
+    cases: Sequence[VideoCase], evaluate_one: Callable[[VideoCase], VideoRecord], workers: int
+) -> list[VideoRecord]:
+    """Return the records of all videos in their order, from this process or from `workers` others."""
+    if workers <= 1 or len(cases) <= 1:
+        return [evaluate_one(case) for case in cases]
+    # A server that has everything imported and no thread yet: its forks start at once and hang on no lock.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([evaluate_video.__module__])
+    with ProcessPoolExecutor(min(workers, len(cases)), mp_context=context) as pool:
+        return list(pool.map(evaluate_one, cases, chunksize=max(1, len(cases) // (workers * _CHUNKS_A_WORKER))))
 
 
 def _stats(curves: Curves) -> dict[str, float]:
@@ -108,11 +131,13 @@ def _per_category(curves: Curves, categories: dict[int, str]) -> dict[int, dict[
     return found
 
 
-def _has_occlusion(cases: list[VideoCase]) -> tuple[bool, list[str]]:
-    """Return whether the OVIS figures can be computed, and why not where some labels say that they should be."""
+def _has_occlusion(cases: list[VideoCase], asked: bool) -> tuple[bool, list[str]]:
+    """Return whether OVIS's figures can be computed, and why not where they are asked for or some labels are there."""
     labelled = [track.occlusion is not None for case in cases for track in case.truths]
-    if all(labelled) or not any(labelled):
-        return bool(labelled) and all(labelled), []
+    if labelled and all(labelled):
+        return True, []
+    if not asked and not any(labelled):
+        return False, []
     return False, [
         f"OVIS figures are left out: {labelled.count(False)} of {len(labelled)} annotations lack occlusion labels"
     ]

@@ -16,15 +16,11 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 from torch import Tensor
 
+from mmdet.ops.rle_runs import Runs, decode_counts
 from mmdet.structures import RLE, Size
 
 MAX_PIXELS = 2**27  # of one mask (16384 x 8192): beyond any video, and every run fits pycocotools' 32-bit arithmetic
 MAX_OUTLINE_PX = 10**6  # length of a polygon, and of its coordinates: pycocotools allocates 80 bytes a pixel of it
-_CODE_BASE = 48  # a character of compressed counts is 48 + a digit of 5 bits, lowest first, + 32 if more follow
-_DIGIT = 0x1F
-_SIGN = 0x10  # of a number: the top bit of its last digit
-_MORE = 0x20
-_MAX_DIGITS = 6
 _AREA_CHUNK = 255  # pycocotools 2.0.11 counts the masks given to `area` in 8 bits
 
 
@@ -49,7 +45,8 @@ def decode_rle(rle: RLE) -> NDArray[np.bool_]:
 def decode_segmentation(segmentation: Any, size: Size) -> NDArray[np.bool_]:
     """Decode compressed or uncompressed RLE or polygons of a frame of `size` to (h, w) bool; see `to_rle`."""
     height, width = _checked_size(size)
-    runs = _checked_runs([_read(segmentation, (height, width))])[0].ravel()
+    rle = _read(segmentation, (height, width))
+    runs = decode_counts([rle["counts"]], [height * width]).lengths
     values = np.arange(len(runs), dtype=np.uint8) & 1
     columns = np.repeat(values, runs).reshape(width, height)
     return cv2.transpose(columns).view(np.bool_)
@@ -68,19 +65,29 @@ def to_rles(segmentations: Sequence[Any], size: Size, any_size: bool = False) ->
 
     Runs of length zero inside an encoding are merged away: pycocotools stops early where two masks have one together.
     """
+    return read_masks(segmentations, size, any_size=any_size)[0]
+
+
+def read_masks(
+    segmentations: Sequence[Any], size: Size, *, any_size: bool = False, merged: bool = True, compiled: bool = True
+) -> tuple[list[RLE], Runs]:
+    """Return what `to_rles` does, and the runs of all masks, zeros included; `compiled` as in `decode_counts`.
+
+    Without `merged` the runs of length zero stay in the RLEs too: such RLEs are not for pycocotools.
+    """
     expected = _checked_size(size)
     rles = [_read(segmentation, expected, any_size) for segmentation in segmentations]
-    if not rles:
-        return []
-    runs, row_starts, padded = _checked_runs(rles)
-    empty = runs == 0
-    empty[row_starts, 0] = False  # the first run is 0 where the first pixel is in the mask
-    row_ends = np.append(row_starts[1:], len(runs))
-    empty[row_ends[padded] - 1, 1] = False
-    for index in np.flatnonzero(np.logical_or.reduceat(empty[:, 0] | empty[:, 1], row_starts)).tolist():
+    pixels = [rle["size"][0] * rle["size"][1] for rle in rles]
+    runs = decode_counts([rle["counts"] for rle in rles], pixels, compiled=compiled)
+    if not merged:
+        return rles, runs
+    empty = runs.lengths == 0
+    empty[runs.starts[:-1]] = False  # the first run is 0 where the first pixel is in the mask
+    empty[runs.starts[1:] - 1] = False  # the last one where the last pixel is not
+    for index in np.unique(np.searchsorted(runs.starts, np.flatnonzero(empty), side="right") - 1).tolist():
         height, width = rles[index]["size"]
-        rles[index] = _from_runs(runs[row_starts[index] : row_ends[index]].ravel(), (height, width))
-    return rles
+        rles[index] = _from_runs(runs.of(index), (height, width))
+    return rles, runs
 
 
 def mask_areas(rles: Sequence[RLE]) -> NDArray[np.int64]:
@@ -91,13 +98,16 @@ def mask_areas(rles: Sequence[RLE]) -> NDArray[np.int64]:
 
 def _read(segmentation: Any, size: Size, any_size: bool = False) -> RLE:
     """Turn a segmentation into an RLE whose counts, where they come compressed, are not checked yet."""
+    if type(segmentation) is dict and type(segmentation.get("counts")) is str and segmentation.get("size") == [*size]:
+        return {"size": segmentation["size"], "counts": segmentation["counts"]}  # nearly all are like this
     if isinstance(segmentation, list | tuple):
         return _from_polygons(segmentation, size)
     if not isinstance(segmentation, dict) or "counts" not in segmentation:
         raise ValueError(
             f"a segmentation is an RLE with size and counts or a list of polygons, got {segmentation!r:.80}"
         )
-    own = _checked_size(segmentation.get("size"))
+    own = segmentation.get("size")
+    own = size if type(own) is list and own == [*size] else _checked_size(own)
     if own != size and not any_size:
         raise ValueError(f"the mask has size (height, width) {own}, the frame {size}")
     counts = segmentation["counts"]
@@ -135,7 +145,7 @@ def _check_total(smallest: int, total: int, size: Sequence[int]) -> None:
         raise ValueError(f"counts cover {total} pixels, size {list(size)} has {size[0] * size[1]}")
 
 
-def _from_runs(runs: NDArray[np.int64], size: Size) -> RLE:
+def _from_runs(runs: NDArray[np.integer], size: Size) -> RLE:
     """Compress run lengths, merging what runs of length zero keep apart."""
     filled = np.flatnonzero(runs)
     value = filled & 1
@@ -162,59 +172,3 @@ def _from_polygons(polygons: Sequence[Any], size: Size) -> RLE:
     if not parts:
         return _from_runs(np.array([size[0] * size[1]]), size)
     return _rle(coco_mask.merge(coco_mask.frPyObjects(parts, *size)))
-
-
-def _checked_runs(rles: list[RLE]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
-    """Decode the counts of `rles` as `_decode_counts` does, and raise ValueError unless they fill their sizes."""
-    # What is not ASCII becomes bytes that no code has. surrogatepass: json can hold lone surrogates.
-    runs, row_starts, padded = _decode_counts([rle["counts"].encode("utf-8", "surrogatepass") for rle in rles])
-    sizes = [rle["size"] for rle in rles]
-    smallest = np.minimum.reduceat(np.minimum(runs[:, 0], runs[:, 1]), row_starts)
-    totals = np.add.reduceat(runs[:, 0] + runs[:, 1], row_starts)
-    wrong = (smallest < 0) | (totals != [height * width for height, width in sizes])
-    for position in np.flatnonzero(wrong).tolist():
-        _check_total(int(smallest[position]), int(totals[position]), sizes[position])
-    return runs, row_starts, padded
-
-
-def _decode_counts(
-    counts: Sequence[bytes],
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
-    """Decode compressed counts to runs.
-
-    Returns the runs (R, 2) of all strings one after the other, background left and foreground right, each string's
-    first row, and whether its last foreground run is padding. COCO's code: numbers of 6-bit characters with sign, each
-    from the fourth on the difference to the number before the last (maskApi.c, rleFrString).
-    """
-    ends = np.cumsum([len(text) for text in counts])
-    code = np.frombuffer(b"".join(counts), dtype=np.uint8) - np.uint8(_CODE_BASE)
-    if code.max(initial=0) > _MORE | _DIGIT:
-        raise ValueError("counts hold a character that no run-length code has")
-    number_ends = np.flatnonzero(code < _MORE)
-    per_string = np.diff(np.searchsorted(number_ends, ends), prepend=0)
-    string_ends = ends[np.diff(ends, prepend=0) > 0] - 1
-    if (code[string_ends] >= _MORE).any():
-        raise ValueError("counts end in the middle of a number")
-    lengths = np.diff(number_ends, prepend=-1)
-    longest = int(lengths.max(initial=0))
-    if longest > _MAX_DIGITS:
-        raise ValueError(f"counts hold a number of more than {_MAX_DIGITS} characters")
-    numbers = code[number_ends].astype(np.int64)
-    numbers -= (numbers & _SIGN) << 1
-    for place in range(1, longest):
-        longer = np.flatnonzero(lengths > place)
-        numbers[longer] = (numbers[longer] << 5) | (code[number_ends[longer] - place] & _DIGIT)
-
-    rows = np.maximum((per_string + 1) // 2, 1)
-    row_starts = np.cumsum(rows) - rows
-    table = np.zeros((int(rows.sum()), 2), dtype=np.int64)
-    first_numbers = np.cumsum(per_string) - per_string
-    table.reshape(-1)[np.arange(len(numbers)) + np.repeat(2 * row_starts - first_numbers, per_string)] = numbers
-    first_runs = table[row_starts, 0]
-    table[row_starts, 0] = 0  # the third number is no difference to the first
-    runs = np.cumsum(table, axis=0)
-    runs -= np.repeat(runs[row_starts] - table[row_starts], rows, axis=0)
-    runs[row_starts, 0] = first_runs
-    padded = per_string != 2 * rows
-    runs[(row_starts + rows - 1)[padded], 1] = 0
-    return runs, row_starts, padded

@@ -1,13 +1,20 @@
 import numpy as np
+import pytest
 
-from mmdet.evaluation.track_iou import MaskTrack, track_ious
-from mmdet.ops.masks import encode_masks, mask_areas
+from mmdet.evaluation.track_iou import mask_ious, read_mask_tracks
+from mmdet.ops.masks import encode_masks
 
 
-def track(*masks):
-    rles = tuple(None if mask is None else encode_masks(mask[None])[0] for mask in masks)
-    areas = np.array([0 if rle is None else mask_areas([rle])[0] for rle in rles], dtype=np.int64)
-    return MaskTrack(rles=rles, areas=areas)
+@pytest.fixture(params=[True, False], ids=["compiled", "numpy"])
+def ious_of(request):
+    """IoUs of results and truths, lists of masks (h, w) or None a frame."""
+
+    def compute(results, truths):
+        coded = [[None if m is None else encode_masks(m[None])[0] for m in masks] for masks in (*results, *truths)]
+        tracks = read_mask_tracks(coded, (9, 7), compiled=request.param)
+        return mask_ious(tracks[: len(results)], tracks[len(results) :])
+
+    return compute
 
 
 def slow_iou(first, second):
@@ -30,38 +37,38 @@ def random_masks(rng, length, shapes):
     return masks
 
 
-def check(lengths, shapes):
+def check(ious_of, lengths, shapes):
     rng = np.random.default_rng(3)
     results = [random_masks(rng, length, shapes) for length in lengths]
     truths = [random_masks(rng, length, shapes) for length in lengths[::-1]]
-    ious, differ = track_ious([track(*masks) for masks in results], [track(*masks) for masks in truths])
+    ious, differ = ious_of(results, truths)
     assert ious.tolist() == [[slow_iou(a, b) for b in truths] for a in results]
     return differ
 
 
-def test_track_iou_equals_counting_pixels():
-    assert not check([5, 5, 5], [(9, 7)])
+def test_track_iou_equals_counting_pixels(ious_of):
+    assert not check(ious_of, [5, 5, 5], [(9, 7)])
 
 
-def test_tracks_of_unequal_length_are_compared_as_far_as_both_go():
-    assert not check([6, 3, 1, 0], [(9, 7)])
+def test_tracks_of_unequal_length_are_compared_as_far_as_both_go(ious_of):
+    assert not check(ious_of, [6, 3, 1, 0], [(9, 7)])
 
 
-def test_frames_of_unequal_size_add_nothing():
-    assert check([6, 6, 4], [(9, 7), (7, 9), (4, 4)])
+def test_frames_of_unequal_size_add_nothing(ious_of):
+    assert check(ious_of, [6, 6, 4], [(9, 7), (7, 9), (4, 4)])
 
 
-def test_tracks_without_masks_have_iou_zero():
-    ious, _ = track_ious([track(None, None)], [track(None, None)])
-    assert ious.tolist() == [[0.0]]
+def test_tracks_without_masks_have_iou_zero(ious_of):
+    assert ious_of([[None, None]], [[None, None]])[0].tolist() == [[0.0]]
 
 
-def test_no_truths_and_no_results_give_empty_tables():
-    assert track_ious([], [track(None)])[0].shape == (0, 1)
-    assert track_ious([track(None)], [])[0].shape == (1, 0)
+def test_no_truths_and_no_results_give_empty_tables(ious_of):
+    assert ious_of([], [[None]])[0].shape == (0, 1)
+    assert ious_of([[None]], [])[0].shape == (1, 0)
 
 
 def test_mean_area_leaves_out_frames_that_show_nothing():
-    full, empty = np.ones((4, 4), bool), np.zeros((4, 4), bool)
-    assert track(full, None, empty, full).mean_area == 16
-    assert track(None, empty).mean_area == 0
+    full, empty = (encode_masks(np.full((1, 4, 4), value))[0] for value in (True, False))
+    shown, hidden = read_mask_tracks([[full, None, empty, full], [None, empty]], (4, 4))
+    assert shown.mean_area == 16
+    assert hidden.mean_area == 0

@@ -226,3 +226,62 @@ def test_the_table_shows_overall_categories_and_warnings(truth):
     assert "dog" in text
     assert "OVIS figures: left out" in text
     assert "warning: 1 results of categories" in text
+
+
+def with_boxes(entry, key="bboxes"):
+    boxes = [[10.0 * frame, 5.0, 8.0, 10.0] for frame in range(FRAMES)]
+    if key == "detections":
+        boxes = [[x, y, x + w, y + h] for x, y, w, h in boxes]
+    return {**entry, key: boxes}
+
+
+def test_boxes_of_the_truth_as_prediction_score_one(truth):
+    boxed = {**truth, "annotations": [with_boxes(a) for a in truth["annotations"]]}
+    for key in ("bboxes", "detections"):
+        results = [with_boxes(r, key) for r in as_results(truth)]
+        assert evaluate(boxed, results, iou_type="bbox").stats["AP"] == pytest.approx(1.0)
+
+
+def test_results_without_boxes_take_those_around_their_masks(truth):
+    # without bboxes in the truth both sides are boxes around masks
+    assert evaluate(truth, as_results(truth), iou_type="bbox").stats["AP"] == pytest.approx(1.0)
+    boxed = {**truth, "annotations": [with_boxes(a) for a in truth["annotations"]]}
+    assert evaluate(boxed, as_results(truth), iou_type="bbox").stats["AP"] < 0.5
+
+
+def test_bboxes_of_results_go_before_detections(truth):
+    boxed = {**truth, "annotations": [with_boxes(a) for a in truth["annotations"]]}
+    results = [{**with_boxes(r), "detections": [None] * FRAMES} for r in as_results(truth)]
+    assert evaluate(boxed, results, iou_type="bbox").stats["AP"] == pytest.approx(1.0)
+
+
+def test_areas_of_boxes_are_width_times_height(truth):
+    boxed = {**truth, "annotations": [with_boxes(a) for a in truth["annotations"]]}
+    for entry in boxed["annotations"]:
+        entry["bboxes"] = [[0, 0, 200, 200]] * FRAMES
+        entry["areas"] = [1] * FRAMES
+    figures = evaluate(boxed, as_results(truth), iou_type="bbox")
+    assert figures.stats["APs"] == -1
+    assert figures.stats["APm"] > -1
+
+
+def test_a_malformed_box_is_named(truth):
+    results = as_results(truth)
+    results[1]["bboxes"] = [[1, 2, 3]] * FRAMES
+    with pytest.raises(UserError, match="video 9, result 1, frame 0: a box is four numbers"):
+        evaluate(truth, results, iou_type="bbox")
+
+
+@pytest.mark.slow
+def test_several_processes_give_the_same_figures(truth):
+    one, two = (evaluate(truth, as_results(truth), workers=workers) for workers in (1, 2))
+    assert one.to_json() == two.to_json()
+    assert np.array_equal(one.precision, two.precision)
+
+
+@pytest.mark.slow
+def test_what_a_process_refuses_is_one_error(truth):
+    results = as_results(truth)
+    results[0]["segmentations"] = [{"size": [20, 30], "counts": "5"}] * FRAMES
+    with pytest.raises(UserError, match="video 9, result 0, frame 0: counts cover 5 pixels"):
+        evaluate(truth, results, workers=2)

@@ -1,0 +1,155 @@
+// Run lengths of many masks at once: decode COCO's compressed counts, and the overlap of tracks of such masks.
+// mmdet/ops/rle_runs.py says what the tensors hold and has the same in numpy. Everything is checked: counts are
+// whatever a file holds.
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
+#include <c10/util/Exception.h>
+#include <torch/library.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <tuple>
+
+namespace {
+
+constexpr uint8_t kCodeBase = 48;  // a character is 48 + a digit of 5 bits, lowest first, + 32 if more follow
+constexpr uint8_t kDigit = 0x1f;
+constexpr uint8_t kSign = 0x10;  // of a number: the top bit of its last digit
+constexpr uint8_t kMore = 0x20;
+constexpr int kBits = 5;  // of a digit
+constexpr int kMaxBits = 6 * kBits;
+constexpr int64_t kMalformed = -1;
+
+void check(const at::Tensor& tensor, at::ScalarType type, const char* name) {
+  TORCH_CHECK(tensor.device().is_cpu() && tensor.scalar_type() == type && tensor.is_contiguous(), name,
+              " is no contiguous CPU tensor of type ", type);
+}
+
+// Writes the runs of one mask, an even number of them, behind `run` and moves it on; returns the mask's area, or
+// kMalformed unless the runs fill `pixels`. There is room for one run a character and one more.
+int64_t decode(const uint8_t* text, const uint8_t* end, int64_t pixels, int32_t*& run) {
+  int64_t sums[2] = {0, 0};  // of background and of foreground
+  const int32_t* const first = run;
+  const int32_t* const differences = first + 3;  // from here on numbers are differences to the one before the last
+  int side = 0;
+  while (text < end) {
+    uint8_t digit = static_cast<uint8_t>(*text++ - kCodeBase);
+    int64_t number = digit & kDigit;
+    int bits = kBits;
+    while (digit & kMore) {
+      if (digit > (kMore | kDigit) || text == end || bits == kMaxBits) return kMalformed;
+      digit = static_cast<uint8_t>(*text++ - kCodeBase);
+      number |= static_cast<int64_t>(digit & kDigit) << bits;
+      bits += kBits;
+    }
+    if (digit > kDigit) return kMalformed;
+    if (digit & kSign) number -= int64_t{1} << bits;
+    if (run >= differences) number += run[-2];
+    if (number < 0 || number > pixels) return kMalformed;
+    sums[side] += number;
+    side ^= 1;
+    *run++ = static_cast<int32_t>(number);
+  }
+  if (sums[0] + sums[1] != pixels) return kMalformed;
+  if (side) *run++ = 0;
+  return sums[1];
+}
+
+std::tuple<at::Tensor, at::Tensor, at::Tensor> rle_decode(const at::Tensor& counts, const at::Tensor& ends,
+                                                          const at::Tensor& pixels) {
+  check(counts, at::kByte, "counts");
+  check(ends, at::kLong, "ends");
+  check(pixels, at::kLong, "pixels");
+  const int64_t num_masks = ends.numel();
+  TORCH_CHECK(pixels.numel() == num_masks, "ends and pixels have ", num_masks, " and ", pixels.numel(), " entries");
+  auto runs = at::empty({counts.numel() + num_masks}, ends.options().dtype(at::kInt));
+  auto starts = at::empty({num_masks + 1}, ends.options());
+  auto areas = at::empty({num_masks}, ends.options());
+  const uint8_t* const text = counts.const_data_ptr<uint8_t>();
+  const int64_t* const end = ends.const_data_ptr<int64_t>();
+  const int64_t* const size = pixels.const_data_ptr<int64_t>();
+  int64_t* const start = starts.mutable_data_ptr<int64_t>();
+  int32_t* const first = runs.mutable_data_ptr<int32_t>();
+  int32_t* run = first;
+  int64_t begin = 0;
+  for (int64_t mask = 0; mask < num_masks; ++mask) {
+    TORCH_CHECK(begin <= end[mask] && end[mask] <= counts.numel(), "ends leave the counts");
+    TORCH_CHECK(0 <= size[mask] && size[mask] <= std::numeric_limits<int32_t>::max(), "a mask of ", size[mask], " pixels");
+    start[mask] = run - first;
+    const int64_t area = decode(text + begin, text + end[mask], size[mask], run);
+    if (area == kMalformed) run = first + start[mask];
+    areas.mutable_data_ptr<int64_t>()[mask] = area;
+    begin = end[mask];
+  }
+  start[num_masks] = run - first;
+  return {runs.narrow(0, 0, start[num_masks]), starts, areas};
+}
+
+// Pixels in both of two masks, given as runs of background and foreground in turn.
+int64_t intersection(const int32_t* a, const int32_t* a_end, const int32_t* b, const int32_t* b_end) {
+  int64_t common = 0, a_from = 0, b_from = 0, a_to = 0, b_to = 0;
+  const auto next = [](const int32_t*& run, int64_t& from, int64_t& to) {
+    from = to + run[0];
+    to = from + run[1];
+    run += 2;
+  };
+  if (a == a_end || b == b_end) return 0;
+  next(a, a_from, a_to);
+  next(b, b_from, b_to);
+  while (true) {
+    common += std::max<int64_t>(0, std::min(a_to, b_to) - std::max(a_from, b_from));
+    if (a_to <= b_to) {
+      if (a == a_end) return common;
+      next(a, a_from, a_to);
+    } else {
+      if (b == b_end) return common;
+      next(b, b_from, b_to);
+    }
+  }
+}
+
+at::Tensor rle_overlaps(const at::Tensor& runs, const at::Tensor& starts, const at::Tensor& first,
+                        const at::Tensor& second) {
+  check(runs, at::kInt, "runs");
+  check(starts, at::kLong, "starts");
+  check(first, at::kLong, "first");
+  check(second, at::kLong, "second");
+  TORCH_CHECK(first.dim() == 2 && second.dim() == 2, "tracks are (N, T), got ", first.sizes(), " and ", second.sizes());
+  const int64_t frames = std::min(first.size(1), second.size(1));
+  const int64_t num_masks = starts.numel() - 1;
+  for (const auto& tracks : {first, second}) {
+    const int64_t* masks = tracks.const_data_ptr<int64_t>();
+    for (int64_t i = 0; i < tracks.numel(); ++i) TORCH_CHECK(masks[i] < num_masks, "there is no mask ", masks[i]);
+  }
+  const int32_t* run = runs.const_data_ptr<int32_t>();
+  const int64_t* start = starts.const_data_ptr<int64_t>();
+  auto sums = at::zeros({first.size(0), second.size(0)}, starts.options());
+  for (int64_t row = 0; row < first.size(0); ++row) {
+    const int64_t* a = first.const_data_ptr<int64_t>() + row * first.size(1);
+    for (int64_t column = 0; column < second.size(0); ++column) {
+      const int64_t* b = second.const_data_ptr<int64_t>() + column * second.size(1);
+      int64_t sum = 0;
+      for (int64_t frame = 0; frame < frames; ++frame) {
+        if (a[frame] < 0 || b[frame] < 0) continue;
+        sum += intersection(run + start[a[frame]], run + start[a[frame] + 1], run + start[b[frame]],
+                            run + start[b[frame] + 1]);
+      }
+      sums.mutable_data_ptr<int64_t>()[row * second.size(0) + column] = sum;
+    }
+  }
+  return sums;
+}
+
+}  // namespace
+
+TORCH_LIBRARY_FRAGMENT(memcnp, library) {
+  library.def("rle_decode(Tensor counts, Tensor ends, Tensor pixels) -> (Tensor, Tensor, Tensor)");
+  library.def("rle_overlaps(Tensor runs, Tensor starts, Tensor first, Tensor second) -> Tensor");
+}
+
+TORCH_LIBRARY_IMPL(memcnp, CPU, library) {
+  library.impl("rle_decode", rle_decode);
+  library.impl("rle_overlaps", rle_overlaps);
+}

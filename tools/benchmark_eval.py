@@ -1,0 +1,73 @@
+"""Measure the evaluator against its plain form (two merges and areas a pair and frame), on made-up data, in one run.
+
+python tools/benchmark_eval.py [SCALE ...] [--repeats 3]      SCALE: youtube_vis, ovis_length, crowded_class
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import hashlib
+import multiprocessing
+import resource
+import statistics
+import time
+
+from mmdet.evaluation import video_eval
+from mmdet.evaluation.curves import AREA_RANGES, CategoryRecord
+from mmdet.evaluation.inputs import VideoCase, join_results, prepare_truth
+from mmdet.evaluation.plain import evaluate_video_plainly
+from mmdet.evaluation.synthetic_cases import SCALES, make_case
+from mmdet.evaluation.track_iou import read_mask_tracks
+from mmdet.ops import extension
+
+FORMS = ("plain", "numpy and pycocotools", "compiled")
+
+
+def evaluate(case: VideoCase, form: str) -> list[CategoryRecord]:
+    """Evaluate a video in one of the forms."""
+    if form == "plain":
+        return evaluate_video_plainly(case, AREA_RANGES)
+    extension.load = lambda: form == "compiled"  # type: ignore[assignment]
+    return list(video_eval.evaluate_video(case, AREA_RANGES).categories)
+
+
+def measure(cases: list[VideoCase], form: str, repeats: int) -> tuple[float, str, float]:
+    """Return the median of CPU seconds, a digest of all matches, and the memory added, in MiB."""
+    extension.load()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    seconds = []
+    for _ in range(repeats):
+        start = time.process_time()
+        records = [record for case in cases for record in evaluate(case, form)]
+        seconds.append(time.process_time() - start)
+    added = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    digest = hashlib.sha256()
+    for r in records:
+        for array in (r.scores, r.matched, r.ignored, r.num_truths):
+            digest.update(array.tobytes())
+    return statistics.median(seconds), digest.hexdigest(), added
+
+
+def main() -> None:
+    """Print a table with a row for each scale and form; every form runs in a process of its own."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("scales", nargs="*", metavar="SCALE")
+    parser.add_argument("--repeats", type=int, default=3)
+    args = parser.parse_args()
+    print("| scale | form | seconds | times as fast as plain | matches | memory added, MiB |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for name in args.scales or SCALES:
+        truth, results = make_case(SCALES[name])
+        cases, _ = join_results(prepare_truth(truth), results)
+        plain = None
+        for form in FORMS if extension.path() else FORMS[:2]:
+            with multiprocessing.get_context("fork").Pool(1) as pool:
+                seconds, digest, added = pool.apply(measure, (cases, form, args.repeats))
+            plain = plain or (seconds, digest)
+            same = "identical" if digest == plain[1] else "DIFFERENT"
+            print(f"| {name} | {form} | {seconds:.2f} | {plain[0] / seconds:.2f} | {same} | {added:.0f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
