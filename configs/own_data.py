@@ -1,6 +1,8 @@
 """A commented example for your own data: copy it, change the paths and the number of classes, and train.
 
-Command  python tools/check_data.py data/mine/annotations/train.json --img-prefix data/mine/train
+Command  python tools/check_data.py data/mine/annotations/train.json --img-prefix data/mine/train --draw sheets
+         python tools/make_split.py data/mine/annotations/train.json --valid 0.1     (if nothing is held back yet:
+             writes train_train.json and train_valid.json beside it, both with the images of data/mine/train)
          python train.py configs/own_data.py --validate
 """
 

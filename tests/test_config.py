@@ -27,6 +27,21 @@ def test_the_published_recipe():
     assert (config.runtime.grad_clip, config.data.train.batch_size) == (35.0, 4)
 
 
+@pytest.mark.parametrize(("name", "file"), [("", "instances"), ("_ovis", "annotations")])
+def test_a_holdout_is_the_recipe_on_two_parts_of_the_training_set(name, file):
+    recipe = load_config(ROOT / "configs" / f"vitmae_cnp_contrast_ms_1x{name}.py")
+    holdout = load_config(ROOT / "configs" / f"vitmae_cnp_contrast_ms_1x{name}_holdout.py")
+    for section in ("model", "tracker", "optimizer", "schedule", "runtime"):
+        assert getattr(holdout, section) == getattr(recipe, section)
+    (train,), (published,) = holdout.data.train.datasets, recipe.data.train.datasets
+    test = holdout.data.test.dataset
+    assert train == {**published, "ann_file": published["ann_file"].replace("_train.", "_train_train.")}
+    assert test["ann_file"] == train["ann_file"].replace("train_train", "train_valid")
+    assert f"{file}_train_valid.json" in test["ann_file"]
+    assert test["img_prefix"] == train["img_prefix"]
+    assert (test["test_mode"], holdout.data.valid) == (True, None)
+
+
 def test_overrides_reach_sections_parts_and_list_items():
     config = load_config(
         MAIN,

@@ -1,4 +1,12 @@
 """The published recipe: SGD, linear warm-up over 1000 iterations, a tenth at epochs 8 and 11, 12 epochs."""
 
 optimizer = dict(type="SGD", lr=1e-3, momentum=0.9, weight_decay=1e-4)
-schedule = dict(epochs=12, warmup_steps=1000, warmup_ratio=1 / 80, decay="step", milestones=[8, 11], gamma=0.1)
+schedule = dict(
+    epochs=12,
+    warmup_steps=1000,
+    warmup_ratio=1 / 80,
+    decay="step",
+    milestones=[8, 11],
+    gamma=0.1,
+    base_batch_size=16,  # 4 GPUs with 4 pairs each; for --auto-scale-lr
+)

@@ -1,5 +1,6 @@
 """From an annotation file and a folder of frames to batches of clips."""
 
+from mmdet.datasets.independent_crop import IndependentCrop
 from mmdet.datasets.items import ClipDataset, ItemKey
 from mmdet.datasets.loader import ChunkSampler, PairBatchSampler, VideoFrame, make_test_loader, make_train_loader
 from mmdet.datasets.mixed import MixedDataset
@@ -11,6 +12,7 @@ __all__ = [
     "Category",
     "ChunkSampler",
     "ClipDataset",
+    "IndependentCrop",
     "ItemKey",
     "MixedDataset",
     "PairBatchSampler",

@@ -16,6 +16,7 @@ from mmdet.ops.masks import to_rles
 
 _ANN_FILE = re.compile(r"(instances|annotations|train|valid|val|test|gt)(_\w+)?\.json")
 _MAX_DEPTH = 3  # ROOT/YVIS/annotations/instances_train.json
+_FIGURES = ("videos", "frames", "missing", "tracks", "crowd", "categories")
 _OTHER_NAMES = {"val": "valid", "valid": "val", "gt": "valid"}
 
 
@@ -38,6 +39,14 @@ def find_img_prefix(ann_file: Path, data: VISJson) -> Path | None:
     samples = [name for video in data.videos for name in (video.file_names[0], video.file_names[-1])]
     present = (folder for folder in folders if folder.is_dir())
     return next((folder for folder in present if any((folder / name).is_file() for name in samples)), None)
+
+
+def figures_line(data: VISJson, missing: int | str) -> str:
+    """Return the figures of a set on one line; `missing` is the number of its frames that are not there."""
+    frames = sum(len(video.file_names) for video in data.videos)
+    crowd = sum(track.is_crowd for track in data.tracks)
+    figures = (len(data.videos), frames, missing, len(data.tracks), crowd, len(data.categories))
+    return "  ".join(f"{name} {figure}" for name, figure in zip(_FIGURES, figures, strict=True))
 
 
 def first_frame_faults(data: VISJson, img_prefix: Path) -> list[str]:

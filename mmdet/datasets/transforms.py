@@ -1,7 +1,8 @@
 """Geometric transforms of the frames of one clip, with their boxes and masks: one random draw a clip.
 
-A transform is a callable `(frames, rng) -> frames` that keeps every row of boxes and masks. Knows nothing of labels,
-files or tensors; normalising and padding come later. Source: MODEL.md 9.
+A transform is a callable `(frames, rng) -> frames` that keeps every row of boxes and masks; an object that is no longer
+in the picture has a box without area, and the data set leaves it out. Knows nothing of labels, files or tensors;
+normalising and padding come later. Source: MODEL.md 9.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ class RawFrame:
     masks: np.ndarray  # (N, H, W) uint8, 0 or 1
     scale: float  # nominal factor from original to present pixels
     original_size: Size
+    is_crowd: np.ndarray | None = None  # (N,) bool; None: no row is a crowd
 
 
 Transform = Callable[[list[RawFrame], np.random.Generator], list[RawFrame]]

@@ -15,6 +15,7 @@ import torch
 
 from mmdet.config import UserError
 from mmdet.datasets.frame_io import frame_path, missing_frames, read_frame
+from mmdet.datasets.independent_crop import IndependentCrop
 from mmdet.datasets.items import ItemKey
 from mmdet.datasets.pair_sampler import choose_reference
 from mmdet.datasets.transforms import RandomFlip, RawFrame, Transform
@@ -96,6 +97,11 @@ class VISDataset:
             reference_jitter=torch.zeros(0, 4),
         )
 
+    def frame_truth(self, video_index: int, frame_index: int) -> tuple[np.ndarray, FrameTruth]:
+        """Return a frame (H, W, 3) uint8 RGB as it is in the file, and what training counts as seen in it."""
+        raw, tracks = self._read(video_index, frame_index)
+        return raw.image, self._truth(raw, tracks)
+
     @property
     def num_classes(self) -> int:
         """Number of categories in the file."""
@@ -131,8 +137,9 @@ class VISDataset:
         if not self._items:
             needed = "videos" if self.test_mode else "annotated objects (validation files often have none), to train on"
             raise UserError(f"{self.ann_file} has no {needed}")
-        if self.test_mode and any(isinstance(transform, RandomFlip) for transform in self.transforms):
-            raise UserError("RandomFlip cannot be undone in the results: leave it out of the transforms for testing")
+        drawn = [type(t).__name__ for t in self.transforms if isinstance(t, RandomFlip | IndependentCrop)]
+        if self.test_mode and drawn:
+            raise UserError(f"{drawn[0]} cannot be undone in the results: leave it out of the transforms for testing")
 
     def _read(self, video_index: int, frame_index: int) -> tuple[RawFrame, list[Track]]:
         """Return a frame with the boxes and masks of the tracks seen in it, and these tracks."""
@@ -152,6 +159,7 @@ class VISDataset:
             masks=masks,
             scale=1.0,
             original_size=video.size,
+            is_crowd=np.array([track.is_crowd for track in tracks], bool),
         )
 
     def _mask(self, track: Track, frame_index: int, size: Size) -> np.ndarray:
@@ -167,13 +175,15 @@ class VISDataset:
         return frames
 
     def _truth(self, raw: RawFrame, tracks: list[Track]) -> FrameTruth:
-        return FrameTruth(
+        """Return what is in the picture after the transforms: rows whose box has kept an area."""
+        truth = FrameTruth(
             boxes=torch.from_numpy(raw.boxes),
             labels=torch.tensor([self._labels[track.category_id] for track in tracks], dtype=torch.int64),
             masks=torch.from_numpy(np.ascontiguousarray(raw.masks)).bool(),
             instance_ids=torch.tensor([track.annotation_id for track in tracks], dtype=torch.int64),
             is_crowd=torch.tensor([track.is_crowd for track in tracks], dtype=torch.bool),
         )
+        return truth[(truth.boxes[:, 2:] > truth.boxes[:, :2]).all(dim=1)]
 
     def _meta(self, video_index: int, frame_index: int, raw: RawFrame) -> FrameMeta:
         return FrameMeta(

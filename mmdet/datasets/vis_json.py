@@ -7,12 +7,22 @@ are read as they are: no `annotations`, null frames, all three kinds of segmenta
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mmdet.config import UserError
+from mmdet.datasets.json_fields import (
+    check_unique,
+    checked_text,
+    get_field,
+    get_integer,
+    get_list,
+    is_number,
+    read_object,
+    shown,
+)
+from mmdet.ops.files import write_atomically
 from mmdet.structures import Size
 
 XYWH = tuple[float, float, float, float]
@@ -65,18 +75,17 @@ class VISJson:
 
 def load_vis_json(path: str | Path) -> VISJson:
     """Read and check a file; UserError names the file, the video, the annotation and what is wrong there."""
-    raw = _read_object(Path(path))
-    categories = [
-        _category(entry, f"{path}: categories[{i}]") for i, entry in enumerate(_list(raw, "categories", path))
-    ]
-    videos = [_video(entry, f"{path}: videos[{i}]") for i, entry in enumerate(_list(raw, "videos", path))]
-    _check_unique((category.category_id for category in categories), f"{path}: category")
-    _check_unique((video.video_id for video in videos), f"{path}: video")
+    raw = read_object(path)
+    categories = parse_categories(raw, path)
+    videos = [parse_video(entry, f"{path}: videos[{i}]") for i, entry in enumerate(get_list(raw, "videos", path))]
+    check_unique((video.video_id for video in videos), f"{path}: video")
     by_id = {video.video_id: video for video in videos}
     known_categories = {category.category_id for category in categories}
-    entries = [] if raw.get("annotations") is None else _list(raw, "annotations", path)
-    tracks = [_track(entry, by_id, known_categories, f"{path}: annotations[{i}]") for i, entry in enumerate(entries)]
-    _check_unique((track.annotation_id for track in tracks), f"{path}: annotation")
+    entries = [] if raw.get("annotations") is None else get_list(raw, "annotations", path)
+    tracks = [
+        parse_track(entry, by_id, known_categories, f"{path}: annotations[{i}]") for i, entry in enumerate(entries)
+    ]
+    check_unique((track.annotation_id for track in tracks), f"{path}: annotation")
     return VISJson(videos, tracks, categories)
 
 
@@ -100,7 +109,8 @@ def write_vis_json(data: VISJson, path: str | Path) -> None:
     if data.has_annotations:
         raw["annotations"] = [_track_entry(track, sizes[track.video_id]) for track in data.tracks]
     # pycocotools hands out counts as bytes, json knows only str
-    Path(path).write_text(json.dumps(raw, default=lambda counts: counts.decode("ascii")), encoding="utf-8")
+    text = json.dumps(raw, default=lambda counts: counts.decode("ascii"))
+    write_atomically(path, lambda file: file.write(text.encode("utf-8")))
 
 
 def _track_entry(track: Track, size: Size) -> dict[str, Any]:
@@ -118,40 +128,37 @@ def _track_entry(track: Track, size: Size) -> dict[str, Any]:
     }
 
 
-def _read_object(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise UserError(f"annotation file {path} does not exist; data/README.md says where the data goes")
-    try:
-        raw = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is not a json file, perhaps cut off while copying: {error}") from error
-    if not isinstance(raw, dict):
-        raise UserError(f"{path}: expected an object with videos and categories, got a {type(raw).__name__}")
-    return raw
+def parse_categories(raw: dict[str, Any], path: str | Path) -> list[Category]:
+    """Check the `categories` of a file; COCO's are the same."""
+    categories = []
+    for i, entry in enumerate(get_list(raw, "categories", path)):
+        where = f"{path}: categories[{i}]"
+        name = checked_text(get_field(entry, "name", where), f"{where}: 'name'")
+        categories.append(Category(get_integer(entry, "id", where), name))
+    check_unique((category.category_id for category in categories), f"{path}: category")
+    return categories
 
 
-def _category(entry: Any, where: str) -> Category:
-    return Category(_integer(entry, "id", where), _text(_get(entry, "name", where), f"{where}: 'name'"))
-
-
-def _video(entry: Any, where: str) -> VideoInfo:
-    video_id = _integer(entry, "id", where)
+def parse_video(entry: Any, where: str) -> VideoInfo:
+    """Check an entry of `videos`; `where` is its place in the file."""
+    video_id = get_integer(entry, "id", where)
     where = f"{where} (id {video_id})"
-    size = (_integer(entry, "height", where), _integer(entry, "width", where))
+    size = (get_integer(entry, "height", where), get_integer(entry, "width", where))
     if min(size) < 1:
         raise UserError(f"{where}: height and width are {size[0]} and {size[1]}, expected at least 1")
-    names = _list(entry, "file_names", where)
+    names = get_list(entry, "file_names", where)
     if not names:
         raise UserError(f"{where}: 'file_names' is empty, a video has at least one frame")
     for frame_index, name in enumerate(names):
-        _text(name, f"{where}: file_names[{frame_index}]")
+        checked_text(name, f"{where}: file_names[{frame_index}]")
     return VideoInfo(video_id, size, names)
 
 
-def _track(entry: Any, videos: dict[int, VideoInfo], category_ids: set[int], where: str) -> Track:
-    annotation_id, video_id = _integer(entry, "id", where), _integer(entry, "video_id", where)
+def parse_track(entry: Any, videos: dict[int, VideoInfo], category_ids: set[int], where: str) -> Track:
+    """Check an entry of `annotations` against the videos and categories of the file; `where` is its place."""
+    annotation_id, video_id = get_integer(entry, "id", where), get_integer(entry, "video_id", where)
     where = f"{where} (id {annotation_id}, video {video_id})"
-    category_id = _integer(entry, "category_id", where)
+    category_id = get_integer(entry, "category_id", where)
     if video_id not in videos:
         raise UserError(f"{where}: no video has the id {video_id}")
     if category_id not in category_ids:
@@ -172,7 +179,7 @@ def _track(entry: Any, videos: dict[int, VideoInfo], category_ids: set[int], whe
 
 
 def _per_frame(entry: Any, key: str, video: VideoInfo, where: str) -> list[Any]:
-    values = _list(entry, key, where)
+    values = get_list(entry, key, where)
     if len(values) != len(video.file_names):
         raise UserError(
             f"{where}: {key!r} has {len(values)} entries, its video {video.video_id} has {len(video.file_names)} frames"
@@ -181,8 +188,8 @@ def _per_frame(entry: Any, key: str, video: VideoInfo, where: str) -> list[Any]:
 
 
 def _box(value: Any, where: str) -> XYWH:
-    if not (isinstance(value, list) and len(value) == 4 and all(_is_number(side) for side in value)):
-        raise UserError(f"{where}: the box is {_shown(value)}, expected four numbers x, y, width, height, or null")
+    if not (isinstance(value, list) and len(value) == 4 and all(is_number(side) for side in value)):
+        raise UserError(f"{where}: the box is {shown(value)}, expected four numbers x, y, width, height, or null")
     x, y, width, height = value
     return float(x), float(y), float(width), float(height)
 
@@ -190,8 +197,8 @@ def _box(value: Any, where: str) -> XYWH:
 def _area(value: Any, box_area: float, where: str) -> float:
     if value is None:
         return box_area
-    if not _is_number(value):
-        raise UserError(f"{where}: the area is {_shown(value)}, expected a number or null")
+    if not is_number(value):
+        raise UserError(f"{where}: the area is {shown(value)}, expected a number or null")
     return float(value)
 
 
@@ -204,53 +211,6 @@ def _check_segmentation(value: Any, size: Size, visible: bool, where: str) -> No
         if "counts" not in value or "size" not in value:
             raise UserError(f"{where}: the segmentation has the keys {sorted(value)}, a RLE has 'counts' and 'size'")
         if value["size"] != [*size]:
-            raise UserError(f"{where}: the segmentation's size is {_shown(value['size'])}, the video's is {[*size]}")
+            raise UserError(f"{where}: the segmentation's size is {shown(value['size'])}, the video's is {[*size]}")
     elif not isinstance(value, list):
-        raise UserError(f"{where}: the segmentation is {_shown(value)}, expected a RLE, polygons or null")
-
-
-def _check_unique(ids: Iterable[int], where: str) -> None:
-    seen = set()
-    for number in ids:
-        if number in seen:
-            raise UserError(f"{where} id {number} occurs twice")
-        seen.add(number)
-
-
-def _get(entry: Any, key: str, where: object) -> Any:
-    if not isinstance(entry, dict):
-        raise UserError(f"{where}: is {_shown(entry)}, expected an object")
-    if key not in entry:
-        raise UserError(f"{where}: the key {key!r} is missing")
-    return entry[key]
-
-
-def _list(entry: Any, key: str, where: object) -> list[Any]:
-    value = _get(entry, key, where)
-    if not isinstance(value, list):
-        raise UserError(f"{where}: {key!r} is {_shown(value)}, expected a list")
-    return value
-
-
-def _integer(entry: Any, key: str, where: str) -> int:
-    value = _get(entry, key, where)
-    if not _is_number(value) or value != int(value):
-        raise UserError(f"{where}: {key!r} is {_shown(value)}, expected an integer")
-    return int(value)
-
-
-def _text(value: Any, where: str) -> str:
-    if not isinstance(value, str) or not value:
-        raise UserError(f"{where} is {_shown(value)}, expected a text")
-    return value
-
-
-def _is_number(value: Any) -> bool:
-    """Say whether a value is a number that int64 can hold, so neither NaN nor infinite."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**63
-
-
-def _shown(value: Any) -> str:
-    """Return a value as short text: a wrong entry may be megabytes long."""
-    text = json.dumps(value)
-    return text if len(text) <= 60 else f"{text[:60]}..."
+        raise UserError(f"{where}: the segmentation is {shown(value)}, expected a RLE, polygons or null")

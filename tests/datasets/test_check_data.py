@@ -1,6 +1,7 @@
 import runpy
 from pathlib import Path
 
+import cv2
 import pytest
 
 MAIN = runpy.run_path(str(Path(__file__).parents[2] / "tools" / "check_data.py"))["main"]
@@ -68,3 +69,26 @@ def test_faults_are_listed_and_the_exit_code_is_2(two_videos, capsys, damage, me
     damage(two_videos)
     assert MAIN([str(two_videos.folder)]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_a_sheet_a_video_is_drawn_on_demand(two_videos, tmp_path, capsys):
+    two_videos.write()
+    sheets = tmp_path / "sheets"
+    assert MAIN([str(two_videos.ann_file), "--draw", str(sheets)]) == 0
+    assert sorted(path.name for path in sheets.iterdir()) == ["3.jpg", "905.jpg"]
+    assert cv2.imread(str(sheets / "905.jpg")).shape[1] > 1900  # four frames in a row
+
+
+def test_the_sheets_of_a_folder_are_apart_by_set_and_as_many_as_asked_for(two_videos, tmp_path, capsys):
+    two_videos.write()
+    assert MAIN([str(two_videos.folder), "--draw", str(tmp_path / "sheets"), "--videos", "1"]) == 0
+    drawn = [str(path.relative_to(tmp_path / "sheets")) for path in (tmp_path / "sheets").rglob("*.jpg")]
+    assert drawn == ["annotations/instances_train/905.jpg"]
+
+
+def test_a_damaged_frame_spares_the_sheets_of_other_videos(two_videos, tmp_path, capsys):
+    two_videos.write()
+    (two_videos.img_prefix / "v905/00003.jpg").write_bytes(b"x")
+    assert MAIN([str(two_videos.ann_file), "--draw", str(tmp_path / "sheets")]) == 2
+    assert "v905/00003.jpg is damaged" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "sheets").iterdir()] == ["3.jpg"]

@@ -18,6 +18,17 @@ from mmdet.datasets.vis_json import load_vis_json
         ("annotations_test.json", "test"),
         ("annotations/annotations_train.json", "train"),
         ("annotations/instances_long.json", "long/JPEGImages"),
+        ("annotations/annotations_train.json", "train_images"),
+        ("test.json", "test/JPEGImages"),
+        ("train/instances.json", "train/JPEGImages"),
+        ("test/instances.json", "test/JPEGImages"),
+        ("gt.json", "valid/JPEGImages"),
+        ("gt_short.json", "valid/JPEGImages"),
+        ("annotations_train.json", "train"),
+        ("annotations_valid.json", "valid"),
+        ("annotations/annotations_valid.json", "valid"),
+        ("annotations/instances_train_valid.json", "train_images"),
+        ("train/instances_valid.json", "train/JPEGImages"),
     ],
 )
 def test_known_layouts_are_found(two_videos, ann_file, images):
@@ -26,6 +37,14 @@ def test_known_layouts_are_found(two_videos, ann_file, images):
     two_videos.write()
     assert find_ann_files(folder) == [two_videos.ann_file]
     assert find_ann_files(two_videos.folder) == [two_videos.ann_file]
+    assert find_img_prefix(two_videos.ann_file, load_vis_json(two_videos.ann_file)) == two_videos.img_prefix
+
+
+def test_a_part_held_back_is_found_beside_the_videos_of_the_validation_set(two_videos):
+    two_videos.write()
+    (two_videos.folder / "valid_images" / "v905").mkdir(parents=True)
+    two_videos.ann_file = two_videos.ann_file.with_name("instances_train_valid.json")
+    two_videos.write_json()
     assert find_img_prefix(two_videos.ann_file, load_vis_json(two_videos.ann_file)) == two_videos.img_prefix
 
 

@@ -1,0 +1,79 @@
+"""Fields of json files written by others: taken out with a check of their kind, or a UserError that names the place.
+
+`where` is the place of an entry as text, `FILE: videos[3]`. Knows nothing of what the fields mean.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from mmdet.config import UserError
+
+
+def read_object(path: str | Path) -> dict[str, Any]:
+    """Read a file that holds one json object."""
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"annotation file {path} does not exist; data/README.md says where the data goes")
+    try:
+        raw = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is not a json file, perhaps cut off while copying: {error}") from error
+    if not isinstance(raw, dict):
+        raise UserError(f"{path}: expected an object with videos and categories, got a {type(raw).__name__}")
+    return raw
+
+
+def check_unique(ids: Iterable[int], where: str) -> None:
+    """Refuse an id that occurs twice; `where` names what has the ids."""
+    seen = set()
+    for number in ids:
+        if number in seen:
+            raise UserError(f"{where} id {number} occurs twice")
+        seen.add(number)
+
+
+def get_field(entry: Any, key: str, where: object) -> Any:
+    """Return the value of a key that must be there."""
+    if not isinstance(entry, dict):
+        raise UserError(f"{where}: is {shown(entry)}, expected an object")
+    if key not in entry:
+        raise UserError(f"{where}: the key {key!r} is missing")
+    return entry[key]
+
+
+def get_list(entry: Any, key: str, where: object) -> list[Any]:
+    """Return the list that a key must hold."""
+    value = get_field(entry, key, where)
+    if not isinstance(value, list):
+        raise UserError(f"{where}: {key!r} is {shown(value)}, expected a list")
+    return value
+
+
+def get_integer(entry: Any, key: str, where: str) -> int:
+    """Return the integer that a key must hold; 3.0 is one."""
+    value = get_field(entry, key, where)
+    if not is_number(value) or value != int(value):
+        raise UserError(f"{where}: {key!r} is {shown(value)}, expected an integer")
+    return int(value)
+
+
+def checked_text(value: Any, where: str) -> str:
+    """Return a value that must be a text of at least one character."""
+    if not isinstance(value, str) or not value:
+        raise UserError(f"{where} is {shown(value)}, expected a text")
+    return value
+
+
+def is_number(value: Any) -> bool:
+    """Say whether a value is a number that int64 can hold, so neither NaN nor infinite."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**63
+
+
+def shown(value: Any) -> str:
+    """Return a value as short text: a wrong entry may be megabytes long."""
+    text = json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:60]}..."

@@ -1,0 +1,107 @@
+"""The ground truth of a video on one picture: some of its frames, every instance in one colour, crowds hatched.
+
+For a person to see whether masks and identities are right. Knows nothing of annotation files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mmdet.ops.files import write_atomically
+from mmdet.structures import FrameTruth
+from mmdet.visualization.draw import FONT, Color, DrawnObject, Picture, contact_sheet, draw_objects, track_color
+
+TILE_WIDTH_PX = 480
+COLUMNS = 4
+MOST_FRAMES = 8  # that a sheet shows of a video, unless asked for more
+CAPTION_HEIGHT_PX = 18
+CAPTION_FONT_SCALE = 0.42
+STRIPE_PX = 5  # of the hatching
+JPEG_QUALITY = 88
+
+
+@dataclass(frozen=True, slots=True)
+class TruthFrame:
+    """One frame of a sheet; boxes and masks of `truth` are in the pixels of `image`."""
+
+    image: Picture
+    truth: FrameTruth
+    caption: str
+
+
+def evenly_spaced(count: int, most: int = MOST_FRAMES) -> list[int]:
+    """Return at most `most` of the indices below `count`, first and last included."""
+    return sorted({round(index) for index in np.linspace(0, count - 1, min(count, max(most, 0))).tolist()})
+
+
+def truth_sheet(frames: Iterable[TruthFrame], class_names: Sequence[str]) -> Picture:
+    """Draw the frames of one video side by side, instances as `ID CLASS`; raises ValueError without any frame.
+
+    Frames of any size become tiles of one width. Only the tiles are held in memory.
+    """
+    tiles = [_tile(frame) for frame in frames]
+    ids = sorted({instance_id for tile in tiles for instance_id in tile.truth.instance_ids.tolist()})
+    colors = {instance_id: track_color(rank) for rank, instance_id in enumerate(ids)}
+    pictures = [
+        _with_caption(draw_objects(tile.image, truth_objects(tile.truth, class_names, colors)), tile.caption)
+        for tile in tiles
+    ]
+    return contact_sheet(pictures, COLUMNS)
+
+
+def truth_objects(truth: FrameTruth, class_names: Sequence[str], colors: Mapping[int, Color]) -> list[DrawnObject]:
+    """Return what is to be drawn of a frame's truth, `colors` by instance id, with tags like `77 cat`."""
+    objects = []
+    for row, mask in enumerate(truth.masks.numpy()):
+        instance_id, is_crowd = int(truth.instance_ids[row]), bool(truth.is_crowd[row])
+        objects.append(
+            DrawnObject(
+                mask=_hatched(mask) if is_crowd else mask,
+                box=tuple(truth.boxes[row].tolist()),
+                label_text=f"{instance_id} {class_names[int(truth.labels[row])]}{' (crowd)' if is_crowd else ''}",
+                color=colors[instance_id],
+            )
+        )
+    return objects
+
+
+def write_sheet(path: Path, sheet: Picture) -> None:
+    """Write a sheet as JPEG; makes the folder. Raises UserError if it cannot be written."""
+    bgr = cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR)
+    _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    write_atomically(path, lambda file: file.write(data.tobytes()))
+
+
+def _tile(frame: TruthFrame) -> TruthFrame:
+    """Resize a frame with its truth to the width of a tile."""
+    height, width = frame.image.shape[:2]
+    factor = TILE_WIDTH_PX / width
+    size = (TILE_WIDTH_PX, max(round(height * factor), 1))
+    interpolation = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+    masks = np.zeros((len(frame.truth), size[1], size[0]), bool)
+    for resized, mask in zip(masks, frame.truth.masks.numpy(), strict=True):
+        resized[:] = cv2.resize(mask.astype(np.float32), size, interpolation=interpolation) > 0.5
+    truth = replace(frame.truth, boxes=frame.truth.boxes * factor, masks=torch.from_numpy(masks))
+    image = np.asarray(cv2.resize(frame.image, size, interpolation=interpolation), np.uint8)
+    return TruthFrame(image=image, truth=truth, caption=frame.caption)
+
+
+def _hatched(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Keep diagonal stripes of a mask."""
+    ys, xs = np.ogrid[: mask.shape[0], : mask.shape[1]]
+    return mask & ((ys + xs) // STRIPE_PX % 2 == 0)
+
+
+def _with_caption(picture: Picture, caption: str) -> Picture:
+    """Put a line of text below a picture."""
+    band = np.full((CAPTION_HEIGHT_PX, picture.shape[1], 3), 255, np.uint8)
+    base = (4, CAPTION_HEIGHT_PX - 5)
+    cv2.putText(band, caption, base, FONT, CAPTION_FONT_SCALE, (0, 0, 0), 1, cv2.LINE_AA)
+    return np.concatenate([picture, band])

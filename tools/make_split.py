@@ -1,0 +1,64 @@
+"""Hold some videos of an annotated file back, to validate with: whole videos, every category in proportion.
+
+python tools/make_split.py instances_train.json --valid 0.1     # instances_train_train.json, instances_train_valid.json
+
+Each part has the videos and annotations of its own and everything else of the file. The images stay where they are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mmdet.config import UserError
+from mmdet.datasets.json_fields import read_object
+from mmdet.datasets.split import split_videos, track_table
+from mmdet.datasets.vis_json import load_vis_json
+from mmdet.ops.files import write_atomically
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Split and print the tracks of each category; return the exit status: 2 for bad input."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("ann_file", type=Path, help="json with annotations")
+    parser.add_argument("--valid", type=float, default=0.1, metavar="FRACTION", help="held back (default: 0.1)")
+    parser.add_argument("--seed", type=int, default=0, help="another choice of videos (default: 0)")
+    parser.add_argument("--out-dir", type=Path, metavar="DIR", help="default: the folder of the file")
+    parser.add_argument("--force", action="store_true", help="overwrite parts made before")
+    args = parser.parse_args(argv)
+    folder = args.out_dir or args.ann_file.parent
+    paths = [folder / f"{args.ann_file.stem}_{part}.json" for part in ("train", "valid")]
+    try:
+        present = [str(path) for path in paths if path.exists()]
+        if present and not args.force:
+            raise UserError(f"{', '.join(present)} exist: --force overwrites them, --out-dir names another folder")
+        parts = _split(args.ann_file, args.valid, args.seed)
+        for path, part in zip(paths, parts, strict=True):
+            _write(path, part)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(track_table(*parts))
+    print(*paths, sep="\n")
+    return 0
+
+
+def _split(path: Path, fraction: float, seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    load_vis_json(path)  # the check
+    try:
+        return split_videos(read_object(path), fraction, seed)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
+
+
+def _write(path: Path, part: dict[str, Any]) -> None:
+    text = json.dumps(part)
+    write_atomically(path, lambda file: file.write(text.encode()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

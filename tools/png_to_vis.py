@@ -1,0 +1,50 @@
+"""Turn folders of frames and mask PNGs into a json to train on.
+
+python tools/png_to_vis.py JPEGImages Annotations --out instances.json [--categories cats.json | --category NAME]
+
+IMAGES/VIDEO/00000.jpg are the frames, ANNOTATIONS/VIDEO/00000.png (palette or grey) the ids of the objects: 0 is
+background, 255 void. cats.json: {"VIDEO": {"1": "dog"}}.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmdet.config import UserError
+from mmdet.datasets.png_conversion import convert_pngs, load_names
+from mmdet.datasets.vis_json import write_vis_json
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Convert; return the exit status: 2 for bad input."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("images", type=Path, help="folder of a folder of frames a video")
+    parser.add_argument("annotations", type=Path, help="folder of a folder of PNGs a video")
+    parser.add_argument("--out", required=True, type=Path, metavar="OUT.json")
+    parser.add_argument("--binary", action="store_true", help="all pixels above 0 are one object (DAVIS 2016)")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--category", default="object", metavar="NAME", help="of all objects (default: object)")
+    which.add_argument("--categories", type=Path, metavar="cats.json", help="the category of every object")
+    args = parser.parse_args(argv)
+    try:
+        names = load_names(args.categories) if args.categories else None
+        conversion = convert_pngs(args.images, args.annotations, args.category, names, args.binary)
+        write_vis_json(conversion.data, args.out)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    data = conversion.data
+    frames = sum(len(video.file_names) for video in data.videos)
+    print(f"{args.out}: {len(data.videos)} videos, {len(data.tracks)} tracks, {len(data.categories)} categories")
+    if frames > conversion.num_masked:
+        print(f"without a PNG, so with nothing in them: {frames - conversion.num_masked} of {frames} frames")
+    if conversion.without_images:
+        print(f"left out, as they have no images: {', '.join(conversion.without_images)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
