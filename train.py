@@ -34,6 +34,8 @@ def parse_arguments(argv: list[str] | None = None) -> Namespace:
     parser.add_switch("trust_checkpoint", "load any object from these files: only if you know where they come from")
     parser.add_switch("validate", "validate during training and keep the best checkpoint")
     parser.add_option("seed", type=int, help="same as --cfg-options runtime.seed=N")
+    parser.add_switch("deterministic", "equal runs on a GPU, too, more slowly; same as runtime.deterministic=True")
+    parser.add_switch("auto_scale_lr", "scale the learning rate by the pairs a step over schedule.base_batch_size")
     parser.add_option("amp", choices=tuple(AMP_TYPES), help="same as --cfg-options runtime.amp=...; GPUs only")
     parser.add_option(
         "cfg_options", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="config values to override"
@@ -45,6 +47,7 @@ def main(ranks: Ranks, args: Namespace) -> None:
     """Train in this process."""
     given = {"runtime.seed": args.seed, "runtime.amp": args.amp}
     overrides = [f"{key}={value}" for key, value in given.items() if value is not None]
+    overrides += ["runtime.deterministic=True"] if args.deterministic else []
     config = load_config(args.config, [*args.cfg_options, *overrides])
     train(
         config,
@@ -54,6 +57,7 @@ def main(ranks: Ranks, args: Namespace) -> None:
         resume_from=args.resume_from,
         validate=args.validate,
         trusted=args.trust_checkpoint,
+        auto_scale_lr=args.auto_scale_lr,
     )
 
 

@@ -67,6 +67,7 @@ class ScheduleSection:
     milestones: list[float] = field(default_factory=list)
     milestone_unit: str = "epoch"  # or "fraction" of the whole run
     gamma: float = 0.1
+    base_batch_size: int | None = None  # pairs a step that the learning rate is meant for; see --auto-scale-lr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +83,8 @@ class RuntimeSection:
     checkpoint_every_steps: int | None = None  # beside the epochs' ends
     validate_every: int = 1  # epochs, with --validate
     keep_last: int = 3  # checkpoints
+    keep_best: int = 0  # beside them and best.pth, of those that --validate has scored
+    deterministic: bool = False  # equal runs on a GPU, too, more slowly
     num_threads: int | None = None  # of torch on the CPU; None: torch's own choice
 
 

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 import traceback
 from argparse import Namespace
 from collections.abc import Callable
@@ -23,6 +24,7 @@ import torch.multiprocessing as multiprocessing
 
 from mmdet.config import UserError
 from mmdet.engine.distributed import Ranks, available_cores, connect, connect_from_environment, disconnect
+from mmdet.engine.faults import known_fault
 from mmdet.engine.outcomes import SIGNAL_CODE_BASE, USER_ERROR_CODE, RunEnded
 
 Main = Callable[[Ranks, Namespace], None]
@@ -52,6 +54,10 @@ def _end_of(main: Callable[[], None]) -> RunEnded | None:
         return RunEnded(end.message, end.exit_code)
     except KeyboardInterrupt:
         return RunEnded("interrupted", SIGNAL_CODE_BASE + signal.SIGINT)
+    except (OSError, RuntimeError) as error:
+        if (fault := known_fault(error)) is None:
+            raise
+        return fault
     return None
 
 
@@ -174,6 +180,7 @@ def _reported(process: Any, reports: Any) -> Exception:
 
 def _process_main(main: Main, rank: int, count: int, init_method: str, args: Namespace, reports: Any) -> None:
     """Run one of the processes and report how it failed, if it does."""
+    threading.Thread(target=_stop_with_parent, name="parent watch", daemon=True).start()
     if not torch.cuda.is_available() and "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(max(1, available_cores() // count))
     try:
@@ -183,3 +190,11 @@ def _process_main(main: Main, rank: int, count: int, init_method: str, args: Nam
     if end is not None:
         reports.put((end.message[-MAX_REPORT:], end.exit_code))
         sys.exit(end.exit_code)
+
+
+def _stop_with_parent() -> None:
+    """Wait for the end of the process that started this one, and stop this one as by SIGTERM: nobody would, else."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)

@@ -1,11 +1,14 @@
 """What a run says: a progress bar or plain lines on stderr, a text log, JSON lines and TensorBoard in the work dir.
 
-Only the main process has one that speaks. Knows nothing of training but steps and named figures.
+The text log tells everything that happened; JSON lines and TensorBoard those of one run without interruptions: a
+resumed run takes up the means it was at, and what was written after its checkpoint is dropped. Only the main process
+has a log that speaks. Knows nothing of training but steps and named figures.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections import defaultdict
@@ -15,23 +18,38 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
+from mmdet.ops.files import write_atomically
+
 
 class TrainLog:
-    """Figures are averaged over `log_every` steps and then written; `folder` None makes every method do nothing."""
+    """Figures are averaged over `log_every` steps and then written; `folder` None makes every method do nothing.
+
+    `taken_up` is the `state()` of the run that is resumed after `first_step` steps, None for a new run.
+    """
 
     def __init__(
-        self, folder: Path | None, *, total_steps: int, steps_per_epoch: int, log_every: int, first_step: int = 0
+        self,
+        folder: Path | None,
+        *,
+        total_steps: int,
+        steps_per_epoch: int,
+        log_every: int,
+        first_step: int = 0,
+        taken_up: Mapping[str, Any] | None = None,
     ) -> None:
         self._folder, self._log_every, self._steps_per_epoch = folder, log_every, steps_per_epoch
         self._total_steps = total_steps
-        self._sums: dict[str, float] = defaultdict(float)
-        self._counts: dict[str, int] = defaultdict(int)
+        taken_up = taken_up or {}
+        self._sums: dict[str, float] = defaultdict(float, taken_up.get("sums", {}))
+        self._counts: dict[str, int] = defaultdict(int, taken_up.get("counts", {}))
+        self._skipped: int = taken_up.get("skipped", 0)
         self._steps, self._images, self._since = 0, 0, time.perf_counter()
         if folder is None:
             return
         from torch.utils.tensorboard import SummaryWriter  # takes a second to import: only where it is used
 
-        self._board = SummaryWriter(str(folder / "tensorboard"))
+        self._written = _keep_until(folder / "train.jsonl", first_step)
+        self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=first_step + 1 if first_step else None)
         self._text: TextIO = open(folder / "train.log", "a", buffering=1)  # noqa: SIM115  # closed by `close`
         self._json: TextIO = open(folder / "train.jsonl", "a", buffering=1)  # noqa: SIM115
         quiet = not sys.stderr.isatty()
@@ -49,10 +67,14 @@ class TrainLog:
             tqdm.write(line, file=sys.stderr)
             self._text.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
 
-    def step(self, step: int, figures: Mapping[str, float], images: int) -> None:
-        """Count step number `step` (1 for the first) with its figures and the images of all processes."""
+    def step(self, step: int, figures: Mapping[str, float], images: int, skipped: bool = False) -> None:
+        """Count step number `step` (1 for the first) with its figures and the images of all processes.
+
+        `skipped`: it was not made, as its gradient was not finite.
+        """
         if self._folder is None:
             return
+        self._skipped += skipped
         for name, value in figures.items():
             self._sums[name] += value
             self._counts[name] += 1
@@ -68,6 +90,16 @@ class TrainLog:
             return
         self.say(f"step {step} {kind}: " + ", ".join(f"{name} {value:.4g}" for name, value in figures.items()))
         self._record({"kind": kind, "step": step, **figures}, step, kind, figures)
+
+    def has(self, step: int, kind: str) -> bool:
+        """Say whether the run that was resumed had written such figures of a step up to its checkpoint."""
+        return self._folder is not None and (step, kind) in self._written
+
+    def state(self) -> dict[str, Any]:
+        """Return what a resumed run needs to go on with the means, as plain values; what is written is on the disk."""
+        if self._folder is not None:
+            os.fsync(self._json.fileno())
+        return {"sums": dict(self._sums), "counts": dict(self._counts), "skipped": self._skipped}
 
     def close(self) -> None:
         """Close the files."""
@@ -85,6 +117,7 @@ class TrainLog:
         seconds_left = (self._total_steps - step) * (now - self._since) / self._steps
         epoch = 1 + (step - 1) // self._steps_per_epoch
         shown = ", ".join(f"{name} {value:.4g}" for name, value in means.items())
+        shown += f", {self._skipped} steps skipped" if self._skipped else ""
         self._bar.set_description(f"epoch {epoch}", refresh=False)
         self._bar.set_postfix_str(f"{rate:.1f} images/s, {shown}")
         line = (
@@ -95,13 +128,39 @@ class TrainLog:
             self.say(line)
         else:
             self._text.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
-        figures = {**means, "images_per_second": rate}
+        skipped = {"skipped_steps": self._skipped} if self._skipped else {}
+        figures = {**means, **skipped, "images_per_second": rate}
         self._record({"kind": "train", "step": step, "epoch": epoch, **figures}, step, "train", figures)
         self._sums.clear()
         self._counts.clear()
-        self._steps, self._images, self._since = 0, 0, now
+        self._steps, self._images, self._skipped, self._since = 0, 0, 0, now
 
     def _record(self, entry: dict[str, Any], step: int, kind: str, figures: Mapping[str, float]) -> None:
         self._json.write(json.dumps(entry) + "\n")
         for name, value in figures.items():
             self._board.add_scalar(f"{kind}/{name}", value, step)
+
+
+def _keep_until(path: Path, step: int) -> set[tuple[int, str]]:
+    """Drop the entries after a step, and a line that was cut off; return (step, kind) of those that stay.
+
+    Where none may stay, as the run is a new one, the file gets another name instead: `train.1.jsonl` and so on.
+    """
+    if not path.is_file():
+        return set()
+    if step == 0:
+        number = 1
+        while (aside := path.with_suffix(f".{number}{path.suffix}")).exists():
+            number += 1
+        path.rename(aside)
+        return set()
+    kept: dict[str, tuple[int, str]] = {}
+    for line in path.read_text().splitlines():
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if entry["step"] <= step:
+            kept[line] = (entry["step"], entry["kind"])
+    write_atomically(path, lambda file: file.write("".join(f"{line}\n" for line in kept).encode()))
+    return set(kept.values())

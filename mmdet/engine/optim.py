@@ -7,12 +7,13 @@ rate as `initial_lr`; the schedule's factor comes on top. Knows nothing of sched
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from mmdet.config import UserError
+from mmdet.config import RunConfig, UserError
 from mmdet.registry import OPTIMIZERS
 
 
@@ -25,6 +26,26 @@ def build_optimizer(model: nn.Module, settings: dict[str, Any]) -> torch.optim.O
     for group in optimizer.param_groups:
         group["initial_lr"] = group["lr"]
     return optimizer
+
+
+def scale_learning_rate(config: RunConfig, processes: int) -> tuple[RunConfig, str]:
+    """Return the config with its learning rate times the pairs a step over those it is meant for, and a line about it.
+
+    Raises UserError where the config does not say what it is meant for (`schedule.base_batch_size`).
+    """
+    base, rate = config.schedule.base_batch_size, config.optimizer.get("lr")
+    if base is None or base < 1 or rate is None:
+        raise UserError(
+            "--auto-scale-lr: the config needs optimizer.lr and schedule.base_batch_size, the pairs a step that it is "
+            f"meant for; they are {rate} and {base}. Set them, e.g. --cfg-options schedule.base_batch_size=16"
+        )
+    pairs = config.data.train.batch_size * config.runtime.accumulate * processes
+    scaled = rate * pairs / base
+    note = (
+        f"--auto-scale-lr: learning rate {rate:g} for {base} pairs a step -> {scaled:g} for {pairs} (processes "
+        f"{processes} x batch size {config.data.train.batch_size} x accumulate {config.runtime.accumulate})"
+    )
+    return replace(config, optimizer={**config.optimizer, "lr": scaled}), note
 
 
 @OPTIMIZERS.register_module(name="SGD")

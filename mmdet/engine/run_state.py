@@ -47,7 +47,10 @@ def restore_state(
     scaler: torch.amp.GradScaler,
     ranks: Ranks,
 ) -> None:
-    """Take up a captured state; learning rates and the like stay the config's. Raises UserError if it does not fit."""
+    """Take up a captured state. Raises UserError if it does not fit.
+
+    Learning rates and the like stay the config's, and random generators as they are in another number of processes.
+    """
     load_weights(model, state["model"], source)
     settings = [{key: value for key, value in group.items() if key != "params"} for group in optimizer.param_groups]
     try:
@@ -58,4 +61,5 @@ def restore_state(
         group.update(values)
     if scaler.is_enabled() and state["scaler"]:
         scaler.load_state_dict(state["scaler"])
-    restore_random_state(state["random_states"][ranks.rank])
+    if len(state["random_states"]) == ranks.world_size:
+        restore_random_state(state["random_states"][ranks.rank])

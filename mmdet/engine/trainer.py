@@ -18,10 +18,12 @@ from torch.utils.data import DataLoader
 
 from mmdet.config import RuntimeSection, ScheduleSection, UserError
 from mmdet.engine import checkpoint as files
-from mmdet.engine.distributed import Ranks, gather_objects, largest_over_ranks
+from mmdet.engine.distributed import Ranks, barrier, gather_objects, largest_over_ranks
+from mmdet.engine.faults import out_of_memory
 from mmdet.engine.logging import TrainLog
 from mmdet.engine.outcomes import SIGNAL_CODE_BASE, RunEnded
 from mmdet.engine.readback import Readback, StepFigures
+from mmdet.engine.resuming import check_batches, check_data, differences
 from mmdet.engine.run_state import capture_state, restore_state
 from mmdet.engine.schedule import learning_rate_factor, total_steps
 from mmdet.engine.signals import StopSignals
@@ -42,7 +44,8 @@ Validate = Callable[[], dict[str, float] | None]
 class Trainer:
     """One run. `validate` is called in every process and returns figures where it has any.
 
-    `about` (plain values) goes into every checkpoint.
+    `about` (plain values) goes into every checkpoint; what it says of config and data is compared when a run resumes.
+    `notes` are lines to begin the log with.
     """
 
     def __init__(
@@ -64,25 +67,34 @@ class Trainer:
         self.work_dir, self.about, self.validate = work_dir, about, validate
         self.make_step = TrainStep(model, optimizer, ranks, runtime.amp, runtime.grad_clip)
         self.batches_per_epoch = len(loader)
+        sampler: Any = loader.batch_sampler
+        self._pairs_a_batch: int = sampler.batch_size * ranks.world_size
         self.steps_per_epoch = -(-self.batches_per_epoch // runtime.accumulate)
         self.total_steps = total_steps(schedule, self.steps_per_epoch)
         self.step = 0  # optimiser steps done; epoch and batch follow from it
         self.best: float | None = None
+        self.notes: list[str] = []
         self._readback = Readback(ranks.device)
         self._skipped = 0  # steps in a row
         self._stop_signal = 0  # as agreed on by all processes
+        self._taken_up: dict[str, Any] | None = None  # the log's state of the run that is resumed
 
     def run(self) -> None:
         """Train to the end. Raises RunEnded after a step that is not finite, and after a stop signal."""
         with StopSignals() as self._signals, self._open_log() as self._log:
+            for note in self.notes:
+                self._log.say(note)
             self._log.say(
                 f"steps {self.step} to {self.total_steps}, {self.steps_per_epoch} an epoch, on "
                 f"{self.ranks.world_size} x {self.ranks.device.type} in {self.make_step.dtype}, to {self.work_dir}"
             )
-            while self.step < self.total_steps:
-                self.train_epoch()
+            while True:
+                # first of all: the run that is resumed may have ended between a checkpoint and its validation
                 if self.validate and self._validation_due():
                     self.validate_and_keep_best(self.validate)
+                if self.step >= self.total_steps:
+                    break
+                self.train_epoch()
 
     def train_epoch(self) -> None:
         """Train from where the run is to the end of the epoch, or of the run."""
@@ -105,7 +117,10 @@ class Trainer:
         factor = self._learning_rate_factor(self.step)
         for group in self.optimizer.param_groups:
             group["lr"] = group["initial_lr"] * factor
-        figures = self.make_step(batches)
+        try:
+            figures = self.make_step(batches)
+        except torch.OutOfMemoryError as error:
+            raise out_of_memory(error, self.step + 1, batches) from error
         figures["stop_signal"] = largest_over_ranks(self.ranks, self._signals.received)  # so that all stop together
         self.step += 1
         images = sum(batch.images.shape[:2].numel() for batch in batches) * self.ranks.world_size
@@ -124,18 +139,19 @@ class Trainer:
             figures["lr"] = self.optimizer.param_groups[-1]["initial_lr"] * self._learning_rate_factor(done.step - 1)
             if self.ranks.device.type == "cuda":
                 figures["peak_gib"] = torch.cuda.max_memory_allocated(self.ranks.device) / 2**30
-            self._log.step(done.step, figures, done.images)
+            self._log.step(done.step, figures, done.images, self._skipped > 0)
 
     def validate_and_keep_best(self, validate: Validate) -> None:
-        """Validate; save as the best if it is."""
+        """Validate; save as the best if it is. A figure in the log means that all this is done."""
         figures = validate() or {}
-        if figures:
-            self._log.figures(self.step, "validation", figures)
         figure = figures.get(SELECTED_BY, -math.inf)
         best = -math.inf if self.best is None else self.best
         if any(gather_objects(self.ranks, figure > best)):
             self.best = max(figure, best)
             self.save(files.BEST)
+        if figures and self.ranks.is_main:
+            files.note_figure(self.work_dir, self.checkpoint_name, figure)
+            self._log.figures(self.step, "validation", figures)
 
     def save(self, name: str) -> None:
         """Write a checkpoint; all processes take part. Raises RunEnded rather than write what is not finite."""
@@ -144,9 +160,10 @@ class Trainer:
         if not self.ranks.is_main:
             return
         state["position"], state["best"], state["about"] = self._position(), self.best, self.about
+        state["log"] = self._log.state()
         files.save_checkpoint(self.work_dir / name, state)
         if name != files.BEST:
-            files.index_checkpoint(self.work_dir, name, self.runtime.keep_last)
+            files.index_checkpoint(self.work_dir, name, self.runtime.keep_last, self.runtime.keep_best)
 
     def resume(self, path: Path, trusted: bool = False) -> None:
         """Take up a run where a checkpoint of this class left it; learning rates and the like are the config's.
@@ -155,22 +172,26 @@ class Trainer:
         """
         state = files.load_checkpoint(path, trusted)
         position = state.get("position", {})
-        for key in ("batches_per_epoch", "world_size", "accumulate"):
-            if key not in position:
-                raise UserError(f"{path} holds no state of a training run; start from its weights by --load_from")
-            if position[key] != self._position()[key]:
-                raise UserError(
-                    f"{path} was trained with {key} {position[key]}, now it is {self._position()[key]}: use the same "
-                    "processes, batch size and data, or start anew from its weights by --load_from"
-                )
+        check_batches(position, self._position(), path)
+        check_data(state.get("about", {}), self.about, path)
         restore_state(state, path, self.model, self.optimizer, self.make_step.scaler, self.ranks)
-        self.step = position["step"]
+        self.notes += [
+            f"resumed from {path}",
+            *differences(state, {"position": self._position(), "about": self.about}),
+        ]
+        self.step, self._taken_up = position["step"], state.get("log", {})
+        self.best = state.get("best")
         best = self.work_dir / files.BEST  # knows of a validation that came after the checkpoint
-        self.best = (files.load_checkpoint(best) if best.is_file() else state).get("best")
+        if best.is_file():
+            try:
+                self.best = files.load_checkpoint(best).get("best")
+            except UserError as error:
+                self.notes.append(f"{error}: the best validation is that of {path}")
 
     def stop(self) -> None:
         """Save and leave, as a signal asked for."""
         self.save(self.checkpoint_name)
+        barrier(self.ranks)  # whoever started the processes may end the rest with the first that leaves
         raise RunEnded(
             f"stopped by {signal.Signals(self._stop_signal).name} after step {self.step} of {self.total_steps}; "
             f"go on with --resume_from {self.work_dir / self.checkpoint_name}",
@@ -193,8 +214,10 @@ class Trainer:
         )
 
     def _validation_due(self) -> bool:
-        epoch = self.step // self.steps_per_epoch
-        return self.step == self.total_steps or epoch % self.runtime.validate_every == 0
+        epoch, rest = divmod(self.step, self.steps_per_epoch)
+        at_its_interval = self.step > 0 and rest == 0 and epoch % self.runtime.validate_every == 0
+        done = any(gather_objects(self.ranks, self._log.has(self.step, "validation")))
+        return (self.step == self.total_steps or at_its_interval) and not done
 
     def _position(self) -> dict[str, int]:
         epoch, steps_done = divmod(self.step, self.steps_per_epoch)
@@ -204,6 +227,7 @@ class Trainer:
             "batch": steps_done * self.runtime.accumulate,
             "batches_per_epoch": self.batches_per_epoch,
             "accumulate": self.runtime.accumulate,
+            "pairs_a_batch": self._pairs_a_batch,
             "world_size": self.ranks.world_size,
         }
 
@@ -226,6 +250,7 @@ class Trainer:
             steps_per_epoch=self.steps_per_epoch,
             log_every=self.runtime.log_every,
             first_step=self.step,
+            taken_up=self._taken_up,
         )
 
 
@@ -240,6 +265,8 @@ def _check(runtime: RuntimeSection, batches_per_epoch: int) -> None:
     """Raise UserError for intervals that are none and for a dataset without a batch."""
     if batches_per_epoch == 0:
         raise UserError("config.data.train.datasets: there is not one item to train on")
+    if runtime.keep_best < 0:
+        raise UserError(f"config.runtime.keep_best is {runtime.keep_best}, expected 0 or more")
     for name in (
         "accumulate",
         "log_every",

@@ -7,16 +7,27 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from zipfile import is_zipfile
 
 import torch
 
 from mmdet.config import RunConfig, UserError
 from mmdet.datasets import MixedDataset, VISDataset, make_train_loader
-from mmdet.engine.checkpoint import forget_checkpoints, latest_checkpoint, load_weights, read_weights
-from mmdet.engine.distributed import Ranks, place
-from mmdet.engine.optim import build_optimizer
+from mmdet.engine.checkpoint import (
+    BEST,
+    check_whole,
+    forget_checkpoints,
+    latest_whole_checkpoint,
+    load_weights,
+    make_latest,
+    read_weights,
+    remove_leftovers,
+)
+from mmdet.engine.distributed import Ranks, gather_objects, place
+from mmdet.engine.optim import build_optimizer, scale_learning_rate
 from mmdet.engine.pretrained import load_pretrained
-from mmdet.engine.randomness import seed_everything
+from mmdet.engine.randomness import compute_deterministically, seed_everything
+from mmdet.engine.resuming import describe_run
 from mmdet.engine.testing import validate_model
 from mmdet.engine.trainer import Trainer
 from mmdet.engine.work_dir import prepare_work_dir
@@ -36,32 +47,58 @@ def train(
     resume_from: str | None = None,
     validate: bool = False,
     trusted: bool = False,
+    auto_scale_lr: bool = False,
 ) -> None:
     """Train as `config` says. Raises UserError before work starts for what does not fit together.
 
-    A run resumes from the checkpoint `resume_from` ("auto": the latest in the work dir, if there is one), or starts
-    from the weights `load_from`, or from those that the model's config names as `pretrained`. If `trusted`, this
-    file may hold any object (see load_checkpoint).
+    A run resumes from the checkpoint `resume_from` ("auto": the latest whole one in the work dir, if there is one), or
+    starts from the weights `load_from`, or from those that the model's config names as `pretrained`. If `trusted`,
+    this file may hold any object (see load_checkpoint). `auto_scale_lr`: see scale_learning_rate.
     """
     if load_from and resume_from:
         raise UserError("--load_from starts a new run and --resume_from goes on with one: give only one of them")
+    if config.runtime.deterministic:
+        compute_deterministically()
     if config.runtime.num_threads is not None:
         torch.set_num_threads(config.runtime.num_threads)
+    notes: list[str] = []
+    if auto_scale_lr:
+        config, note = scale_learning_rate(config, ranks.world_size)
+        notes.append(note)
     about: dict[str, Any] = {}
     if ranks.is_main:
-        about = {"environment": prepare_work_dir(work_dir, config), "config": config.source.pretty_text}
+        about = prepare_work_dir(work_dir, config) | describe_run(config)
     dataset = build_train_dataset(config)
     check_classes(config, dataset)
     about["class_names"] = list(dataset.class_names)
     seed_everything(config.runtime.seed)  # alike in every process, so that all start from the same weights
     model = place(build_model(config), ranks.device)
-    checkpoint = _checkpoint_to_resume(resume_from, work_dir)
+    checkpoint = _checkpoint_to_resume(resume_from, work_dir, ranks, notes)
     if checkpoint is None:
         start = _load_first_weights(model, load_from, trusted)
         if ranks.is_main and start:
             print(start, flush=True)  # noqa: T201
+    trainer = _make_trainer(config, ranks, model, dataset, work_dir, about, validate)
+    seed_everything(config.runtime.seed + ranks.rank)  # parts that draw do not draw the same everywhere
+    trainer.notes += notes
+    if checkpoint is not None:
+        trainer.resume(checkpoint, trusted)
+    if ranks.is_main:
+        _note_start(work_dir, checkpoint)
+    trainer.run()
+
+
+def _make_trainer(
+    config: RunConfig,
+    ranks: Ranks,
+    model: VISModel,
+    dataset: VISDataset | MixedDataset,
+    work_dir: Path,
+    about: dict[str, Any],
+    validate: bool,
+) -> Trainer:
     section = config.data.train
-    trainer = Trainer(
+    return Trainer(
         model=model,
         optimizer=build_optimizer(model, config.optimizer),
         loader=make_train_loader(
@@ -74,13 +111,6 @@ def train(
         about=about,
         validate=(lambda: validate_model(model, config, ranks.device)) if validate else None,
     )
-    if checkpoint is not None:
-        trainer.resume(checkpoint, trusted)
-    else:
-        seed_everything(config.runtime.seed + ranks.rank)  # parts that draw do not draw the same everywhere
-        if ranks.is_main:
-            forget_checkpoints(work_dir)
-    trainer.run()
 
 
 def build_train_dataset(config: RunConfig) -> VISDataset | MixedDataset:
@@ -104,10 +134,29 @@ def check_classes(config: RunConfig, dataset: VISDataset | MixedDataset) -> None
         )
 
 
-def _checkpoint_to_resume(resume_from: str | None, work_dir: Path) -> Path | None:
-    if resume_from == AUTO:
-        return latest_checkpoint(work_dir)
-    return Path(resume_from) if resume_from else None
+def _checkpoint_to_resume(resume_from: str | None, work_dir: Path, ranks: Ranks, notes: list[str]) -> Path | None:
+    """Return the checkpoint that all processes resume from, as the main one finds it; `notes` gets what it says."""
+    found = None
+    if ranks.is_main:
+        if resume_from == AUTO:
+            found = latest_whole_checkpoint(work_dir, notes.append)
+            if found is None:
+                notes.append(f"--resume_from auto: no checkpoint in {work_dir}, so the run starts anew")
+        elif resume_from:
+            found = Path(resume_from)
+            if is_zipfile(found):
+                check_whole(found)
+    shared: Path | None = gather_objects(ranks, found)[0]
+    return shared
+
+
+def _note_start(work_dir: Path, checkpoint: Path | None) -> None:
+    """Keep the work dir's index of checkpoints in step with where the run starts."""
+    remove_leftovers(work_dir)
+    if checkpoint is None:
+        forget_checkpoints(work_dir)
+    elif checkpoint.resolve().parent == work_dir.resolve() and checkpoint.name != BEST:
+        make_latest(work_dir, checkpoint.name)
 
 
 def _load_first_weights(model: VISModel, load_from: str | None, trusted: bool) -> str | None:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from typing import Any
 import torch
 
 from mmdet.config import RunConfig, UserError
+from mmdet.ops.files import write_atomically
 
 PACKAGES = (
     "memcnp-vis",
@@ -32,20 +34,32 @@ PACKAGES = (
 
 
 def prepare_work_dir(folder: Path, config: RunConfig) -> dict[str, Any]:
-    """Make `folder`, write config and environment into it, and return the environment.
+    """Make `folder`, write config and environment into it, and return them: {"environment": ..., "config": text}.
 
     Raises UserError if the folder cannot be made or written.
     """
     environment = describe_environment()
+    text = config.source.pretty_text  # takes some tenths of a second
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
-        config.source.dump(str(folder / f"{config.name}.py"))
-        (folder / "environment.json").write_text(json.dumps(environment, indent=2) + "\n")
+        (folder / f"{config.name}.py").write_text(text)
+        _write_environment(folder / "environment.json", environment)
     except OSError as error:
         raise UserError(f"work dir {folder} cannot be written: {error}; choose another by --work_dir") from error
-    return environment
+    return {"environment": environment, "config": text}
+
+
+def _write_environment(path: Path, environment: dict[str, Any]) -> None:
+    """Write the environment of this start; under `earlier` it keeps those of the starts before."""
+    earlier: list[dict[str, Any]] = []
+    if path.is_file():
+        with suppress(ValueError, AttributeError):
+            last = json.loads(path.read_text())
+            earlier = [*last.pop("earlier", []), last]
+    text = json.dumps({**environment, **({"earlier": earlier} if earlier else {})}, indent=2) + "\n"
+    write_atomically(path, lambda file: file.write(text.encode()))
 
 
 def describe_environment() -> dict[str, Any]:

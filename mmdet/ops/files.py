@@ -10,14 +10,17 @@ from typing import BinaryIO
 
 from mmdet.config import UserError
 
+_UNFINISHED = ".{name}.{process}.tmp"
+
 
 def write_atomically(path: str | Path, write: Callable[[BinaryIO], object]) -> None:
     """Let `write(file)` fill a temporary file beside `path`, bring it to the disk, and give it its name.
 
-    Makes the folder if it is missing. Raises UserError with the reason if the file cannot be written.
+    Makes the folder if it is missing. Raises UserError with the reason if the file cannot be written; what was there
+    before is then as it was.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(_UNFINISHED.format(name=path.name, process=os.getpid()))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
@@ -26,11 +29,27 @@ def write_atomically(path: str | Path, write: Callable[[BinaryIO], object]) -> N
             os.fsync(file.fileno())
         temporary.replace(path)
         _sync_folder(path.parent)
-    except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
-        raise UserError(f"{path} cannot be written: {str(error).splitlines()[0]}") from error
+    except (OSError, RuntimeError) as error:
+        raise UserError(f"{path} cannot be written: {_reason(error)}") from error
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+def remove_unfinished(folder: Path, names: str) -> None:
+    """Delete what killed processes left of files whose names match the pattern `names`; nobody may be writing them."""
+    for leftover in folder.glob(_UNFINISHED.format(name=names, process="*")):
+        leftover.unlink(missing_ok=True)
+
+
+def _reason(error: BaseException) -> str:
+    """Say in one line what went wrong: torch reports a full disk as a RuntimeError about positions in its file."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, OSError):
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(cause, OSError) and cause.strerror:
+        return cause.strerror
+    return str(error).partition("\n")[0]
 
 
 def _sync_folder(folder: Path) -> None:

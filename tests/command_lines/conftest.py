@@ -1,5 +1,6 @@
 """A tiny generated set, a tiny config for it, a model trained for two steps, and the command lines in this process."""
 
+import importlib
 import importlib.util
 import sys
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mmdet.datasets.synthetic import generate_demo_set
-from mmdet.engine.launch import run_command_line
+from mmdet.engine.launch import launch, run_command_line
 
 ROOT = Path(__file__).parents[2]
 
@@ -60,6 +61,14 @@ class Finished:
     err: str
 
 
+@pytest.fixture(scope="session")
+def together():
+    """The module tests/engine/together.py, its processes able to import it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT / "tests" / "engine")
+        yield importlib.import_module("together")
+
+
 def load_program(name):
     spec = importlib.util.spec_from_file_location(f"program_{name}", ROOT / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
@@ -108,14 +117,23 @@ def config(tiny_set):
 
 
 @pytest.fixture(scope="session")
-def trained(config, tmp_path_factory):
+def train_for():
+    """Run train.py for a fixture: with a config, a work dir and config values."""
+
+    def call(config, work_dir, *values, options=()):
+        program = load_program("train")
+        values = ["--cfg-options", *values] if values else []
+        arguments = program.parse_arguments([str(config), "--work_dir", str(work_dir), *options, *values])
+        launch(program.main, 1, "none", arguments)
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def trained(config, train_for, tmp_path_factory):
     """The work dir of a run of two steps."""
     work_dir = tmp_path_factory.mktemp("work")
-    program = load_program("train")
-    arguments = program.parse_arguments([str(config), "--work_dir", str(work_dir), "--validate"])
-    from mmdet.engine.launch import launch
-
-    launch(program.main, 1, "none", arguments)
+    train_for(config, work_dir, options=["--validate"])
     return work_dir
 
 

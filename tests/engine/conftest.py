@@ -1,7 +1,7 @@
 """The training in miniature, as a module and as a program."""
 
 import dataclasses
-import importlib.util
+import importlib
 import os
 import subprocess
 import sys
@@ -13,14 +13,31 @@ import torch
 MINIATURE = Path(__file__).with_name("miniature.py")
 
 
+def load(name):
+    """Import a file of this folder, by its name alone, so that other processes can do the same."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(MINIATURE.parent)
+        return importlib.import_module(name)
+
+
 @pytest.fixture(scope="session")
 def miniature():
     """The module tests/engine/miniature.py."""
-    spec = importlib.util.spec_from_file_location("miniature", MINIATURE)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["miniature"] = module
-    spec.loader.exec_module(module)
-    return module
+    return load("miniature")
+
+
+@pytest.fixture(scope="session")
+def tiny_vis():
+    """The module tests/engine/tiny_vis.py."""
+    return load("tiny_vis")
+
+
+@pytest.fixture(scope="session")
+def together():
+    """The module tests/engine/together.py, its processes able to import the files of this folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(MINIATURE.parent)
+        yield load("together")
 
 
 @pytest.fixture(scope="session")

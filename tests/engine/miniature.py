@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import math
+import multiprocessing
 import os
 import signal
+import time
+from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
+import together
 import torch
 from torch import nn
 
-from mmdet.config import RuntimeSection, ScheduleSection
+from mmdet.config import RuntimeSection, ScheduleSection, UserError
 from mmdet.datasets.loader import make_train_loader
+from mmdet.engine import checkpoint
+from mmdet.engine import launch as launching
 from mmdet.engine.arguments import CommandParser
 from mmdet.engine.distributed import Ranks
-from mmdet.engine.launch import launch, run_command_line
+from mmdet.engine.launch import _end_of, launch, run_command_line
 from mmdet.engine.optim import build_optimizer
 from mmdet.engine.outcomes import RunEnded
 from mmdet.engine.randomness import seed_everything
@@ -27,15 +33,18 @@ ALONE = Ranks(rank=0, local_rank=0, world_size=1, device=torch.device("cpu"))
 
 
 class TinyDataset:
-    """Frames of noise, a function of (epoch, index) alone."""
+    """Frames of noise, a function of (epoch, index) alone. `on_item(index)` is called where an item is made."""
 
-    def __init__(self, length=12):
+    def __init__(self, length=12, on_item=None):
         self.aspect_groups = np.zeros(length, dtype=np.int64)
+        self.on_item = on_item
 
     def epoch_items(self, epoch):
         return np.arange(len(self.aspect_groups))
 
     def __getitem__(self, key):
+        if self.on_item:
+            self.on_item(key.index)
         generator = torch.Generator().manual_seed(1000 * key.epoch + key.index)
         metas = [
             FrameMeta(video_id=key.index, frame_index=f, original_size=(4, 4), input_size=(4, 4), scale=1.0)
@@ -95,8 +104,10 @@ def make_trainer(
     workers=0,
     dropout=0.0,
     after_loss=None,
+    on_item=None,
     validate=None,
     optimizer=None,
+    about=None,
     **runtime,
 ):
     """Return a trainer of the tiny model."""
@@ -105,12 +116,12 @@ def make_trainer(
     return Trainer(
         model=model,
         optimizer=build_optimizer(model, optimizer or {"type": "SGD", "lr": 0.05, "weight_decay": 1e-4}),
-        loader=make_train_loader(TinyDataset(length), batch_size, workers, 0, ranks.rank, ranks.world_size),
+        loader=make_train_loader(TinyDataset(length, on_item), batch_size, workers, 0, ranks.rank, ranks.world_size),
         schedule=ScheduleSection(epochs=epochs if steps is None else None, steps=steps, warmup_steps=3, milestones=[1]),
         runtime=RuntimeSection(**{"grad_clip": 1.0, "log_every": 2, **runtime}),
         ranks=ranks,
         work_dir=work_dir,
-        about={"class_names": ["noise"]},
+        about=about or {"class_names": ["noise"]},
         validate=validate,
     )
 
@@ -133,6 +144,50 @@ def processes(ranks, args):
             if not end.failed:
                 raise
             (folder / f"error_{ranks.rank}.txt").write_text(str(end))
+
+
+def failing(ranks, args):
+    """Train until process 1 fails, in the way that `args.how` names, while process 0 waits for its gradient."""
+    ways = {"bug": _raise_bug, "mistake": _raise_mistake, "killed": lambda: os.kill(os.getpid(), signal.SIGKILL)}
+    make_trainer(args.work_dir, ranks=ranks, after_loss=at_call(2, ranks.rank == 1, ways[args.how])).run()
+
+
+def bereft(ranks, folder):
+    """Train until process 1 is killed; process 0 writes what it ends with."""
+    die = at_call(2, ranks.rank == 1, lambda: os.kill(os.getpid(), signal.SIGKILL))
+    end = _end_of(make_trainer(folder, ranks=ranks, after_loss=die).run)
+    (folder / "end.txt").write_text(end.message)
+
+
+def stopped(ranks, folder):
+    """Train until a signal, with a disk that is slow; process 1 notes whether the checkpoint was there when it left."""
+    if ranks.is_main:
+        write = checkpoint.save_checkpoint
+        checkpoint.save_checkpoint = lambda path, state: time.sleep(0.5) or write(path, state)
+    action = at_call(2, ranks.rank == 1, lambda: stop_by(os.kill, os.getpid()))
+    end = _end_of(make_trainer(folder, ranks=ranks, after_loss=action).run)
+    (folder / f"left_{ranks.rank}.txt").write_text(f"{end.exit_code} {(folder / 'step_2.pth').is_file()}")
+
+
+def for_ever(ranks, args):
+    """Train as long as nothing ends it."""
+    make_trainer(args.work_dir, ranks=ranks, epochs=10**6, log_every=10**6, checkpoint_every=10**6).run()
+
+
+def launch_for_ever(folder):
+    """Launch two processes that train for ever; forked, as this process has done nothing yet."""
+    together.on_the_cpu()
+    launching.multiprocessing.get_context = lambda method: multiprocessing.get_context("fork")
+    launching.available_cores = lambda: 2
+    launching.launch(for_ever, 2, "none", Namespace(work_dir=folder))
+
+
+def _raise_bug():
+    raise ValueError("a bug in process 1")
+
+
+def _raise_mistake():
+    raise UserError("frame 7.jpg is damaged")
 
 
 def workers(ranks, args):

@@ -18,7 +18,10 @@ from mmdet.engine.checkpoint import (
     latest_checkpoint,
     load_checkpoint,
     load_weights,
+    make_latest,
+    note_figure,
     read_weights,
+    remove_leftovers,
     save_checkpoint,
     weights_of,
 )
@@ -267,3 +270,36 @@ def test_a_new_run_leaves_an_earlier_runs_checkpoints(tmp_path):
     save_checkpoint(tmp_path / "epoch_1.pth", {})
     index_checkpoint(tmp_path, "epoch_1.pth", keep_last=1)
     assert (tmp_path / "epoch_9.pth").exists()
+
+
+def test_the_best_scored_checkpoints_are_kept_beside_the_last(tmp_path):
+    for epoch, figure in enumerate([0.2, 0.5, 0.4, 0.1, 0.3], start=1):
+        save_checkpoint(tmp_path / f"epoch_{epoch}.pth", {})
+        index_checkpoint(tmp_path, f"epoch_{epoch}.pth", keep_last=1, keep_best=2)
+        note_figure(tmp_path, f"epoch_{epoch}.pth", figure)
+    assert {path.name for path in tmp_path.glob("*.pth")} == {"epoch_2.pth", "epoch_3.pth", "epoch_5.pth"}
+    assert latest_checkpoint(tmp_path).name == "epoch_5.pth"
+
+
+def test_a_figure_of_no_checkpoint_is_not_noted(tmp_path):
+    save_checkpoint(tmp_path / "epoch_1.pth", {})
+    index_checkpoint(tmp_path, "epoch_1.pth", keep_last=1)
+    note_figure(tmp_path, "epoch_2.pth", 0.5)
+    assert json.loads((tmp_path / "checkpoints.json").read_text()) == {"epoch_1.pth": None}
+
+
+def test_an_index_of_names_alone_is_read(tmp_path):
+    for epoch in (1, 2):
+        save_checkpoint(tmp_path / f"epoch_{epoch}.pth", {})
+    (tmp_path / "checkpoints.json").write_text('["epoch_2.pth", "epoch_1.pth"]')
+    assert latest_checkpoint(tmp_path).name == "epoch_1.pth"
+    make_latest(tmp_path, "epoch_2.pth")
+    assert latest_checkpoint(tmp_path).name == "epoch_2.pth"
+
+
+def test_leftovers_of_killed_writers_are_removed_and_nothing_else(tmp_path):
+    stay = {"epoch_1.pth", "train.jsonl", ".r.pkl.7.tmp", "notes.pth.tmp"}
+    for name in (*stay, ".epoch_2.pth.4711.tmp", ".best.pth.1.tmp", ".checkpoints.json.9.tmp"):
+        (tmp_path / name).touch()
+    remove_leftovers(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == stay

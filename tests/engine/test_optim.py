@@ -2,10 +2,11 @@
 
 import pytest
 import torch
+from mmengine.config import Config
 from torch import nn
 
-from mmdet.config import UserError
-from mmdet.engine.optim import build_optimizer, step_if
+from mmdet.config import DataSection, RunConfig, RuntimeSection, ScheduleSection, TestData, TrainData, UserError
+from mmdet.engine.optim import build_optimizer, scale_learning_rate, step_if
 
 
 class Layered(nn.Module):
@@ -75,3 +76,30 @@ def test_a_refused_step_is_as_if_it_had_not_been(device, settings):
             step_if(torch.tensor(allowed, device=device), optimizer)
     assert torch.equal(refused.weight, plain.weight)
     assert torch.equal(refused.bias, plain.bias)
+
+
+def config_for(base_batch_size, **optimizer):
+    return RunConfig(
+        model={},
+        tracker={},
+        data=DataSection(train=TrainData(datasets=[], batch_size=2), test=TestData(dataset={})),
+        optimizer={"type": "SGD", "momentum": 0.8, **optimizer},
+        schedule=ScheduleSection(epochs=1, base_batch_size=base_batch_size),
+        runtime=RuntimeSection(accumulate=3),
+        source=Config(),
+    )
+
+
+def test_the_learning_rate_is_scaled_by_the_pairs_a_step_and_both_rates_are_told():
+    config = config_for(16, lr=0.01)
+    scaled, note = scale_learning_rate(config, processes=4)
+    assert scaled.optimizer == {"type": "SGD", "momentum": 0.8, "lr": pytest.approx(0.015)}
+    assert config.optimizer["lr"] == 0.01
+    assert "learning rate 0.01 for 16 pairs a step -> 0.015 for 24" in note
+    assert "processes 4 x batch size 2 x accumulate 3" in note
+
+
+@pytest.mark.parametrize(("base", "optimizer"), [(None, {"lr": 0.1}), (0, {"lr": 0.1}), (16, {})])
+def test_a_learning_rate_meant_for_nobody_knows_how_many_pairs_is_not_scaled(base, optimizer):
+    with pytest.raises(UserError, match="schedule.base_batch_size=16"):
+        scale_learning_rate(config_for(base, **optimizer), processes=1)

@@ -54,6 +54,7 @@ def test_float16_skips_steps_that_overflow(miniature, tmp_path, gpu, optimizer):
     entries = [json.loads(line) for line in (tmp_path / "train.jsonl").read_text().splitlines()]
     # 1 and 5, and others before the scale has been found
     assert {1, 5} <= {entry["step"] for entry in entries if "loss_error" not in entry} < set(range(1, 13))
+    assert all(("skipped_steps" in entry) == ("loss_error" not in entry) for entry in entries)
     assert trainer.step == 12
     assert all(value.isfinite().all() for value in trainer.model.state_dict().values())
 

@@ -30,6 +30,23 @@ def test_config_and_environment_are_written(tmp_path, monkeypatch):
     assert {"python", "torch", "numpy"} <= environment["versions"].keys()
 
 
+def test_a_second_start_keeps_what_the_first_said(tmp_path, monkeypatch):
+    for turn in "abc":
+        monkeypatch.setattr("sys.argv", ["train.py", turn])
+        about = work_dir.prepare_work_dir(tmp_path / "run", SomeConfig(tmp_path))
+        assert "earlier" not in about["environment"]
+        assert about["config"] == "lr = 0.5\n"
+    environment = json.loads((tmp_path / "run" / "environment.json").read_text())
+    assert environment["command"].endswith("train.py c")
+    assert [start["command"][-1] for start in environment["earlier"]] == ["a", "b"]
+
+
+def test_a_damaged_environment_of_an_earlier_start_does_no_harm(tmp_path):
+    (tmp_path / "environment.json").write_text('{"comm')
+    work_dir.prepare_work_dir(tmp_path, SomeConfig(tmp_path))
+    assert "earlier" not in json.loads((tmp_path / "environment.json").read_text())
+
+
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="work dir .* cannot be written"):

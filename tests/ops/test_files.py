@@ -3,7 +3,7 @@
 import pytest
 
 from mmdet.config import UserError
-from mmdet.ops.files import write_atomically
+from mmdet.ops.files import remove_unfinished, write_atomically
 
 
 def test_a_file_appears_with_its_folder(tmp_path):
@@ -31,3 +31,22 @@ def test_a_folder_that_is_a_file_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot be written"):
         write_atomically(tmp_path / "file" / "inside", lambda file: file.write(b""))
+
+
+def test_the_reason_is_the_disks_and_not_what_a_library_made_of_it(tmp_path):
+    def fail(file):
+        try:
+            raise OSError(28, "No space left on device")
+        except OSError:
+            raise RuntimeError("[enforce fail] unexpected pos 768\nframe #0") from None
+
+    with pytest.raises(UserError) as caught:
+        write_atomically(tmp_path / "file", fail)
+    assert str(caught.value) == f"{tmp_path / 'file'} cannot be written: No space left on device"
+
+
+def test_what_a_killed_writer_left_is_removed_by_the_name_of_its_file(tmp_path):
+    for name in (".a.pth.12.tmp", ".b.json.12.tmp", "a.pth"):
+        (tmp_path / name).touch()
+    remove_unfinished(tmp_path, "*.pth")
+    assert {path.name for path in tmp_path.iterdir()} == {".b.json.12.tmp", "a.pth"}

@@ -1,0 +1,52 @@
+"""Two processes train like one with the doubled batch: the real trainer, loader, losses and memory."""
+
+import pytest
+import torch
+
+from mmdet.datasets.loader import PairBatchSampler
+
+pytestmark = pytest.mark.dist
+VARIANTS = {"plain": {}, "accumulated": {"accumulate": 2}}
+
+
+@pytest.fixture(scope="module", params=VARIANTS)
+def trained(request, tmp_path_factory, together, tiny_vis):
+    """The parameters at the start and at the end of one process, and those of two processes."""
+    runtime = VARIANTS[request.param]
+    folder = tmp_path_factory.mktemp("parallel")
+    assert together.run_ranks(tiny_vis.train_rank, 2, folder, runtime) == [0, 0]
+    trainer = tiny_vis.make_trainer(folder / "one", batch_size=2, **runtime)
+    start = {name: value.clone() for name, value in trainer.model.state_dict().items()}
+    trainer.run()
+    assert trainer.step == 8 // runtime.get("accumulate", 1)
+    return start, trainer.model.state_dict(), [torch.load(folder / f"rank_{rank}.pt") for rank in range(2)]
+
+
+def test_two_processes_end_with_the_parameters_of_one_with_the_doubled_batch(trained):
+    start, one, (two, _) = trained
+    for name, value in one.items():
+        rounding = 2e-7 * value.abs().max() + 1e-3 * (value - start[name]).abs().max()  # of what it is, of its way
+        torch.testing.assert_close(two[name], value, rtol=0, atol=rounding.item(), msg=name)
+
+
+def test_all_processes_end_with_the_same_bits_memory_included(trained):
+    start, _, (first, second) = trained
+    for name, value in first.items():
+        assert torch.equal(value, second[name]), name
+    assert not torch.equal(first["head.memory.slots"], start["head.memory.slots"])
+
+
+def test_the_steps_have_processes_without_objects_with_crowds_only_and_with_unequal_numbers(tiny_vis):
+    seen = set()
+    samplers = [PairBatchSampler(tiny_vis.AwkwardDataset(), 1, 0, rank, 2) for rank in range(2)]
+    for epoch in range(2):
+        for sampler in samplers:
+            sampler.set_position(epoch)
+        for (first,), (second,) in zip(*samplers, strict=True):
+            counts = sorted(tiny_vis.NUM_OBJECTS[key.index] for key in (first, second))
+            seen.add("both" if counts[0] else "one" if counts[1] else "none")
+            if tiny_vis.CROWDS_ONLY in (first.index, second.index):
+                seen.add("crowds")
+            if counts[0] != counts[1]:
+                seen.add("unequal")
+    assert seen >= {"both", "one", "none", "crowds", "unequal"}

@@ -1,0 +1,222 @@
+"""A run that was interrupted, wherever and however, and resumed equals the one that was not, its log included."""
+
+import json
+import os
+import shutil
+import signal
+from functools import partial
+
+import pytest
+import torch
+
+from mmdet.config import UserError
+from mmdet.engine.checkpoint import BEST, latest_checkpoint, load_checkpoint
+from mmdet.engine.outcomes import RunEnded
+from mmdet.engine.resuming import check_data, describe_run, differences, fingerprint
+
+STEPS = 12  # two epochs of six
+OPTIONS = {"dropout": 0.5, "log_every": 5, "optimizer": {"type": "AdamW", "lr": 0.01}}
+
+
+class PowerCut(Exception):  # noqa: N818
+    """What ends a run without a word."""
+
+
+def log_of(folder):
+    """Return the entries of the JSON lines without times."""
+    entries = [json.loads(line) for line in (folder / "train.jsonl").read_text().splitlines()]
+    return [{name: value for name, value in entry.items() if name != "images_per_second"} for entry in entries]
+
+
+def assert_equal(first, second, where=""):
+    """Compare nested states bit for bit."""
+    assert type(first) is type(second), where
+    if isinstance(first, dict):
+        assert first.keys() == second.keys(), where
+        for key, value in first.items():
+            assert_equal(value, second[key], f"{where}.{key}")
+    elif isinstance(first, (list, tuple)):
+        assert len(first) == len(second), where
+        for index, (a, b) in enumerate(zip(first, second, strict=True)):
+            assert_equal(a, b, f"{where}.{index}")
+    else:
+        assert torch.equal(first, second) if isinstance(first, torch.Tensor) else first == second, where
+
+
+def assert_same_end(folder, whole):
+    assert_equal(*(load_checkpoint(latest_checkpoint(path)) for path in (folder, whole)))
+    assert_equal(*(load_checkpoint(path / BEST) for path in (folder, whole)))
+    assert log_of(folder) == log_of(whole)
+
+
+def score(model):
+    """A validation: a figure of the weights, so that any difference shows."""
+    return {"AP": model.head.weight.abs().sum().item()}
+
+
+def make(miniature, folder, **options):
+    trainer = miniature.make_trainer(folder, **{**OPTIONS, **options})
+    trainer.validate = partial(score, trainer.model)  # of the model: a trainer in a cycle keeps its workers for long
+    return trainer
+
+
+def resume(miniature, folder, **options):
+    trainer = make(miniature, folder, **options)
+    trainer.resume(latest_checkpoint(folder))
+    trainer.run()
+    return trainer
+
+
+@pytest.fixture(scope="module")
+def whole(miniature, tmp_path_factory):
+    """The folder of the run that nothing interrupts."""
+    folder = tmp_path_factory.mktemp("whole")
+    make(miniature, folder).run()
+    assert [entry["step"] for entry in log_of(folder)] == [5, 6, 10, 12, 12]
+    return folder
+
+
+@pytest.mark.parametrize("step", range(1, STEPS))
+def test_stopped_after_any_step_it_ends_alike(miniature, whole, tmp_path, step):
+    workers = {3: 1, 6: 2}.get(step, 0)  # others than before
+
+    def stop(call):
+        if call == step:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return 1.0
+
+    with pytest.raises(RunEnded, match=f"after step {step} of 12"):
+        make(miniature, tmp_path, after_loss=stop).run()
+    resume(miniature, tmp_path, workers=workers)
+    assert_same_end(tmp_path, whole)
+
+
+def test_stopped_after_every_single_step_it_ends_alike(miniature, whole, tmp_path):
+    for step in range(1, STEPS + 1):
+        trainer = make(miniature, tmp_path, after_loss=lambda call: os.kill(os.getpid(), signal.SIGTERM) or 1.0)
+        if step > 1:
+            trainer.resume(latest_checkpoint(tmp_path))
+        with pytest.raises(RunEnded, match=f"after step {step} of"):
+            trainer.run()
+    resume(miniature, tmp_path)
+    assert_same_end(tmp_path, whole)
+
+
+@pytest.mark.parametrize("step", [3, 7, 9, 12])
+def test_cut_off_without_a_checkpoint_it_repeats_the_lost_steps_and_logs_them_once(miniature, whole, tmp_path, step):
+    def cut(call):
+        if call == step:
+            with (tmp_path / "train.jsonl").open("a") as file:
+                file.write('{"kind": "train", "st')  # in the middle of a line
+            raise PowerCut
+        return 1.0
+
+    with pytest.raises(PowerCut):
+        make(miniature, tmp_path, after_loss=cut, checkpoint_every_steps=2).run()
+    resume(miniature, tmp_path)
+    assert_same_end(tmp_path, whole)
+
+
+def test_cut_off_in_a_validation_it_validates_again(miniature, whole, tmp_path):
+    def cut():
+        raise PowerCut
+
+    trainer = make(miniature, tmp_path)
+    trainer.validate = cut
+    with pytest.raises(PowerCut):
+        trainer.run()
+    assert latest_checkpoint(tmp_path).name == "epoch_1.pth"
+    resume(miniature, tmp_path)
+    assert_same_end(tmp_path, whole)
+
+
+def test_a_validation_that_was_done_is_not_repeated(miniature, tmp_path):
+    make(miniature, tmp_path, epochs=1).run()
+    again = make(miniature, tmp_path, epochs=1)
+    again.resume(tmp_path / "epoch_1.pth")
+    again.validate = lambda: pytest.fail("validated again")
+    again.run()
+
+
+def test_a_damaged_best_checkpoint_does_not_keep_a_run_from_resuming(miniature, tmp_path):
+    make(miniature, tmp_path, epochs=1).run()
+    (tmp_path / BEST).write_bytes(b"half")
+    resumed = resume(miniature, tmp_path)
+    assert resumed.step == STEPS
+    assert "best.pth is not a checkpoint, or is damaged" in (tmp_path / "train.log").read_text()
+
+
+def test_a_new_run_puts_the_log_of_an_earlier_one_aside(miniature, tmp_path):
+    for _ in range(3):
+        make(miniature, tmp_path, epochs=1).run()
+    first, second, last = (tmp_path / name for name in ("train.1.jsonl", "train.2.jsonl", "train.jsonl"))
+    assert first.read_text().count("\n") == second.read_text().count("\n") == last.read_text().count("\n") == 3
+
+
+def test_a_resumed_run_drops_later_curves_of_tensorboard(miniature, tmp_path):
+    make(miniature, tmp_path, checkpoint_every_steps=2, keep_last=9).run()
+    trainer = make(miniature, tmp_path)
+    trainer.resume(tmp_path / "step_4.pth")
+    trainer.run()
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    board = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    assert [event.step for event in board.Scalars("train/loss_error")] == [5, 10, 12]
+
+
+ABOUT = {
+    "settings": {"optimizer": {"lr": 0.1}, "runtime": {"keep_last": 3}, "data": {"train": {"workers": 2}}},
+    "fingerprints": {"train.json": "a" * 64},
+    "environment": {"versions": {"torch": "2.12"}},
+}
+POSITION = {"world_size": 1}
+
+
+def test_the_same_run_has_no_differences():
+    state = {"position": POSITION, "about": ABOUT}
+    assert list(differences(state, state)) == []
+    assert list(differences({"position": POSITION}, state)) == []  # of a checkpoint that says nothing
+
+
+def test_what_differs_is_named_and_what_does_not_matter_is_not():
+    now = {
+        "settings": {"optimizer": {"lr": 0.2}, "runtime": {"keep_last": 5}, "data": {"train": {"workers": 0}}},
+        "environment": {"versions": {"torch": "2.13"}},
+    }
+    lines = list(differences({"position": POSITION, "about": ABOUT}, {"position": {"world_size": 4}, "about": now}))
+    assert "4 processes instead of 1" in lines[0]
+    assert lines[1].endswith("differ from the interrupted one: optimizer.lr 0.1 -> 0.2")
+    assert lines[2].endswith("torch 2.12 -> 2.13")
+    assert len(lines) == 3
+
+
+def test_differences_stand_at_the_head_of_the_resumed_log(miniature, tmp_path, capsys):
+    make(miniature, tmp_path, epochs=1, about=ABOUT).run()
+    about = {**ABOUT, "settings": {**ABOUT["settings"], "optimizer": {"lr": 0.3}}}
+    resume(miniature, tmp_path, about=about)
+    assert "resumed with another config, so the run will differ" in capsys.readouterr().err
+    assert "optimizer.lr 0.1 -> 0.3" in (tmp_path / "train.log").read_text()
+
+
+def test_annotations_that_changed_are_refused_and_moved_ones_are_not(tmp_path):
+    old, moved, other = (tmp_path / name for name in ("old.json", "moved.json", "other.json"))
+    old.write_text("{}")
+    shutil.copy(old, moved)
+    other.write_text("{} ")
+    saved, same, changed = ({"fingerprints": {str(path): fingerprint(path)}} for path in (old, moved, other))
+    check_data(saved, same, tmp_path / "epoch_1.pth")
+    with pytest.raises(UserError, match="other.json is not what .*epoch_1.pth was trained on .*put the file back"):
+        check_data(saved, changed, tmp_path / "epoch_1.pth")
+
+
+def test_a_run_describes_its_settings_and_its_data_as_plain_values(tmp_path):
+    from types import SimpleNamespace as Part
+
+    (tmp_path / "a.json").write_text("{}")
+    train = Part(datasets=[{"ann_file": str(tmp_path / "a.json")}, {"ann_file": "nowhere.json"}, {"type": "Own"}])
+    source = Part(to_dict=lambda: {"optimizer": {"lr": 1}, "scale": (1, 2), "call": print})
+    about = describe_run(Part(source=source, optimizer={"lr": 2}, data=Part(train=train)))
+    assert about["settings"]["optimizer"] == {"lr": 2}
+    assert about["settings"]["scale"] == [1, 2]
+    assert isinstance(about["settings"]["call"], str)
+    assert list(about["fingerprints"]) == [str(tmp_path / "a.json")]

@@ -1,0 +1,115 @@
+"""The real model and the real trainer at their smallest, on clips whose truth is as awkward as it comes; a program."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from mmdet.config import RuntimeSection, ScheduleSection
+from mmdet.datasets.loader import make_train_loader
+from mmdet.engine.distributed import Ranks, connect
+from mmdet.engine.optim import build_optimizer
+from mmdet.engine.randomness import compute_deterministically, seed_everything
+from mmdet.engine.trainer import Trainer
+from mmdet.models import VISModel
+from mmdet.structures import ClipSample, FrameMeta, FrameTruth
+
+ALONE = Ranks(rank=0, local_rank=0, world_size=1, device=torch.device("cpu"))
+SIZE = (64, 96)
+BACKBONE = {"type": "ViTMAE", "embed_dim": 16, "depth": 3, "num_heads": 2, "out_blocks": (0, 1, 2), "reset_blocks": ()}
+MODEL = {
+    "neck": {"type": "FPN", "channels": 16},
+    "head": {
+        "type": "SipMaskHead",
+        "num_classes": 3,
+        "norm_groups": 4,
+        "memory": {"type": "CNPMemory", "num_slots": 6},
+    },
+    "criterion": {"type": "Criterion", "assigner": {"type": "UncertaintyAssigner"}},
+    "postprocess": {"type": "PostProcess", "max_per_image": 5},
+}
+NUM_OBJECTS = (3, 0, 1, 2, 0, 1, 4, 0)  # of item after item; item 4 shows crowds only
+CROWDS_ONLY = 4
+
+
+class AwkwardDataset:
+    """Eight pairs of frames of one size: with several objects, with one, with none, with nothing but crowds."""
+
+    aspect_groups = np.zeros(len(NUM_OBJECTS), dtype=np.int64)
+
+    def epoch_items(self, epoch):
+        return np.arange(len(NUM_OBJECTS))
+
+    def __getitem__(self, key):
+        generator = torch.Generator().manual_seed(100 * key.epoch + key.index)
+        truths = tuple(self._truth(key.index, generator) for _ in range(2))
+        metas = tuple(
+            FrameMeta(video_id=key.index, frame_index=frame, original_size=SIZE, input_size=SIZE, scale=1.0)
+            for frame in range(2)
+        )
+        return ClipSample(
+            images=torch.randint(0, 256, (2, 3, *SIZE), dtype=torch.uint8, generator=generator),
+            truths=truths,
+            metas=metas,
+            reference_jitter=0.05 * torch.rand(len(truths[1]), 4, generator=generator),
+        )
+
+    def _truth(self, index, generator):
+        crowd = index == CROWDS_ONLY
+        count = 2 if crowd else NUM_OBJECTS[index]
+        corner = torch.rand(count, 2, generator=generator) * torch.tensor([48.0, 24.0])
+        boxes = torch.cat([corner, corner + 16 + 24 * torch.rand(count, 2, generator=generator)], dim=1).round()
+        masks = torch.zeros(count, *SIZE, dtype=torch.bool)
+        for mask, (left, top, right, bottom) in zip(masks, boxes.int().tolist(), strict=True):
+            mask[top:bottom, left:right] = True
+        return FrameTruth(
+            boxes=boxes,
+            labels=torch.arange(count) % 3,
+            masks=masks,
+            instance_ids=torch.arange(count),
+            is_crowd=torch.full((count,), crowd),
+        )
+
+
+def make_trainer(folder, ranks=ALONE, batch_size=2, backbone=BACKBONE, workers=0, epochs=2, **runtime):
+    """Return a trainer of the tiny model, `batch_size` pairs a process."""
+    folder.mkdir(parents=True, exist_ok=True)
+    seed_everything(0)
+    model = VISModel(backbone=dict(backbone), **MODEL).to(ranks.device)
+    return Trainer(
+        model=model,
+        optimizer=build_optimizer(model, {"type": "SGD", "lr": 0.02, "weight_decay": 1e-4}),
+        loader=make_train_loader(AwkwardDataset(), batch_size, workers, 0, ranks.rank, ranks.world_size),
+        schedule=ScheduleSection(epochs=epochs, warmup_steps=2, warmup_ratio=0.5),
+        runtime=RuntimeSection(**{"grad_clip": 35.0, "log_every": 1, "checkpoint_every": 9, **runtime}),
+        ranks=ranks,
+        work_dir=folder,
+        about={},
+    )
+
+
+def train_rank(ranks, folder, runtime):
+    """Train in one of several processes, and save what it ends with."""
+    trainer = make_trainer(folder / "work", ranks, batch_size=1, **runtime)
+    assert not trainer.make_step.network.find_unused_parameters
+    trainer.run()
+    torch.save(trainer.model.state_dict(), folder / f"rank_{ranks.rank}.pt")
+
+
+def train_twice(folder):
+    """Train two times alike under deterministic algorithms, on the GPU where there is one, and save both ends."""
+    compute_deterministically()
+    ranks = connect(0, 0, 1)
+    resnet = {"type": "TimmBackbone", "name": "resnet10t", "frozen_bn": True}
+    for name, backbone, amp in (("vit", BACKBONE, "bf16"), ("resnet", resnet, "off")):
+        for turn in range(2):
+            trainer = make_trainer(folder / f"work_{name}_{turn}", ranks, backbone=backbone, amp=amp)
+            trainer.run()
+            torch.save(trainer.model.state_dict(), folder / f"{name}_{turn}.pt")
+
+
+if __name__ == "__main__":
+    train_twice(Path(sys.argv[1]))
