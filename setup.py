@@ -165,7 +165,17 @@ setup(
     install_requires=requirements(),
     extras_require={
         "video": ["av>=14"],
-        "dev": ["av>=14", "hypothesis", "mypy>=1.15", "pre-commit", "pytest>=8", "pytest-timeout", "ruff>=0.12"],
+        "hota": ["trackeval>=1.3,<2"],
+        "dev": [
+            "av>=14",
+            "hypothesis",
+            "mypy>=1.15",
+            "pre-commit",
+            "pytest>=8",
+            "pytest-timeout",
+            "ruff>=0.12",
+            "tabulate",  # of trackeval, which make_env.sh installs alone
+        ],
     },
     **extension(),
 )

@@ -6,7 +6,6 @@ python tools/benchmark_eval.py [SCALE ...] [--repeats 3]      SCALE: youtube_vis
 from __future__ import annotations
 
 import argparse
-import functools
 import hashlib
 import multiprocessing
 import resource
@@ -18,7 +17,6 @@ from mmdet.evaluation.curves import AREA_RANGES, CategoryRecord
 from mmdet.evaluation.inputs import VideoCase, join_results, prepare_truth
 from mmdet.evaluation.plain import evaluate_video_plainly
 from mmdet.evaluation.synthetic_cases import SCALES, make_case
-from mmdet.evaluation.track_iou import read_mask_tracks
 from mmdet.ops import extension
 
 FORMS = ("plain", "numpy and pycocotools", "compiled")

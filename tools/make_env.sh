@@ -18,8 +18,10 @@ find_python() {
   exit 2
 }
 
-# Reuse a finished environment as long as the requirements are the ones it was made from.
-stamp=.venv/.memcnp-$(echo "$extras" | cat - env_pip.txt setup.py tools/make_env.sh | cksum | cut -d' ' -f1)
+# Reuse a finished environment as long as the requirements and the compiled ops' sources are the ones it was made from.
+sources=$(find mmdet/ops -path '*/csrc/*' -type f | LC_ALL=C sort)
+# shellcheck disable=SC2086  # one word a file
+stamp=.venv/.memcnp-$(echo "$extras ${MEMCNP_CUDA:-}" | cat - env_pip.txt setup.py tools/make_env.sh $sources | cksum | cut -d' ' -f1)
 if [ -e "$stamp" ]; then
   echo "make_env.sh: .venv is up to date"
   exit 0
@@ -31,6 +33,11 @@ echo "make_env.sh: making .venv with $("$python" --version)"
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip setuptools wheel
 .venv/bin/python -m pip install --quiet --disable-pip-version-check -r env_pip.txt
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -e ".[$extras]"
+# trackeval requires opencv-python, which would replace the files of opencv-python-headless and needs libGL: leave it out.
+case ",$extras," in
+  *,dev,*) .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps "trackeval>=1.3,<2" ;;
+esac
 rm -f .venv/.memcnp-*
 touch "$stamp"
 .venv/bin/python -c 'import torch, torchvision; print(f"make_env.sh: torch {torch.__version__}, torchvision {torchvision.__version__}, GPUs: {torch.cuda.device_count()}")'
+.venv/bin/python -c 'from mmdet.ops import extension; print("make_env.sh: compiled ops:", extension.path() if extension.load() else "none; `bash compile.sh` shows why, pure Python runs meanwhile")'

@@ -5,6 +5,7 @@ The order is a function of (seed, epoch) alone. Knows nothing of what an item is
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -16,6 +17,10 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from mmdet.datasets.items import ClipDataset, ItemKey
 from mmdet.datasets.vis_dataset import VISDataset
 from mmdet.structures import ClipBatch, ClipSample, collate_clips
+
+# Workers touch no GPU, so a fork is safe. A process that was itself spawned (train.py --gpus) would spawn its workers
+# else, one after the other, each importing everything: a dozen take minutes.
+_CAN_FORK = "fork" in multiprocessing.get_all_start_methods()
 
 
 class PairBatchSampler(Sampler[list[ItemKey]]):
@@ -124,6 +129,7 @@ def _make_loader(dataset: object, sampler: Sampler, workers: int, persistent: bo
         dataset,  # type: ignore[arg-type]  # anything with __getitem__ serves
         batch_sampler=sampler,
         num_workers=workers,
+        multiprocessing_context="fork" if workers and _CAN_FORK else None,
         collate_fn=collate_clips,
         pin_memory=torch.cuda.is_available(),
         persistent_workers=persistent and workers > 0,

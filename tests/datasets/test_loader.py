@@ -1,3 +1,4 @@
+import multiprocessing
 import traceback
 from collections import Counter
 
@@ -171,3 +172,12 @@ def test_a_test_loader_gives_the_frames_of_the_chosen_videos_in_order(two_videos
     shown = [[(meta.video_id, meta.frame_index) for (meta,) in batch.metas] for batch in batches]
     assert shown == [[(3, 0), (3, 1)], [(3, 2)], [(905, 0), (905, 1)], [(905, 2), (905, 3)], [(905, 4), (905, 5)]]
     assert batches[0].images.shape == (2, 1, 3, 64, 64)
+
+
+def test_workers_are_forked_also_from_a_process_that_was_spawned(two_videos, monkeypatch):
+    monkeypatch.setattr(
+        multiprocessing.context._default_context, "_actual_context", multiprocessing.get_context("spawn")
+    )
+    assert multiprocessing.get_start_method() == "spawn"
+    loader = make_train_loader(VISDataset(**two_videos.write(), transforms=RANDOM), 2, 1, seed=0)
+    assert loader.multiprocessing_context.get_start_method() == "fork"

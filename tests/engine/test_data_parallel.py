@@ -6,20 +6,26 @@ import torch
 from mmdet.datasets.loader import PairBatchSampler
 
 pytestmark = pytest.mark.dist
-VARIANTS = {"plain": {}, "accumulated": {"accumulate": 2}}
+VARIANTS = {
+    "plain": {},
+    "accumulated": {"accumulate": 2},
+    "on_gpus": {"amp": "off"},
+}
 
 
-@pytest.fixture(scope="module", params=VARIANTS)
+@pytest.fixture(scope="module", params=["plain", "accumulated", pytest.param("on_gpus", marks=pytest.mark.cuda)])
 def trained(request, tmp_path_factory, together, tiny_vis):
     """The parameters at the start and at the end of one process, and those of two processes."""
+    on_gpus = "on_gpus" in request.param
+    if on_gpus and torch.cuda.device_count() < 2:
+        pytest.skip("needs two GPUs")
     runtime = VARIANTS[request.param]
     folder = tmp_path_factory.mktemp("parallel")
-    assert together.run_ranks(tiny_vis.train_rank, 2, folder, runtime) == [0, 0]
-    trainer = tiny_vis.make_trainer(folder / "one", batch_size=2, **runtime)
-    start = {name: value.clone() for name, value in trainer.model.state_dict().items()}
-    trainer.run()
-    assert trainer.step == 8 // runtime.get("accumulate", 1)
-    return start, trainer.model.state_dict(), [torch.load(folder / f"rank_{rank}.pt") for rank in range(2)]
+    assert together.run_ranks(tiny_vis.train_rank, 2, folder, runtime, gpus=on_gpus) == [0, 0]
+    # one process on the same kind of device, in a process of its own: this one shall not touch a GPU
+    assert together.run_ranks(tiny_vis.train_alone, 1, folder, runtime, gpus=on_gpus) == [0]
+    start, end = (torch.load(folder / name) for name in ("start.pt", "end.pt"))
+    return start, end, [torch.load(folder / f"rank_{rank}.pt") for rank in range(2)]
 
 
 def test_two_processes_end_with_the_parameters_of_one_with_the_doubled_batch(trained):

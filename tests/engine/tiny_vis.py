@@ -77,6 +77,7 @@ class AwkwardDataset:
 def make_trainer(folder, ranks=ALONE, batch_size=2, backbone=BACKBONE, workers=0, epochs=2, **runtime):
     """Return a trainer of the tiny model, `batch_size` pairs a process."""
     folder.mkdir(parents=True, exist_ok=True)
+    torch.backends.cudnn.conv.fp32_precision = "ieee"
     seed_everything(0)
     model = VISModel(backbone=dict(backbone), **MODEL).to(ranks.device)
     return Trainer(
@@ -96,7 +97,20 @@ def train_rank(ranks, folder, runtime):
     trainer = make_trainer(folder / "work", ranks, batch_size=1, **runtime)
     assert not trainer.make_step.network.find_unused_parameters
     trainer.run()
-    torch.save(trainer.model.state_dict(), folder / f"rank_{ranks.rank}.pt")
+    save(trainer, folder / f"rank_{ranks.rank}.pt")
+
+
+def train_alone(ranks, folder, runtime):
+    """Train in one process on the doubled batch, and save what it starts and ends with."""
+    trainer = make_trainer(folder / "one", ranks, batch_size=2, **runtime)
+    save(trainer, folder / "start.pt")
+    trainer.run()
+    assert trainer.step == 8 // runtime.get("accumulate", 1)
+    save(trainer, folder / "end.pt")
+
+
+def save(trainer, path):
+    torch.save({name: value.cpu() for name, value in trainer.model.state_dict().items()}, path)
 
 
 def train_twice(folder):

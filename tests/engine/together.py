@@ -33,10 +33,10 @@ def start(target, *args):
     return process
 
 
-def run_ranks(target, count, folder: Path, *args, timeout=60):
-    """Run `target(ranks, folder, *args)` in `count` gloo processes and return their exit codes."""
+def run_ranks(target, count, folder: Path, *args, timeout=60, gpus=False):
+    """Run `target(ranks, folder, *args)` in `count` gloo or, on GPUs, NCCL processes and return their exit codes."""
     rendezvous = folder / f"rendezvous_{len(list(folder.iterdir()))}"
-    processes = [start(_rank, target, rank, count, rendezvous, folder, args) for rank in range(count)]
+    processes = [start(_rank, target, rank, count, rendezvous, folder, args, gpus) for rank in range(count)]
     for process in processes:
         process.join(timeout)
         process.kill()
@@ -68,8 +68,9 @@ def _program(program, rank, count, port, arguments):
     runpy.run_path(str(ROOT / program), run_name="__main__")
 
 
-def _rank(target, rank, count, rendezvous, folder, args):
-    on_the_cpu()
+def _rank(target, rank, count, rendezvous, folder, args, gpus):
+    if not gpus:
+        on_the_cpu()
     from mmdet.engine.distributed import connect, disconnect
 
     ranks = connect(rank, rank, count, f"file://{rendezvous}")

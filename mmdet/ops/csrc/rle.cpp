@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <string>
 #include <tuple>
 
 namespace {
@@ -23,8 +24,8 @@ constexpr int kMaxBits = 6 * kBits;
 constexpr int64_t kMalformed = -1;
 
 void check(const at::Tensor& tensor, at::ScalarType type, const char* name) {
-  TORCH_CHECK(tensor.device().is_cpu() && tensor.scalar_type() == type && tensor.is_contiguous(), name,
-              " is no contiguous CPU tensor of type ", type);
+  TORCH_CHECK(tensor.device().is_cpu() && tensor.scalar_type() == type && tensor.is_contiguous(),
+              std::string(name) + " is no contiguous CPU tensor of type " + c10::toString(type));
 }
 
 // Writes the runs of one mask, an even number of them, behind `run` and moves it on; returns the mask's area, or
@@ -63,7 +64,7 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> rle_decode(const at::Tensor& coun
   check(ends, at::kLong, "ends");
   check(pixels, at::kLong, "pixels");
   const int64_t num_masks = ends.numel();
-  TORCH_CHECK(pixels.numel() == num_masks, "ends and pixels have ", num_masks, " and ", pixels.numel(), " entries");
+  TORCH_CHECK(pixels.numel() == num_masks, "ends and pixels have unequal numbers of entries");
   auto runs = at::empty({counts.numel() + num_masks}, ends.options().dtype(at::kInt));
   auto starts = at::empty({num_masks + 1}, ends.options());
   auto areas = at::empty({num_masks}, ends.options());
@@ -76,7 +77,8 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> rle_decode(const at::Tensor& coun
   int64_t begin = 0;
   for (int64_t mask = 0; mask < num_masks; ++mask) {
     TORCH_CHECK(begin <= end[mask] && end[mask] <= counts.numel(), "ends leave the counts");
-    TORCH_CHECK(0 <= size[mask] && size[mask] <= std::numeric_limits<int32_t>::max(), "a mask of ", size[mask], " pixels");
+    TORCH_CHECK(0 <= size[mask] && size[mask] <= std::numeric_limits<int32_t>::max(),
+                "a mask of " + std::to_string(size[mask]) + " pixels");
     start[mask] = run - first;
     const int64_t area = decode(text + begin, text + end[mask], size[mask], run);
     if (area == kMalformed) run = first + start[mask];
@@ -116,12 +118,14 @@ at::Tensor rle_overlaps(const at::Tensor& runs, const at::Tensor& starts, const 
   check(starts, at::kLong, "starts");
   check(first, at::kLong, "first");
   check(second, at::kLong, "second");
-  TORCH_CHECK(first.dim() == 2 && second.dim() == 2, "tracks are (N, T), got ", first.sizes(), " and ", second.sizes());
+  TORCH_CHECK(first.dim() == 2 && second.dim() == 2, "tracks are (N, T)");
   const int64_t frames = std::min(first.size(1), second.size(1));
   const int64_t num_masks = starts.numel() - 1;
   for (const auto& tracks : {first, second}) {
     const int64_t* masks = tracks.const_data_ptr<int64_t>();
-    for (int64_t i = 0; i < tracks.numel(); ++i) TORCH_CHECK(masks[i] < num_masks, "there is no mask ", masks[i]);
+    for (int64_t i = 0; i < tracks.numel(); ++i) {
+      TORCH_CHECK(masks[i] < num_masks, "there is no mask " + std::to_string(masks[i]));
+    }
   }
   const int32_t* run = runs.const_data_ptr<int32_t>();
   const int64_t* start = starts.const_data_ptr<int64_t>();
