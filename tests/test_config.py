@@ -42,6 +42,17 @@ def test_a_holdout_is_the_recipe_on_two_parts_of_the_training_set(name, file):
     assert (test["test_mode"], holdout.data.valid) == (True, None)
 
 
+def test_the_calibrated_baseline_is_the_baseline_with_one_more_stage():
+    baseline, calibrated = (
+        load_config(ROOT / "configs" / "baselines" / f"cocopaste_lite0{name}.py") for name in ("", "_calibrated")
+    )
+    for section in ("tracker", "data", "optimizer", "schedule", "runtime"):
+        assert getattr(calibrated, section) == getattr(baseline, section)
+    neck = calibrated.model["temporal_neck"]
+    assert neck["type"] == "TemporalCalibration"
+    assert calibrated.model == {**baseline.model, "temporal_neck": neck}
+
+
 def test_overrides_reach_sections_parts_and_list_items():
     config = load_config(
         MAIN,

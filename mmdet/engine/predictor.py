@@ -1,7 +1,7 @@
 """Inference: one stream a video, from frames to tracks and to the video's result, with constant memory.
 
 `VideoStream` is the one core: testing a data set, a user's own video and live use all push frames into it. Network work
-does not depend on other frames, so a chunk of frames runs as one batch; tracking follows in order (MODEL.md 7).
+depends on no results of other frames, so a chunk of frames runs as one batch; tracking follows in order (MODEL.md 7).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from mmdet.engine.checkpoint import load_weights, read_weights
 from mmdet.engine.distributed import place
 from mmdet.evaluation.accumulator import VideoAccumulator
 from mmdet.models.build import build_model, build_part
+from mmdet.models.necks import TemporalContext
 from mmdet.models.vis_model import VISModel
 from mmdet.registry import TRACKERS, TRANSFORMS
 from mmdet.structures import (
@@ -38,11 +39,12 @@ AMP_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class VideoStream:
-    """One video under way: its track state and its run-length encoded tracks so far."""
+    """One video under way: its tracks, what the network keeps of its last frame, and the result so far."""
 
     def __init__(self, predictor: VideoPredictor, size: Size, video_id: int = 1) -> None:
         self.predictor, self.size, self.video_id = predictor, size, video_id
         self.state = predictor.tracker.start(predictor.device)
+        self.context: TemporalContext | None = None
         self.accumulator = VideoAccumulator(video_id, size)
         self.num_frames = 0
 
@@ -56,7 +58,8 @@ class VideoStream:
     def push_batch(self, batch: ClipBatch) -> list[FrameTracks]:
         """Take the next frames of the video as one batch (B = frames, T = 1); return the tracks of each."""
         tracks = []
-        for detections in self.predictor.detect(batch):
+        frames, self.context = self.predictor.detect(batch, self.context)
+        for detections in frames:
             self.state, found = self.predictor.tracker.step(self.state, detections)
             self.accumulator.add(found)
             tracks.append(found)
@@ -118,13 +121,15 @@ class VideoPredictor:
             yield stream.finish()
 
     @torch.inference_mode()
-    def detect(self, batch: ClipBatch) -> list[FrameDetections]:
-        """Return the detections of every frame of a batch (T = 1)."""
+    def detect(
+        self, batch: ClipBatch, context: TemporalContext | None
+    ) -> tuple[list[FrameDetections], TemporalContext | None]:
+        """Return the detections of the next frames of a video (T = 1), and the context for those after them."""
         images = batch.images.to(self.device, non_blocking=True)
         valid = batch.valid.to(self.device, non_blocking=True)
         with torch.autocast(self.device.type, dtype=self.amp_dtype, enabled=self.amp_dtype is not None):
-            outputs = self.model(images, valid)
-        return self.model.predict(outputs, [clip[0] for clip in batch.metas])
+            outputs, context = self.model.continue_video(images, valid, context)
+        return self.model.predict(outputs, [clip[0] for clip in batch.metas]), context
 
     def prepare(self, frame: np.ndarray, video_id: int, frame_index: int) -> ClipBatch:
         """Transform one frame (H, W, 3) uint8 RGB as in testing and make it a batch."""

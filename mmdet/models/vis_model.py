@@ -1,6 +1,7 @@
 """The model: backbone, neck and head, with its criterion and its post-processing. Weights only, no state of videos.
 
-Source: MODEL.md. Knows nothing of tracks, files or training loops.
+Source: MODEL.md. Knows nothing of tracks, files or training loops. What a model with a temporal neck needs of earlier
+frames goes through `continue_video`; it is the caller's to keep.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from torch.nn import functional as F
 from mmdet.models.heads.sipmask_head import SipMaskHead
 from mmdet.models.losses.criterion import Criterion
 from mmdet.models.losses.targets import memory_targets, pad_truths
+from mmdet.models.necks.temporal_calibration import TemporalCalibration, TemporalContext
 from mmdet.models.postprocess import PostProcess
 from mmdet.registry import BACKBONES, CRITERIA, HEADS, MODELS, NECKS, POSTPROCESSORS
 from mmdet.structures import ClipBatch, FrameDetections, FrameMeta, HeadOutputs
@@ -32,7 +34,8 @@ def pad_to_multiple(tensor: Tensor, divisor: int = SIZE_DIVISOR) -> Tensor:
 class VISModel(nn.Module):
     """Each part is named by a config dict; widths are handed on, so that every number stands in one place.
 
-    `pixel_mean` and `pixel_std` (RGB, 0..255) normalise uint8 images.
+    `pixel_mean` and `pixel_std` (RGB, 0..255) normalise uint8 images. `temporal_neck` is a second neck stage that looks
+    at another frame of the video, too; without it frames are independent of each other.
     """
 
     pixel_mean: Tensor
@@ -47,13 +50,18 @@ class VISModel(nn.Module):
         postprocess: dict[str, Any],
         pixel_mean: Sequence[float] = (123.675, 116.28, 103.53),
         pixel_std: Sequence[float] = (58.395, 57.12, 57.375),
+        temporal_neck: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.backbone: nn.Module = BACKBONES.build(backbone)
         self.neck: nn.Module = NECKS.build({**neck, "in_channels": self.backbone.channels})
-        self.head: SipMaskHead = HEADS.build({**head, "channels": self.neck.channels, "strides": self.neck.strides})
+        levels = {"channels": self.neck.channels, "strides": self.neck.strides}
+        self.head: SipMaskHead = HEADS.build({**head, **levels})
         self.criterion: Criterion = CRITERIA.build(criterion)
         self.postprocess: PostProcess = POSTPROCESSORS.build(postprocess)
+        self.temporal_neck: TemporalCalibration | None = None
+        if temporal_neck is not None:  # built last: from one seed all other parts start as without it
+            self.temporal_neck = NECKS.build({**temporal_neck, **levels})
         for name, values in (("pixel_mean", pixel_mean), ("pixel_std", pixel_std)):
             self.register_buffer(name, torch.tensor(values).view(3, 1, 1), persistent=False)
 
@@ -66,17 +74,39 @@ class VISModel(nn.Module):
         """Run the network on clips: images (B, T, 3, H, W), valid (B, T, H, W) bool; T = 1, or 2: key and reference.
 
         uint8 images are normalised and their padding zeroed; float images are taken as normalised and padded.
-        Backbone and neck see keys and references stacked; only the key frames get predictions.
+        Backbone and neck see keys and references stacked; only the key frames get predictions. T = 1 is the beginning
+        of one video to a model with a temporal neck, and any frames to others.
         """
-        images, valid = pad_to_multiple(images), pad_to_multiple(valid)
         clips, frames = images.shape[:2]
+        if frames == 1:
+            return self.continue_video(images, valid, None)[0]
+        pyramid = self._pyramid(images, valid)
+        if self.temporal_neck is not None:
+            pyramid = self.temporal_neck.calibrate_pairs(pyramid)
+        return self.head([level[:clips] for level in pyramid], [level[clips : 2 * clips] for level in pyramid])
+
+    def continue_video(
+        self, images: Tensor, valid: Tensor, context: TemporalContext | None
+    ) -> tuple[HeadOutputs, TemporalContext | None]:
+        """Run the network on the next B frames of one video (T = 1), given what the frames before them left.
+
+        Returns the outputs and what these frames leave. A video begins with None, and a model without a temporal neck
+        leaves it at that.
+        """
+        pyramid = self._pyramid(images, valid)
+        if self.temporal_neck is not None:
+            pyramid, context = self.temporal_neck(pyramid, context)
+        return self.head(pyramid, None), context
+
+    def _pyramid(self, images: Tensor, valid: Tensor) -> list[Tensor]:
+        """Maps (T * B, C, H/s, W/s) of the frames of all clips."""
+        images, valid = pad_to_multiple(images), pad_to_multiple(valid)
         stacked = images.transpose(0, 1).flatten(0, 1)  # keys first, then references: each half is contiguous
         if not stacked.is_floating_point():
             inside = valid.transpose(0, 1).flatten(0, 1)[:, None]
             stacked = (stacked.float() - self.pixel_mean) / self.pixel_std * inside
-        pyramid = self.neck(self.backbone(stacked))
-        keys = [level[:clips] for level in pyramid]
-        return self.head(keys, [level[clips : 2 * clips] for level in pyramid] if frames > 1 else None)
+        pyramid: list[Tensor] = self.neck(self.backbone(stacked))
+        return pyramid
 
     def loss(self, outputs: HeadOutputs, batch: ClipBatch) -> dict[str, Tensor]:
         """Return the loss terms (`loss_*`, to be summed) and metrics of a batch (MODEL.md 6)."""

@@ -1,5 +1,6 @@
 """Necks: three backbone maps to the pyramid that the head reads."""
 
 from mmdet.models.necks.fpn import FPN
+from mmdet.models.necks.temporal_calibration import TemporalCalibration, TemporalContext
 
-__all__ = ["FPN"]
+__all__ = ["FPN", "TemporalCalibration", "TemporalContext"]
