@@ -10,6 +10,7 @@ import ast
 import difflib
 import importlib
 import inspect
+import reprlib
 from collections.abc import Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from pathlib import Path
@@ -20,9 +21,31 @@ from mmengine.config import Config
 
 from mmdet import registry
 
+SHOWN_LENGTH = 80  # characters of a value in an error message
+_SHOWN_BITS = 64  # of a whole number
+_INDEX_DIGITS = 9  # of a place in a list
+
 
 class UserError(Exception):
     """A mistake of the user's that one line explains; the command lines print it and exit with 2."""
+
+
+class _ShortText(reprlib.Repr):
+    """Looks at little of a value, however large, deep, or often repeated inside of itself it is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel, self.maxstring, self.maxother = 3, SHOWN_LENGTH, SHOWN_LENGTH
+
+    def repr_int(self, x: int, level: int) -> str:
+        """Python refuses to write out numbers of thousands of digits."""
+        return repr(x) if x.bit_length() <= _SHOWN_BITS else f"a number of {x.bit_length()} bits"
+
+
+def shown(value: Any) -> str:
+    """Return a value as short text for an error: a wrong one may be megabytes long."""
+    text = _ShortText().repr(value)
+    return text if len(text) <= SHOWN_LENGTH else f"{text[:SHOWN_LENGTH]}..."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,10 +140,11 @@ class RunConfig:
 
 def near(name: str, known: Sequence[str]) -> str:
     """Return the end of an error message: near names, or all of them."""
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    names = [key for key in known if isinstance(key, str)]  # of a config's keys some may be none
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5) if isinstance(name, str) else []
     if close:
         return f"did you mean {', '.join(close)}?"
-    return f"known: {', '.join(sorted(known))}"
+    return f"known: {', '.join(sorted(names))}"
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
@@ -149,6 +173,8 @@ def _import_custom(section: Any) -> None:
     if section is None:
         return
     for module in _section(CustomImports, section, "config.custom_imports").imports:
+        if not all(name.isidentifier() for name in module.split(".")):
+            raise UserError(f"custom_imports: {shown(module)} is no name of a module, as in my_package.my_part")
         try:
             importlib.import_module(module)
         except ImportError as error:
@@ -165,10 +191,10 @@ def _override(source: Config, override: str) -> None:
     """Set one existing dotted key; in a dict with `type` and in a section a new key is checked with the rest."""
     key, equals, text = override.partition("=")
     if not equals:
-        raise UserError(f"--cfg-options {override!r}: expected key=value")
+        raise UserError(f"--cfg-options {shown(override)}: expected key=value")
     try:
         value = ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):  # whatever is no literal is text
         value = {"true": True, "false": False, "none": None}.get(text.lower(), text)
     *parents, last = key.split(".")
     node: Any = source._cfg_dict
@@ -182,31 +208,32 @@ def _override(source: Config, override: str) -> None:
     elif isinstance(node, dict):
         node[last] = value  # whether the key exists is checked with the whole config
     else:
-        raise UserError(f"--cfg-options {override!r}: {'.'.join(walked)} is a value, it has no key {last!r}")
+        raise UserError(f"--cfg-options {shown(override)}: {'.'.join(walked)} is a value, it has no key {shown(last)}")
 
 
 def _child(node: Any, part: str, where: str, override: str) -> Any:
     if isinstance(node, list):
-        if not part.isdigit() or int(part) >= len(node):
+        if not (part.isascii() and part.isdigit()) or len(part) > _INDEX_DIGITS or int(part) >= len(node):
             raise UserError(
-                f"--cfg-options {override!r}: {where} is a list of {len(node)}, {part!r} is not an index of it"
+                f"--cfg-options {shown(override)}: {where} is a list of {len(node)}, "
+                f"{shown(part)} is not an index of it"
             )
         return node[int(part)]
     if not isinstance(node, dict):
-        raise UserError(f"--cfg-options {override!r}: {where} is a value, it has no key {part!r}")
+        raise UserError(f"--cfg-options {shown(override)}: {where} is a value, it has no key {shown(part)}")
     if part not in node:
-        raise UserError(f"--cfg-options {override!r}: {where} has no key {part!r}; {near(part, list(node))}")
+        raise UserError(f"--cfg-options {shown(override)}: {where} has no key {shown(part)}; {near(part, list(node))}")
     return node[part]
 
 
 def _section(kind: Any, values: Any, where: str) -> Any:
     """Fill a section's dataclass, refusing unknown and missing keys and checking the parts inside."""
     if not isinstance(values, dict):
-        raise UserError(f"{where}: expected a dict, got {values!r}")
+        raise UserError(f"{where}: expected a dict, got {shown(values)}")
     known = [f.name for f in fields(kind)]
     for key in values:
         if key not in known:
-            raise UserError(f"{where}: unknown key {key!r}; {near(key, known)}")
+            raise UserError(f"{where}: unknown key {shown(key)}; {near(key, known)}")
     hints = get_type_hints(kind)
     filled = {}
     for f in fields(kind):
@@ -227,7 +254,7 @@ def _value(hint: Any, value: Any, where: str) -> Any:
         return _section(kind, value, where)
     if kind == dict[str, Any]:
         if not (isinstance(value, dict) and "type" in value):
-            raise UserError(f"{where}: expected a dict with the key 'type', got {value!r}")
+            raise UserError(f"{where}: expected a dict with the key 'type', got {shown(value)}")
         check_part(value, where)
         return value
     base = get_origin(kind) or kind
@@ -237,7 +264,7 @@ def _value(hint: Any, value: Any, where: str) -> Any:
         or (base is list and isinstance(value, tuple))
     )
     if not fits or (isinstance(value, bool) and base is not bool):
-        raise UserError(f"{where}: expected {base.__name__}, got {value!r}")
+        raise UserError(f"{where}: expected {base.__name__}, got {shown(value)}")
     if base is list:
         (item_kind,) = get_args(kind)
         return [_value(item_kind, item, f"{where}.{index}") for index, item in enumerate(value)]
@@ -247,11 +274,11 @@ def _value(hint: Any, value: Any, where: str) -> Any:
 def find_part(name: str, where: str) -> Any:
     """Return the class or function registered as `name`; UserError with near names if there is none."""
     for kind in registry.ALL:
-        part = kind.module_dict.get(name)
+        part = kind.module_dict.get(name) if isinstance(name, str) else None
         if part is not None:
             return part
     known = [part for kind in registry.ALL for part in kind.module_dict]
-    raise UserError(f"{where}: unknown type {name!r}; {near(name, known)}")
+    raise UserError(f"{where}: unknown type {shown(name)}; {near(name, known)}")
 
 
 def check_part(part: Any, where: str) -> None:
@@ -267,6 +294,6 @@ def check_part(part: Any, where: str) -> None:
         for key in part:
             if key != "type" and key not in parameters and not takes_any:
                 known = [name for name in parameters if name != "self"]
-                raise UserError(f"{where}: {part['type']} has no key {key!r}; {near(key, known)}")
+                raise UserError(f"{where}: {part['type']} has no key {shown(key)}; {near(key, known)}")
     for key, value in part.items():
         check_part(value, f"{where}.{key}")

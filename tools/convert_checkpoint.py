@@ -1,7 +1,8 @@
 """Write the weights of a checkpoint under this package's names: python tools/convert_checkpoint.py IN OUT.
 
 IN is a checkpoint of the published release or of a run of this package, bare or with optimiser and the like around the
-weights. OUT holds {"model": weights} and nothing else; it is written whole or not at all.
+weights. OUT holds {"model": weights} and, where IN names its classes, {"about": {"class_names": ...}}; nothing else. It
+is written whole or not at all.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ def main() -> None:
     parser.add_switch("trust_checkpoint", "load any object from IN: only if you know where it comes from")
     args = parser.parse_args()
     weights = read_weights(args.source, args.trust_checkpoint)
-    save_checkpoint(args.target, {"model": weights.tensors})
+    about = {"about": {"class_names": list(weights.class_names)}} if weights.class_names else {}
+    save_checkpoint(args.target, {"model": weights.tensors, **about})
     counts = count_parameters(weights.tensors)
     parts = ", ".join(f"{part} {count:,}" for part, count in counts.items())
     print(weights.origin)

@@ -6,7 +6,6 @@ VIDEO is a file that OpenCV can read or a folder of images. Writes FOLDER/NAME.j
 
 from __future__ import annotations
 
-import argparse
 import json
 from itertools import chain
 from pathlib import Path
@@ -16,9 +15,11 @@ from tqdm import tqdm
 
 from mmdet.config import UserError, load_config
 from mmdet.datasets.frame_io import read_video
-from mmdet.engine.checkpoint import load_checkpoint
+from mmdet.engine.arguments import CommandParser
+from mmdet.engine.checkpoint import load_weights, read_weights
 from mmdet.engine.launch import run_command_line
 from mmdet.engine.predictor import VideoPredictor
+from mmdet.models.build import build_model
 from mmdet.ops.files import write_atomically
 from mmdet.visualization.draw import draw_objects
 from mmdet.visualization.writer import objects_of_tracks, open_mp4
@@ -26,23 +27,28 @@ from mmdet.visualization.writer import objects_of_tracks, open_mp4
 
 def main() -> None:
     """Track, draw and write."""
-    parser = argparse.ArgumentParser(description="Track the objects of a video.")
+    parser = CommandParser(description="Track the objects of a video.")
     parser.add_argument("config")
     parser.add_argument("checkpoint")
     parser.add_argument("video", type=Path, help="a video file or a folder of images")
-    parser.add_argument("--out", type=Path, default=Path("tracked"))
-    parser.add_argument("--thresh", type=float, default=0.3, help="draw objects with at least this score")
-    parser.add_argument("--fps", type=float, default=25.0, help="of the mp4")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_option("out", type=Path, default=Path("tracked"))
+    parser.add_option("thresh", type=float, default=0.3, help="draw objects with at least this score")
+    parser.add_option("fps", type=float, default=25.0, help="of the mp4")
+    parser.add_option("device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_switch("trust_checkpoint", "load any object from the checkpoint: only if you know where it comes from")
     args = parser.parse_args()
     frames = read_video(args.video)
     first = next(frames, None)
     if first is None:
         raise UserError(f"{args.video} has no frame that can be read: give a video file or a folder of images")
     config = load_config(args.config)
-    predictor = VideoPredictor.from_checkpoint(config, args.checkpoint, args.device)
-    about = load_checkpoint(args.checkpoint).get("about", {})
-    names = about.get("class_names") or [str(label) for label in range(config.model["head"]["num_classes"])]
+    weights, model = read_weights(args.checkpoint, args.trust_checkpoint), build_model(config)
+    load_weights(model, weights.tensors, args.checkpoint)
+    predictor = VideoPredictor.from_model(model, config, args.device)
+    num_classes = config.model["head"]["num_classes"]
+    names = weights.class_names or ()
+    if len(names) != num_classes:
+        names = tuple(str(label) for label in range(num_classes))
     stream = predictor.stream((first.shape[0], first.shape[1]))
     args.out.mkdir(parents=True, exist_ok=True)
     with open_mp4(args.out / f"{args.video.stem}.mp4", stream.size, args.fps) as append:

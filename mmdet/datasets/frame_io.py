@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mmdet.config import UserError
+from mmdet.config import UserError, shown
 from mmdet.structures import Size
 
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
@@ -20,11 +20,19 @@ _JPEG_START, _JPEG_SCAN, _JPEG_END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
 
 
 def frame_path(img_prefix: str | Path, file_name: str) -> str:
-    """Join a frame's name to its image folder; UserError if the name leads out of the folder."""
-    climbs = ".." in file_name and os.path.normpath(file_name).split(os.sep)[0] == ".."
-    if climbs or os.path.isabs(file_name):
-        raise UserError(f"file name {file_name!r} leads out of the image folder {img_prefix}; names are relative to it")
-    return os.path.join(img_prefix, file_name)
+    """Join a frame's name to its image folder; UserError if the name leads out of the folder or can be no file's.
+
+    Links inside of the folder are the user's own and may lead anywhere; `..` is taken back from the name itself, so
+    that it leads nowhere through them.
+    """
+    if "\0" in file_name:
+        raise UserError(f"file name {shown(file_name)} holds a zero byte, as no file's name does")
+    name = os.path.normpath(file_name) if ".." in file_name else file_name
+    if name.split(os.sep)[0] == ".." or os.path.isabs(name):
+        raise UserError(
+            f"file name {shown(file_name)} leads out of the image folder {img_prefix}; names are relative to it"
+        )
+    return os.path.join(img_prefix, name)
 
 
 def read_frame(path: str | Path, size: Size | None = None) -> np.ndarray:

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from mmdet.config import UserError
+from mmdet import config
+from mmdet.config import SHOWN_LENGTH, UserError
 
 
 def read_object(path: str | Path) -> dict[str, Any]:
@@ -62,9 +63,11 @@ def get_integer(entry: Any, key: str, where: str) -> int:
 
 
 def checked_text(value: Any, where: str) -> str:
-    """Return a value that must be a text of at least one character."""
+    """Return a value that must be a text of at least one character, and one that can be written."""
     if not isinstance(value, str) or not value:
         raise UserError(f"{where} is {shown(value)}, expected a text")
+    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+        raise UserError(f"{where} is {shown(value)}, which holds half a character (an unpaired surrogate)")
     return value
 
 
@@ -74,6 +77,9 @@ def is_number(value: Any) -> bool:
 
 
 def shown(value: Any) -> str:
-    """Return a value as short text: a wrong entry may be megabytes long."""
-    text = json.dumps(value)
-    return text if len(text) <= 60 else f"{text[:60]}..."
+    """Return a value as short json text: a wrong entry may be megabytes long."""
+    try:
+        text = json.dumps(value)
+    except (RecursionError, ValueError):  # nested too deep, or a number of too many digits
+        return config.shown(value)
+    return text if len(text) <= SHOWN_LENGTH else f"{text[:SHOWN_LENGTH]}..."

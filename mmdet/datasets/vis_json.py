@@ -209,7 +209,8 @@ def _check_segmentation(value: Any, size: Size, visible: bool, where: str) -> No
             raise UserError(f"{where}: has a box but no segmentation")
     elif isinstance(value, dict):
         if "counts" not in value or "size" not in value:
-            raise UserError(f"{where}: the segmentation has the keys {sorted(value)}, a RLE has 'counts' and 'size'")
+            keys = f"{sorted(value)!s:.80}"
+            raise UserError(f"{where}: the segmentation has the keys {keys}, a RLE has 'counts' and 'size'")
         if value["size"] != [*size]:
             raise UserError(f"{where}: the segmentation's size is {shown(value['size'])}, the video's is {[*size]}")
     elif not isinstance(value, list):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import pickletools
 import re
 import struct
 from collections.abc import Callable, Mapping, Sequence
@@ -21,23 +22,30 @@ from zipfile import BadZipFile, ZipFile, is_zipfile
 import torch
 from torch import Tensor, nn
 
-from mmdet.config import UserError
+from mmdet.config import SHOWN_LENGTH, UserError, shown
 from mmdet.models.release_layout import from_release, is_release
 from mmdet.ops.files import remove_unfinished, write_atomically
 
 INDEX = "checkpoints.json"
 BEST = "best.pth"
 SHOWN_KEYS = 5  # of each kind, in an error message
+LONGEST_KEY = 200  # characters, with the shapes beside it
+MOST_TUPLES = (
+    50_000  # of a checkpoint: some twelve a tensor with an optimiser's state; above 100,000 Python breaks down
+)
 DATA_PARALLEL = "module."  # what data-parallel wrappers put before every name
-TRUST_OPTION = "--trust-checkpoint of train.py, test_video.py or tools/convert_checkpoint.py loads it"
+TRUST_OPTION = (
+    "--trust-checkpoint of train.py, test_video.py, tools/track_video.py or tools/convert_checkpoint.py loads it"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weights:
-    """A model's tensors under this package's names, and a line that says where they come from."""
+    """A model's tensors under this package's names, a line that says where they come from, and its classes if known."""
 
     tensors: dict[str, Tensor]
     origin: str
+    class_names: tuple[str, ...] | None = None  # in the order of labels
 
 
 def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
@@ -53,6 +61,8 @@ def load_checkpoint(path: str | Path, trusted: bool = False) -> dict[str, Any]:
     """
     if not Path(path).is_file():
         raise UserError(f"checkpoint {path} does not exist")
+    if not trusted:
+        _check_claims(Path(path))
     try:
         state = torch.load(path, map_location="cpu", weights_only=not trusted)
     except PermissionError as error:
@@ -64,6 +74,31 @@ def load_checkpoint(path: str | Path, trusted: bool = False) -> dict[str, Any]:
     return state
 
 
+def _check_claims(path: Path) -> None:
+    """Raise UserError for a zip that unpacks to more than it holds, or with tuples enough to overflow Python's stack.
+
+    Both can take the process down before torch's reader refuses anything; whatever else is wrong is left to it.
+    """
+    try:
+        with ZipFile(path) as archive:
+            parts = archive.infolist()
+            if sum(part.file_size for part in parts) > path.stat().st_size:
+                raise UserError(f"checkpoint {path} is not torch's: its parts claim more bytes than it has")
+            for part in parts:
+                if part.filename.endswith("data.pkl"):
+                    _check_tuples(path, archive.read(part))
+    except (OSError, BadZipFile, EOFError, ValueError, RuntimeError, NotImplementedError, LookupError, struct.error):
+        return
+
+
+def _check_tuples(path: Path, program: bytes) -> None:
+    count = 0
+    for instruction, _, _ in pickletools.genops(program):
+        count += instruction.name.startswith("TUPLE")
+        if count > MOST_TUPLES:
+            raise UserError(f"checkpoint {path} holds more than {MOST_TUPLES} tuples: it is not of a model")
+
+
 def _why_unreadable(path: str | Path, error: Exception, trusted: bool) -> str:
     if trusted and isinstance(error, (ImportError, AttributeError)):
         reason = str(error).partition("\n")[0]
@@ -71,7 +106,7 @@ def _why_unreadable(path: str | Path, error: Exception, trusted: bool) -> str:
     if not trusted and isinstance(error, pickle.UnpicklingError):
         foreign = re.search(r"GLOBAL (\S+)", str(error))
         if foreign or is_zipfile(path):
-            what = f"an object of {foreign[1]}" if foreign else "what torch's safe reader does not know"
+            what = f"an object of {foreign[1][:SHOWN_LENGTH]}" if foreign else "what torch's safe reader does not know"
             return (
                 f"checkpoint {path} holds {what}: refused, as loading it could run code; only tensors and plain values "
                 f"are read. If you know where the file comes from and trust it: {TRUST_OPTION}"
@@ -100,7 +135,15 @@ def read_weights(path: str | Path, trusted: bool = False) -> Weights:
     checkpoint = load_checkpoint(path, trusted)
     released = is_release(_tensors_of(checkpoint, path))
     origin = f"weights from {path}" + (", recognised as a checkpoint of the published release" if released else "")
-    return Weights(tensors=weights_of(checkpoint, path), origin=origin)
+    return Weights(tensors=weights_of(checkpoint, path), origin=origin, class_names=_class_names(checkpoint))
+
+
+def _class_names(checkpoint: Mapping[str, Any]) -> tuple[str, ...] | None:
+    about = checkpoint.get("about")
+    names = about.get("class_names") if isinstance(about, Mapping) else None
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        return None
+    return tuple(names) or None
 
 
 def _tensors_of(checkpoint: Mapping[str, Any], source: str | Path) -> dict[str, Tensor]:
@@ -108,15 +151,24 @@ def _tensors_of(checkpoint: Mapping[str, Any], source: str | Path) -> dict[str, 
     if not entries and checkpoint and all(isinstance(value, Tensor) for value in checkpoint.values()):
         entries = [checkpoint]
     if not entries:
-        has = list(checkpoint)[:10]
-        raise UserError(f"{source} has no weights: neither a key 'model' nor 'state_dict'; it has {has}")
+        has = ", ".join(map(shown, list(checkpoint)[:10]))
+        raise UserError(f"{source} has no weights: neither a key 'model' nor 'state_dict'; it has {has or 'none'}")
     weights = {str(key): value for key, value in entries[0].items()}
-    foreign = [f"{key} (a {type(value).__name__})" for key, value in weights.items() if not isinstance(value, Tensor)]
+    foreign = [f"{key} (a {kind})" for key, value in weights.items() if (kind := _foreign_kind(value))]
     if foreign:
         raise UserError(f"the weights of {source} must be tensors; {_listed('are not', foreign)}")
     if all(key.startswith(DATA_PARALLEL) for key in weights):
         return {key.removeprefix(DATA_PARALLEL): value for key, value in weights.items()}
     return weights
+
+
+def _foreign_kind(value: Any) -> str | None:
+    """Return what a weight is, None if it is a tensor with numbers that can be copied."""
+    if not isinstance(value, Tensor):
+        return type(value).__name__
+    if value.is_meta or value.is_quantized or value.layout is not torch.strided:
+        return "tensor without numbers" if value.is_meta else "sparse or quantised tensor"
+    return None
 
 
 def load_weights(model: nn.Module, weights: Mapping[str, Tensor], source: str | Path) -> None:
@@ -143,7 +195,8 @@ def _listed(kind: str, keys: Sequence[str]) -> str:
     if not keys:
         return ""
     more = ", ..." if len(keys) > SHOWN_KEYS else ""
-    return f"{len(keys)} {kind} ({', '.join(keys[:SHOWN_KEYS])}{more})"
+    names = [key if len(key) <= LONGEST_KEY else f"{key[:LONGEST_KEY]}..." for key in keys[:SHOWN_KEYS]]
+    return f"{len(keys)} {kind} ({', '.join(names)}{more})"
 
 
 def check_whole(path: Path) -> None:

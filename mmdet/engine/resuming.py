@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mmdet.config import RunConfig, UserError
+from mmdet.config import RunConfig, UserError, shown
 
 BATCH_KEYS = ("batches_per_epoch", "accumulate", "pairs_a_batch")
 SHOWN = 12  # differences
@@ -46,8 +46,8 @@ def check_batches(saved: Mapping[str, Any], now: Mapping[str, Any], source: Path
     for key in BATCH_KEYS:
         if saved.get(key, now[key]) != now[key]:
             raise UserError(
-                f"{source} was trained with {key} {saved[key]}, now it is {now[key]}: use the same data and the same "
-                "product of processes and batch size, or start anew from its weights by --load_from"
+                f"{source} was trained with {key} {shown(saved[key])}, now it is {now[key]}: use the same data and the "
+                "same product of processes and batch size, or start anew from its weights by --load_from"
             )
 
 
@@ -57,8 +57,8 @@ def check_data(saved: Mapping[str, Any], now: Mapping[str, Any], source: Path) -
     for (old_path, old), (new_path, new) in zip(before, after, strict=False):
         if old != new:
             raise UserError(
-                f"{new_path} is not what {source} was trained on ({old_path}, sha256 {old[:12]}, now {new[:12]}): put "
-                "the file back, or start anew from the weights by --load_from"
+                f"{new_path} is not what {source} was trained on ({old_path}, sha256 {shown(old[:12])}, now "
+                f"{shown(new[:12])}): put the file back, or start anew from the weights by --load_from"
             )
 
 

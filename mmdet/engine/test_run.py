@@ -152,6 +152,18 @@ def results_of(entries: list[dict[str, Any]], dataset: VISDataset) -> list[Video
     unknown = set(by_video) - {video.video_id for video in dataset.videos}
     if unknown:
         raise UserError(f"the results are of videos that {dataset.ann_file} does not have: {sorted(unknown)[:5]}")
+    strange = {entry["category_id"] for entry in entries} - set(dataset.category_ids)
+    if strange:
+        raise UserError(f"the results are of categories that {dataset.ann_file} does not have: {sorted(strange)[:5]}")
+    for video in dataset.videos:
+        for entry in by_video[video.video_id]:
+            for key in ("segmentations", "detections", "cats"):
+                values = entry.get(key)
+                if values is not None and (not isinstance(values, list) or len(values) != len(video.file_names)):
+                    raise UserError(
+                        f"a result of video {video.video_id} has {key} that are no list of {len(video.file_names)} "
+                        "entries, one a frame of the video"
+                    )
     return [
         VideoResult.from_json(
             by_video[video.video_id], video.video_id, video.size, len(video.file_names), dataset.category_ids

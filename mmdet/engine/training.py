@@ -5,13 +5,14 @@ What `train.py` calls in every process. Knows nothing of command lines.
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any
 from zipfile import is_zipfile
 
 import torch
 
-from mmdet.config import RunConfig, UserError
+from mmdet.config import RunConfig, UserError, find_part, shown
 from mmdet.datasets import MixedDataset, VISDataset, make_train_loader
 from mmdet.engine.checkpoint import (
     BEST,
@@ -24,6 +25,7 @@ from mmdet.engine.checkpoint import (
     remove_leftovers,
 )
 from mmdet.engine.distributed import Ranks, gather_objects, place
+from mmdet.engine.faults import known_fault
 from mmdet.engine.optim import build_optimizer, scale_learning_rate
 from mmdet.engine.pretrained import load_pretrained
 from mmdet.engine.randomness import compute_deterministically, seed_everything
@@ -36,6 +38,7 @@ from mmdet.models.vis_model import VISModel
 from mmdet.registry import DATASETS
 
 AUTO = "auto"
+SHOWN_REASON = 200  # characters of another library's message
 
 
 def train(
@@ -82,10 +85,26 @@ def train(
     seed_everything(config.runtime.seed + ranks.rank)  # parts that draw do not draw the same everywhere
     trainer.notes += notes
     if checkpoint is not None:
-        trainer.resume(checkpoint, trusted)
+        _resume(trainer, checkpoint, trusted)
     if ranks.is_main:
         _note_start(work_dir, checkpoint)
     trainer.run()
+
+
+def _resume(trainer: Trainer, checkpoint: Path, trusted: bool) -> None:
+    """Take up a run. Raises UserError, too, where parts of the checkpoint are not what a run saves."""
+    try:
+        trainer.resume(checkpoint, trusted)
+        if not (type(trainer.step) is int and trainer.step >= 0 and isinstance(trainer.best, int | float | None)):
+            raise TypeError(f"step {shown(trainer.step)}, best figure {shown(trainer.best)}")
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        if known_fault(error) is not None:
+            raise
+        reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0][:SHOWN_REASON]}"
+        raise UserError(
+            f"{checkpoint} holds no state of a run that can be taken up ({reason}); "
+            "start from its weights by --load_from"
+        ) from error
 
 
 def _make_trainer(
@@ -114,14 +133,21 @@ def _make_trainer(
 
 
 def build_train_dataset(config: RunConfig) -> VISDataset | MixedDataset:
-    """Build the training data: one dataset, or several mixed."""
+    """Build the training data: one dataset, or several mixed; all draw from the run's seed but those with their own."""
     section = config.data.train
     datasets: list[VISDataset] = [
-        build_part(DATASETS, part, f"config.data.train.datasets.{index}") for index, part in enumerate(section.datasets)
+        build_part(DATASETS, _seeded(part, config.runtime.seed), f"config.data.train.datasets.{index}")
+        for index, part in enumerate(section.datasets)
     ]
     if len(datasets) == 1 and section.ratios is None:
         return datasets[0]
     return MixedDataset(datasets, section.ratios, config.runtime.seed)
+
+
+def _seeded(part: dict[str, Any], seed: int) -> dict[str, Any]:
+    """Return a dataset's config with the run's seed, where the dataset takes one and the config gives none."""
+    takes_seed = "seed" in inspect.signature(find_part(part["type"], "config.data.train.datasets")).parameters
+    return {"seed": seed, **part} if takes_seed else part
 
 
 def check_classes(config: RunConfig, dataset: VISDataset | MixedDataset) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from sys import getsizeof
 from typing import TypeVar
 
 from mmdet.ops.masks import encode_masks
@@ -76,6 +77,18 @@ class VideoAccumulator:
             for track_id, seen in self._sightings.items()
         )
         return VideoResult(video_id=self.video_id, size=self.size, num_frames=self.num_frames, tubes=tubes)
+
+    def held_bytes(self) -> int:
+        """Return the memory of what is kept: codes, boxes, labels and scores, with the lists and dicts around them."""
+        total = 0
+        for seen in self._sightings.values():
+            lists = (seen.frames, seen.segmentations, seen.boxes, seen.labels, seen.scores)
+            total += sum(map(getsizeof, (*lists, *seen.frames, *seen.scores, *seen.boxes)))
+            total += sum(
+                getsizeof(rle) + getsizeof(rle["size"]) + getsizeof(rle["counts"]) for rle in seen.segmentations
+            )
+            total += sum(getsizeof(side) for box in seen.boxes for side in box)
+        return total
 
     def _spread(self, frames: Sequence[int], values: Sequence[Value]) -> tuple[Value | None, ...]:
         """Put the values at their frames and None elsewhere."""

@@ -6,7 +6,6 @@ the rules are those of masks. Knows nothing of scores, categories or files.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
+from mmdet.config import shown
+from mmdet.evaluation.results_io import is_number
 from mmdet.evaluation.track_iou import MaskTrack, area_sums
 
 _SIDES = 4
@@ -49,13 +50,13 @@ def read_box_track(boxes: Sequence[Any], is_xyxy: bool) -> BoxTrack:
     for frame, box in enumerate(boxes):
         if not box:
             continue
-        if not isinstance(box, list | tuple) or len(box) != _SIDES or not all(_is_number(side) for side in box):
-            raise ValueError(f"frame {frame}: a box is four numbers or null, got {box!r:.80}")
+        if not isinstance(box, list | tuple) or len(box) != _SIDES or not all(is_number(side) for side in box):
+            raise ValueError(f"frame {frame}: a box is four numbers or null, got {shown(box)}")
         x, y, right, bottom = map(float, box)
         track[frame] = (x, y, right, bottom) if is_xyxy else (x, y, x + right, y + bottom)
         if track[frame, 2] < track[frame, 0] or track[frame, 3] < track[frame, 1]:
             kind = "x1, y1, x2, y2" if is_xyxy else "x, y, width, height"
-            raise ValueError(f"frame {frame}: the box {kind} = {box!r:.80} has a negative side")
+            raise ValueError(f"frame {frame}: the box {kind} = {shown(box)} has a negative side")
     return BoxTrack(boxes=track)
 
 
@@ -83,7 +84,3 @@ def box_ious(results: Sequence[BoxTrack], truths: Sequence[BoxTrack]) -> NDArray
             union = float(sums[row, column]) - common
             ious[row, column] = common / union if union > 0 else 0.0
     return ious
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool) and math.isfinite(value)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mmdet.config import UserError
+from mmdet.config import UserError, shown
 from mmdet.evaluation.occlusion import occlusion_score
 from mmdet.evaluation.results_io import BOX_KEYS, check_results, is_id
 from mmdet.ops.masks import MAX_PIXELS
@@ -91,9 +91,7 @@ def prepare_truth(ground_truth: dict[str, Any], *, boxes: bool = False) -> Truth
         twice = next(annotation_id for annotation_id, count in ids.items() if count > 1)
         warnings.append(f"annotation ids occur twice (first: {twice}); each annotation counts as an object of its own")
     return Truth(
-        categories={
-            category_id: str(categories[category_id].get("name", category_id)) for category_id in sorted(categories)
-        },
+        categories={category_id: _category_name(categories[category_id]) for category_id in sorted(categories)},
         videos=tuple(_video_case(videos[video_id], tuple(tracks[video_id])) for video_id in tracks),
         warnings=tuple(warnings),
     )
@@ -151,14 +149,20 @@ def _by_id(ground_truth: dict[str, Any], key: str) -> dict[int, dict[str, Any]]:
 
 def _id(entry: dict[str, Any], kind: str, key: str = "id") -> int:
     if not is_id(entry.get(key)):
-        raise UserError(f"ground truth: a {kind} has {key} {entry.get(key)!r:.80}, expected a whole number")
+        raise UserError(f"ground truth: a {kind} has {key} {shown(entry.get(key))}, expected a whole number")
     return int(entry[key])
+
+
+def _category_name(category: dict[str, Any]) -> str:
+    name = category.get("name")
+    text = name if isinstance(name, str) else str(category["id"])
+    return text.encode("utf-8", "replace").decode()  # halves of characters, which json can hold, cannot be printed
 
 
 def _video_case(video: dict[str, Any], truths: tuple[TruthTrack, ...]) -> VideoCase:
     height, width, length = video.get("height"), video.get("width"), video.get("length")
     if not (isinstance(height, int) and isinstance(width, int) and 0 < height * width <= MAX_PIXELS and height > 0):
-        raise UserError(f"ground truth: video {video['id']} has height {height!r:.80} and width {width!r:.80}")
+        raise UserError(f"ground truth: video {video['id']} has height {shown(height)} and width {shown(width)}")
     if not isinstance(length, int):
         length = len(video["file_names"]) if isinstance(video.get("file_names"), list) else None
     return VideoCase(video_id=video["id"], size=(height, width), num_frames=length, truths=truths, results=())
@@ -191,10 +195,10 @@ def _mean_area(areas: Any, annotation_id: int) -> float | None:
     if areas is None:
         return None
     try:
-        shown = [float(area) for area in areas if area]
-    except (TypeError, ValueError):
+        seen = [float(area) for area in areas if area]
+    except (TypeError, ValueError, OverflowError):
         raise UserError(f"ground truth: annotation {annotation_id} has areas that are no numbers") from None
-    return float(np.mean(shown)) if shown else 0.0
+    return float(np.mean(seen)) if seen else 0.0
 
 
 def _result_track(entry: dict[str, Any], position: int, by_boxes: bool) -> ResultTrack:

@@ -8,28 +8,26 @@ from __future__ import annotations
 
 import io
 import json
-import math
 import pickle
+import sys
 import zipfile
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
-from mmdet.config import UserError
+from mmdet.config import UserError, shown
+from mmdet.evaluation import plain_pickle
 from mmdet.ops.files import write_atomically
 
 _PICKLE_PROTOCOL = 4
 SUBMISSION_MEMBER = "results.json"  # at the root of a submission's zip
 _KEYS = ("video_id", "category_id", "score")
 BOX_KEYS = ("bboxes", "detections")  # xywh and xyxy, the first that is there counts
-
-
-class _PlainUnpickler(pickle.Unpickler):
-    """Loads plain data; whatever would import or call something is an error."""
-
-    def find_class(self, module: str, name: str) -> NoReturn:
-        raise pickle.UnpicklingError(f"it names {module}.{name}, results hold plain data only")
+_MAX_DEPTH = 16  # of lists and dicts in each other; results and ground truths have 6
+_MAX_SPREAD = 64  # values a byte of the file: a pickle may name the same list many times, as if it had many
+_MAX_UNPACKED = 200  # times the size of a zip; a real submission unpacks to some ten times
+_MAX_SMALL = 2**26  # bytes that may be unpacked from any zip
 
 
 def write_results(path: str | Path, entries: list[dict[str, Any]]) -> None:
@@ -52,29 +50,25 @@ def load_results(path: str | Path, *, boxes: bool = False) -> list[dict[str, Any
 def parse_results(path: str | Path) -> Any:
     """Read X.json, a zip holding results.json, or a pickle of plain data, whatever is in it."""
     data = _read(path)
+    suffix = Path(path).suffix.lower()
+    if suffix not in (".json", ".zip", ".pkl"):
+        raise UserError(f"{path}: results are a .json, .zip or .pkl file, not {suffix or 'a file without ending'}")
     try:
-        match Path(path).suffix.lower():
-            case ".json":
-                return json.loads(data)
-            case ".zip":
-                with zipfile.ZipFile(io.BytesIO(data)) as archive:
-                    return json.loads(archive.read(SUBMISSION_MEMBER))
-            case ".pkl":
-                return _PlainUnpickler(io.BytesIO(data)).load()
-            case suffix:
-                raise UserError(
-                    f"{path}: results are a .json, .zip or .pkl file, not {suffix or 'a file without ending'}"
-                )
-    except UserError:
-        raise
-    except Exception as error:  # broken pickles raise nearly anything
+        if suffix == ".zip":
+            data = _unpacked(data)
+        entries = plain_pickle.loads(data) if suffix == ".pkl" else json.loads(data)
+        _check_tree(entries, most=_MAX_SPREAD * len(data))
+    except Exception as error:  # damaged zips raise nearly anything
         raise UserError(f"{path} is no result file: {type(error).__name__}: {error}") from error
+    return entries
 
 
 def load_ground_truth(path: str | Path) -> dict[str, Any]:
     """Read the json of a data set. Raises UserError with path and reason."""
+    data = _read(path)
     try:
-        truth = json.loads(_read(path))
+        truth = json.loads(data)
+        _check_tree(truth, most=len(data))
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is no json file: {error}") from error
     if not isinstance(truth, dict):
@@ -98,10 +92,10 @@ def check_results(entries: Any, source: str, *, boxes: bool = False) -> None:
                 raise UserError(f"{source}: result {index} has no {key}")
         for key in ("video_id", "category_id"):
             if not is_id(entry[key]):
-                raise UserError(f"{source}: result {index} has {key} {entry[key]!r:.80}, expected a whole number")
+                raise UserError(f"{source}: result {index} has {key} {shown(entry[key])}, expected a whole number")
         score = entry["score"]
-        if not isinstance(score, int | float | np.number) or isinstance(score, bool) or not math.isfinite(score):
-            raise UserError(f"{source}: result {index} has score {score!r:.80}, expected a finite number")
+        if not is_number(score):
+            raise UserError(f"{source}: result {index} has score {shown(score)}, expected a finite number")
         present = [key for key in shapes if entry.get(key) is not None]
         if not present:
             raise UserError(f"{source}: result {index} has no {' or '.join(shapes)}")
@@ -115,11 +109,42 @@ def is_id(value: Any) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
+def is_number(value: Any) -> bool:
+    """Whether a value is a number that a float holds, so neither NaN nor infinite."""
+    number = value.item() if isinstance(value, np.number) else value
+    return isinstance(number, int | float) and not isinstance(number, bool) and abs(number) <= sys.float_info.max
+
+
 def _read(path: str | Path) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _unpacked(data: bytes) -> bytes:
+    """Return the results of a submission's zip, unless they claim to be far larger than any."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        size = archive.getinfo(SUBMISSION_MEMBER).file_size
+        if size > max(_MAX_SMALL, _MAX_UNPACKED * len(data)):
+            raise ValueError(f"{SUBMISSION_MEMBER} would unpack to {size} bytes, {size // len(data)} times the zip's")
+        return archive.read(SUBMISSION_MEMBER)
+
+
+def _check_tree(value: Any, most: int) -> None:
+    """Raise ValueError for lists and dicts that are nested too deep, or inside of themselves, or hold too many values.
+
+    All that reads them afterwards may then follow them to the end.
+    """
+    level, count = [value], 0
+    for _ in range(_MAX_DEPTH):
+        containers = [item for item in level if isinstance(item, list | tuple | dict)]
+        count += sum(map(len, containers))
+        if count > most:
+            raise ValueError(f"lists inside of lists add up to more than {most} values")
+        level = [item for part in containers for item in (part.values() if isinstance(part, dict) else part)]
+    if level:
+        raise ValueError(f"lists and dicts are nested deeper than {_MAX_DEPTH}")
 
 
 def _plain(value: Any) -> Any:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import io
 import json
-import math
 import zipfile
 from pathlib import Path
 from typing import Any
 
-from mmdet.config import UserError
-from mmdet.evaluation.results_io import SUBMISSION_MEMBER, is_id
+from mmdet.config import UserError, shown
+from mmdet.evaluation.results_io import SUBMISSION_MEMBER, is_id, is_number
 from mmdet.ops.files import write_atomically
 from mmdet.ops.masks import to_rle
 
@@ -45,6 +44,9 @@ def _listed(ground_truth: dict[str, Any], key: str, wanted: tuple[str, ...]) -> 
         missing = [name for name in wanted if not isinstance(value, dict) or value.get(name) is None]
         if missing:
             raise UserError(f"the data set's json: {key}[{index}] has no {', '.join(missing)}")
+        for name, kind in (("id", int), ("file_names", list), ("height", int), ("width", int)):
+            if name in wanted and not isinstance(value[name], kind):
+                raise UserError(f"the data set's json: {key}[{index}] has {name} {shown(value[name])}")
     return values
 
 
@@ -56,12 +58,12 @@ def _faults_of(entry: Any, videos: dict[Any, dict[str, Any]], categories: set[An
         return [f"has no {', '.join(missing)}"]
     faults = []
     score = entry["score"]
-    if not isinstance(score, int | float) or isinstance(score, bool) or not math.isfinite(score):
-        faults.append(f"score {score!r:.40} is no finite number")
+    if not is_number(score):
+        faults.append(f"score {shown(score)} is no finite number")
     if not is_id(entry["category_id"]) or entry["category_id"] not in categories:
-        faults.append(f"category_id {entry['category_id']!r:.40} is not in the data set")
+        faults.append(f"category_id {shown(entry['category_id'])} is not in the data set")
     if not is_id(entry["video_id"]) or entry["video_id"] not in videos:
-        return [*faults, f"video_id {entry['video_id']!r:.40} is not in the data set"]
+        return [*faults, f"video_id {shown(entry['video_id'])} is not in the data set"]
     return faults + _segmentation_faults(entry["segmentations"], videos[entry["video_id"]])
 
 

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
+from itertools import repeat
 from typing import Any
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 from torch import Tensor
 
+from mmdet.config import shown
 from mmdet.ops.rle_runs import Runs, decode_counts
 from mmdet.structures import RLE, Size
 
@@ -26,15 +29,15 @@ _AREA_CHUNK = 255  # pycocotools 2.0.11 counts the masks given to `area` in 8 bi
 
 def encode_masks(masks: Tensor | NDArray[np.bool_]) -> list[RLE]:
     """Encode masks (N, H, W) bool."""
-    array = masks.detach().cpu().numpy() if isinstance(masks, Tensor) else np.asarray(masks)
-    if array.ndim != 3 or array.dtype != np.bool_:
-        raise ValueError(f"masks have shape {array.shape} and type {array.dtype}, expected (N, H, W) bool")
-    if 0 in array.shape[1:]:
-        raise ValueError(f"masks have shape {array.shape}: an empty frame has no encoding")
-    if len(array) == 0:
+    tensor = masks.detach() if isinstance(masks, Tensor) else torch.from_numpy(np.asarray(masks))
+    if tensor.ndim != 3 or tensor.dtype != torch.bool:
+        raise ValueError(f"masks have shape {tuple(tensor.shape)} and type {tensor.dtype}, expected (N, H, W) bool")
+    if 0 in tensor.shape[1:]:
+        raise ValueError(f"masks have shape {tuple(tensor.shape)}: an empty frame has no encoding")
+    if len(tensor) == 0:
         return []
-    columns = np.ascontiguousarray(array.transpose(0, 2, 1)).view(np.uint8)  # runs go down the columns
-    return [_rle(coded) for coded in coco_mask.encode(columns.transpose(2, 1, 0))]
+    columns = tensor.transpose(1, 2).contiguous()  # runs go down the columns; a GPU turns masks in no time
+    return [_rle(coded) for coded in coco_mask.encode(columns.cpu().numpy().view(np.uint8).transpose(2, 1, 0))]
 
 
 def decode_rle(rle: RLE) -> NDArray[np.bool_]:
@@ -76,6 +79,9 @@ def read_masks(
     Without `merged` the runs of length zero stay in the RLEs too: such RLEs are not for pycocotools.
     """
     expected = _checked_size(size)
+    if not merged and all(map(_is_plain, segmentations, repeat([*expected]))):
+        counts = [segmentation["counts"] for segmentation in segmentations]
+        return list(segmentations), decode_counts(counts, [expected[0] * expected[1]] * len(counts), compiled=compiled)
     rles = [_read(segmentation, expected, any_size) for segmentation in segmentations]
     pixels = [rle["size"][0] * rle["size"][1] for rle in rles]
     runs = decode_counts([rle["counts"] for rle in rles], pixels, compiled=compiled)
@@ -98,13 +104,13 @@ def mask_areas(rles: Sequence[RLE]) -> NDArray[np.int64]:
 
 def _read(segmentation: Any, size: Size, any_size: bool = False) -> RLE:
     """Turn a segmentation into an RLE whose counts, where they come compressed, are not checked yet."""
-    if type(segmentation) is dict and type(segmentation.get("counts")) is str and segmentation.get("size") == [*size]:
-        return {"size": segmentation["size"], "counts": segmentation["counts"]}  # nearly all are like this
+    if _is_plain(segmentation, [*size]):
+        return {"size": segmentation["size"], "counts": segmentation["counts"]}
     if isinstance(segmentation, list | tuple):
         return _from_polygons(segmentation, size)
     if not isinstance(segmentation, dict) or "counts" not in segmentation:
         raise ValueError(
-            f"a segmentation is an RLE with size and counts or a list of polygons, got {segmentation!r:.80}"
+            f"a segmentation is an RLE with size and counts or a list of polygons, got {shown(segmentation)}"
         )
     own = segmentation.get("size")
     own = size if type(own) is list and own == [*size] else _checked_size(own)
@@ -118,9 +124,14 @@ def _read(segmentation: Any, size: Size, any_size: bool = False) -> RLE:
     try:
         runs = np.array([operator.index(count) for count in counts], dtype=np.int64)
     except (TypeError, OverflowError):
-        raise ValueError(f"counts are a string or a list of whole numbers, got {counts!r:.80}") from None
+        raise ValueError(f"counts are a string or a list of whole numbers, got {shown(counts)}") from None
     _check_total(int(runs.min(initial=0)), sum(runs.tolist()), own)
     return _from_runs(runs, own)
+
+
+def _is_plain(segmentation: Any, size: list[int]) -> bool:
+    """Whether it is a compressed RLE of this size, as nearly all are."""
+    return type(segmentation) is dict and type(segmentation.get("counts")) is str and segmentation.get("size") == size
 
 
 def _rle(coded: dict[str, Any]) -> RLE:
@@ -131,7 +142,7 @@ def _checked_size(size: Any) -> Size:
     try:
         height, width = (operator.index(side) for side in size)
     except (TypeError, ValueError):
-        raise ValueError(f"a mask's size is [height, width] in whole pixels, got {size!r:.80}") from None
+        raise ValueError(f"a mask's size is [height, width] in whole pixels, got {shown(size)}") from None
     if height < 1 or width < 1 or height * width > MAX_PIXELS:
         raise ValueError(f"a mask has between 1 and {MAX_PIXELS} pixels, got size [{height}, {width}]")
     return height, width
@@ -158,12 +169,16 @@ def _from_runs(runs: NDArray[np.integer], size: Size) -> RLE:
 def _from_polygons(polygons: Sequence[Any], size: Size) -> RLE:
     parts = []
     for polygon in polygons:
+        # asked one by one: numpy would look into lists inside of lists, again in every place where one occurs
+        numbers = polygon if isinstance(polygon, list | tuple | np.ndarray) else []
+        if not all(isinstance(number, int | float | np.number) for number in numbers):
+            raise ValueError(f"a polygon is a list of numbers, got {shown(polygon)}")
         try:
-            points = np.asarray(polygon, dtype=np.float64)
-        except (TypeError, ValueError, OverflowError):
-            raise ValueError(f"a polygon is a list of numbers, got {polygon!r:.80}") from None
-        if points.ndim != 1 or points.size % 2 or points.size < 6:
-            raise ValueError(f"a polygon is a flat list of at least 3 x, y pairs, got {polygon!r:.80}")
+            points = np.array(numbers, dtype=np.float64)
+        except (OverflowError, TypeError):  # of thousands of digits, or complex
+            raise ValueError(f"a polygon is a list of numbers, got {shown(polygon)}") from None
+        if points.size % 2 or points.size < 6:
+            raise ValueError(f"a polygon is a flat list of at least 3 x, y pairs, got {shown(polygon)}")
         points = points.reshape(-1, 2)
         outline = np.abs(points - np.roll(points, 1, axis=0)).max(axis=1).sum()
         if not (np.abs(points).max() <= MAX_OUTLINE_PX and outline <= MAX_OUTLINE_PX):  # NaN fails too

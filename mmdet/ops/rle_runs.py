@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from mmdet.config import shown
 from mmdet.ops import extension
 
 _CODE_BASE = 48  # a character is 48 + a digit of 5 bits, + 32 if more follow
@@ -55,7 +56,7 @@ def decode_counts(counts: Sequence[str], pixels: Sequence[int], *, compiled: boo
         runs = Runs(*(tensor.numpy() for tensor in torch.ops.memcnp.rle_decode(*tensors)))
         for mask in np.flatnonzero(runs.areas == _MALFORMED)[:1].tolist():
             decode_counts(counts[mask : mask + 1], pixels[mask : mask + 1], compiled=False)  # says what is wrong
-            raise ValueError(f"counts are malformed: {counts[mask]!r:.80}")
+            raise ValueError(f"counts are malformed: {shown(counts[mask])}")
         return runs
     return _decode(text, ends, sizes)
 

@@ -31,6 +31,7 @@ except ImportError:  # the extra `video` is not installed
 
 JPEG_QUALITY = 92
 LARGEST_RATE_DENOMINATOR = 1001  # of NTSC rates such as 30000 / 1001
+LONGEST_STEM = 200  # bytes; file systems take names of 255
 CRF = "20"  # H.264's constant quality: 18 is visually lossless, 23 the encoder's default
 
 
@@ -173,4 +174,7 @@ def _write_jpeg(path: Path, picture: Picture) -> None:
 def _file_stem(name: str) -> str:
     """Return a name that is safe as a file name; where it had to change, a checksum keeps names apart."""
     safe = re.sub(r"[^\w.-]+", "_", name).lstrip(".")
-    return safe if safe and safe == name else f"{safe or 'video'}-{zlib.crc32(name.encode()):08x}"
+    safe = safe.encode()[:LONGEST_STEM].decode(errors="ignore")
+    if safe and safe == name and not safe.endswith(".mp4"):  # the folder of one video must not be the mp4 of another
+        return safe
+    return f"{safe or 'video'}-{zlib.crc32(name.encode('utf-8', 'surrogatepass')):08x}"

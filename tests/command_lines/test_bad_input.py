@@ -158,3 +158,21 @@ def test_a_learning_rate_that_explodes_names_step_losses_and_frames(run, config,
     for path in tmp_path.glob("*.pth"):
         weights = torch.load(path, weights_only=True)["model"]
         assert all(tensor.isfinite().all() for tensor in weights.values())
+
+
+@pytest.mark.parametrize(
+    ("changes", "parts"),
+    [
+        ({"category_id": 1}, ["categories", "[1]"]),
+        ({"segmentations": []}, ["segmentations", "4 entries"]),
+        ({"detections": [1, 2]}, ["detections", "4 entries"]),
+        ({"cats": 3}, ["cats", "4 entries"]),
+    ],
+)
+def test_results_that_cannot_be_drawn(run, config, checkpoint, tmp_path, changes, parts):
+    assert run("test_video", config, checkpoint, "--out", tmp_path / "r.pkl").code == 0
+    entries = json.loads((tmp_path / "r.pkl.json").read_text())
+    entries[0].update(changes)
+    (tmp_path / "bad.json").write_text(json.dumps(entries))
+    drawn = run("test_video", config, "--load_result", tmp_path / "bad.json", "--show", "--save_vis_path", tmp_path)
+    refused(drawn, *parts)

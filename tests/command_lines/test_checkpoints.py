@@ -186,4 +186,11 @@ def test_converting_makes_a_file_safe_that_was_not(convert, unsafe, tmp_path):
     assert code == 2
     assert "--trust-checkpoint" in said
     assert convert(unsafe, tmp_path / "safe.pth", "--trust-checkpoint")[0] == 0
-    assert list(torch.load(tmp_path / "safe.pth", weights_only=True)) == ["model"]
+    assert list(torch.load(tmp_path / "safe.pth", weights_only=True)) == ["model", "about"]
+
+
+def test_converting_keeps_the_names_of_the_classes(convert, checkpoint, tmp_path):
+    names = torch.load(checkpoint, weights_only=True)["about"]["class_names"]
+    assert convert(checkpoint, tmp_path / "converted.pth")[0] == 0
+    assert len(names) == 5
+    assert torch.load(tmp_path / "converted.pth", weights_only=True)["about"] == {"class_names": names}

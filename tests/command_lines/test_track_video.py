@@ -5,7 +5,9 @@ import json
 import sys
 
 import cv2
+import numpy as np
 import pytest
+import torch
 
 from mmdet.engine.launch import run_command_line
 
@@ -26,6 +28,7 @@ def track(monkeypatch, capsys):
             code = end.code
         return code, capsys.readouterr().err
 
+    call.module = module
     return call
 
 
@@ -48,3 +51,28 @@ def test_a_video_that_cannot_be_read_is_named(track, config, checkpoint, tmp_pat
     code, said = track(config, checkpoint, tmp_path / "no.mp4", "--out", tmp_path, "--device", "cpu")
     assert code == 2
     assert "no.mp4 has no frame" in said
+
+
+def test_the_checkpoint_is_read_once_and_names_the_classes(track, config, checkpoint, tiny_set, tmp_path, monkeypatch):
+    reads, drawn = [], []
+    load, draw = torch.load, track.module.objects_of_tracks
+    monkeypatch.setattr(torch, "load", lambda *args, **settings: reads.append(args) or load(*args, **settings))
+    monkeypatch.setattr(
+        track.module,
+        "objects_of_tracks",
+        lambda tracks, names, least: drawn.append(names) or draw(tracks, names, least),
+    )
+    folder = sorted((tiny_set / "valid_images").iterdir())[0]
+    assert track(config, checkpoint, folder, "--out", tmp_path, "--device", "cpu")[0] == 0
+    assert len(reads) == 1
+    assert drawn[0] == tuple(load(checkpoint, weights_only=True)["about"]["class_names"])
+
+
+def test_a_checkpoint_with_an_object_is_tracked_with_only_if_trusted(track, config, checkpoint, tiny_set, tmp_path):
+    torch.save({**torch.load(checkpoint, weights_only=True), "seconds": np.float64(1.5)}, tmp_path / "unsafe.pth")
+    folder = sorted((tiny_set / "valid_images").iterdir())[0]
+    arguments = (config, tmp_path / "unsafe.pth", folder, "--out", tmp_path, "--device", "cpu")
+    code, said = track(*arguments)
+    assert code == 2
+    assert "--trust-checkpoint" in said
+    assert track(*arguments, "--trust-checkpoint")[0] == 0

@@ -72,12 +72,35 @@ def test_missing_frames_are_listed_in_order(tmp_path):
     assert missing_frames(paths) == [paths[0], paths[1], paths[3]]
 
 
-@pytest.mark.parametrize("name", ["/etc/passwd", "../x.jpg", "v/../../x.jpg", ".."])
+@pytest.mark.parametrize("name", ["/etc/passwd", "//etc/passwd", "../x.jpg", "v/../../x.jpg", "..", "./../x.jpg"])
 def test_a_name_that_leaves_the_image_folder_is_refused(name):
     with pytest.raises(UserError, match="leads out of the image folder"):
         frame_path("images", name)
 
 
-@pytest.mark.parametrize("name", ["v/0.jpg", "v/../w/0.jpg", "..v/0.jpg", "v..jpg"])
+def test_a_name_with_a_zero_byte_is_refused():
+    with pytest.raises(UserError, match="zero byte"):
+        frame_path("images", "v/\0.jpg")
+
+
+@pytest.mark.parametrize("name", ["v/0.jpg", "..v/0.jpg", "v..jpg", "./v/0.jpg"])
 def test_a_name_inside_the_image_folder_is_joined(name):
     assert frame_path("images", name) == f"images/{name}"
+
+
+def test_a_frame_behind_a_linked_folder_is_read(tmp_path, picture):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "images").mkdir()
+    cv2.imwrite(str(tmp_path / "elsewhere" / "0.png"), picture)
+    (tmp_path / "images" / "v").symlink_to(tmp_path / "elsewhere")
+    assert read_frame(frame_path(tmp_path / "images", "v/0.png")).shape == (30, 40, 3)
+
+
+def test_dots_do_not_lead_out_through_a_link(tmp_path, picture):
+    (tmp_path / "elsewhere" / "v").mkdir(parents=True)
+    (tmp_path / "images").mkdir()
+    cv2.imwrite(str(tmp_path / "elsewhere" / "secret.png"), picture)
+    (tmp_path / "images" / "v").symlink_to(tmp_path / "elsewhere" / "v")
+    assert frame_path("images", "v/../secret.png") == "images/secret.png"
+    with pytest.raises(UserError, match="cannot be read"):
+        read_frame(frame_path(tmp_path / "images", "v/../secret.png"))

@@ -96,7 +96,7 @@ def test_the_threshold_is_on_the_score_of_the_track(tmp_path):
     assert cv2.imread(str(folder / "00000.jpg")).std() < 1
 
 
-@pytest.mark.parametrize("name", ["../../up", "a b/c:d", "", "..", "видео 1"])
+@pytest.mark.parametrize("name", ["../../up", "/etc/x", "a b/c:d", "", "..", "видео 1", "a\0b", "\ud800", "в" * 300])
 def test_odd_names_stay_inside_the_folder(tmp_path, name):
     target = tmp_path / "out"
     folder, path = write_video(result(count=2), frames(2), target, name, NAMES)
@@ -108,6 +108,13 @@ def test_odd_names_stay_inside_the_folder(tmp_path, name):
 def test_names_that_differ_only_in_odd_characters_do_not_collide(tmp_path):
     paths = {write_video(result(count=1), frames(1), tmp_path, name, NAMES)[1] for name in ("a b", "a/b", "a_b")}
     assert len(paths) == 3
+
+
+def test_a_video_named_like_the_mp4_of_another_has_its_own_folder(tmp_path):
+    for name in ("a", "a.mp4"):
+        write_video(result(count=1), frames(1), tmp_path, name, NAMES)
+    assert (tmp_path / "a.mp4").is_file()
+    assert len(list(tmp_path.iterdir())) == 4
 
 
 @pytest.mark.parametrize("count", [0, 4, 6])

@@ -28,34 +28,56 @@ void check(const at::Tensor& tensor, at::ScalarType type, const char* name) {
               std::string(name) + " is no contiguous CPU tensor of type " + c10::toString(type));
 }
 
+// Reads one number of any length; false if it is cut off, too long or holds what is no digit.
+bool read_number(const uint8_t*& text, const uint8_t* end, int64_t& number) {
+  number = 0;
+  for (int bits = 0; text < end && bits < kMaxBits; bits += kBits) {
+    const uint8_t digit = static_cast<uint8_t>(*text++ - kCodeBase);
+    if (digit > (kMore | kDigit)) return false;
+    number |= static_cast<int64_t>(digit & kDigit) << bits;
+    if (!(digit & kMore)) {
+      if (digit & kSign) number -= int64_t{1} << (bits + kBits);
+      return true;
+    }
+  }
+  return false;
+}
+
+// The same without a branch for numbers of one and two digits, which nearly all are, in no order one could predict.
+inline bool read_short_number(const uint8_t*& text, const uint8_t* end, int64_t& number) {
+  if (end - text >= 2) {
+    const uint8_t low = static_cast<uint8_t>(text[0] - kCodeBase), high = static_cast<uint8_t>(text[1] - kCodeBase);
+    const bool more = low & kMore;
+    const int one = ((low & kDigit) ^ kSign) - kSign, upper = ((high & kDigit) ^ kSign) - kSign;
+    const bool is_short = low <= (kMore | kDigit) && (!more | (high <= kDigit));
+    if (is_short) {
+      number = more ? upper * (1 << kBits) + (low & kDigit) : one;
+      text += 1 + more;
+      return true;
+    }
+  }
+  return read_number(text, end, number);
+}
+
 // Writes the runs of one mask, an even number of them, behind `run` and moves it on; returns the mask's area, or
 // kMalformed unless the runs fill `pixels`. There is room for one run a character and one more.
 int64_t decode(const uint8_t* text, const uint8_t* end, int64_t pixels, int32_t*& run) {
-  int64_t sums[2] = {0, 0};  // of background and of foreground
   const int32_t* const first = run;
-  const int32_t* const differences = first + 3;  // from here on numbers are differences to the one before the last
-  int side = 0;
+  int64_t total = 0, area = 0;
   while (text < end) {
-    uint8_t digit = static_cast<uint8_t>(*text++ - kCodeBase);
-    int64_t number = digit & kDigit;
-    int bits = kBits;
-    while (digit & kMore) {
-      if (digit > (kMore | kDigit) || text == end || bits == kMaxBits) return kMalformed;
-      digit = static_cast<uint8_t>(*text++ - kCodeBase);
-      number |= static_cast<int64_t>(digit & kDigit) << bits;
-      bits += kBits;
+    for (const bool is_foreground : {false, true}) {
+      int64_t number = 0;
+      if (text < end) {
+        if (!read_short_number(text, end, number)) return kMalformed;
+        if (run - first > 2) number += run[-2]; // from the fourth on they are differences to the one before the last
+        if (number < 0 || number > pixels) return kMalformed;
+      }
+      total += number;
+      area += is_foreground ? number : 0;
+      *run++ = static_cast<int32_t>(number);
     }
-    if (digit > kDigit) return kMalformed;
-    if (digit & kSign) number -= int64_t{1} << bits;
-    if (run >= differences) number += run[-2];
-    if (number < 0 || number > pixels) return kMalformed;
-    sums[side] += number;
-    side ^= 1;
-    *run++ = static_cast<int32_t>(number);
   }
-  if (sums[0] + sums[1] != pixels) return kMalformed;
-  if (side) *run++ = 0;
-  return sums[1];
+  return total == pixels ? area : kMalformed;
 }
 
 std::tuple<at::Tensor, at::Tensor, at::Tensor> rle_decode(const at::Tensor& counts, const at::Tensor& ends,

@@ -1,0 +1,90 @@
+"""Annotation files, result files and ground truths."""
+
+import json
+
+from hostile import damaged, damages, documents, hostile, refused_or_read, to_json
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmdet.config import UserError
+from mmdet.datasets import VISDataset
+from mmdet.datasets.vis_json import load_vis_json
+from mmdet.evaluation.results_io import load_ground_truth, load_results, parse_results
+from mmdet.evaluation.submission import find_faults
+from mmdet.evaluation.tables import format_figures
+from mmdet.evaluation.vis_ap import evaluate
+
+RLE = {"size": [2, 3], "counts": "132"}
+POLYGONS = [[0, 0, 2, 0, 2, 2]]
+TRUTH = {
+    "videos": [
+        {"id": 1, "width": 3, "height": 2, "length": 2, "file_names": ["a/0.jpg", "a/1.jpg"]},
+        {"id": 5, "width": 4, "height": 2, "length": 1, "file_names": ["b/0.jpg"]},
+    ],
+    "categories": [{"id": 1, "name": "cat"}, {"id": 7, "name": "dog"}],
+    "annotations": [
+        {
+            "id": 1, "video_id": 1, "category_id": 7, "iscrowd": 0, "bboxes": [[0, 0, 2, 2], None],
+            "segmentations": [RLE, None], "areas": [3, None], "occlusion": ["no_occlusion", None],
+        },
+        {
+            "id": 2, "video_id": 5, "category_id": 1, "bboxes": [[1, 0, 2.5, 1]], "segmentations": [POLYGONS],
+            "areas": [None], "occlusion": ["severe_occlusion"],
+        },
+    ],
+}  # fmt: skip
+RESULTS = [
+    {"video_id": 1, "category_id": 7, "score": 0.5, "segmentations": [RLE, None], "bboxes": [[0, 0, 2, 2], None]},
+    {"video_id": 5, "category_id": 1, "score": 1, "segmentations": [{"size": [2, 4], "counts": [3, 5]}]},
+    {"video_id": 5, "category_id": 1, "score": 1, "segmentations": [None], "detections": [[0, 0, 2, 1]]},
+]  # fmt: skip
+
+
+@hostile(3)
+@given(documents(TRUTH), damages)
+def test_annotation_files_are_read_or_refused(folder, document, damage):
+    path = folder / "annotations.json"
+    path.write_bytes(damaged(to_json(document), damage))
+    found = refused_or_read(lambda: load_vis_json(path), UserError)
+    if found is not None:
+        assert all(len(track.boxes) == len(track.segmentations) == len(track.areas) for track in found.tracks)
+        refused_or_read(lambda: VISDataset(str(path), str(folder), [], check_files=True), UserError)
+
+
+@hostile(3)
+@given(documents(TRUTH), documents(RESULTS), damages, st.sampled_from(["segm", "bbox"]))
+def test_results_are_scored_or_refused(folder, truth, results, damage, iou_type):
+    truth_path, results_path = folder / "truth.json", folder / "results.json"
+    truth_path.write_bytes(to_json(truth))
+    results_path.write_bytes(damaged(to_json(results), damage))
+    boxes = iou_type == "bbox"
+    truth = refused_or_read(lambda: load_ground_truth(truth_path), UserError)
+    entries = refused_or_read(lambda: load_results(results_path, boxes=boxes), UserError)
+    if truth is None or entries is None:
+        return
+    figures = refused_or_read(lambda: evaluate(truth, entries, iou_type=iou_type), UserError)
+    if figures is not None:
+        assert all(-1 <= value <= 1 for value in figures.stats.values())
+        format_figures(figures).encode()
+
+
+@hostile(3)
+@given(documents(TRUTH), documents(RESULTS), damages)
+def test_the_faults_of_a_submission_are_found(folder, truth, results, damage):
+    path = folder / "submission.json"
+    path.write_bytes(damaged(to_json(results), damage))
+    entries = refused_or_read(lambda: parse_results(path), UserError)
+    path.write_bytes(to_json(truth))
+    truth = refused_or_read(lambda: load_ground_truth(path), UserError)
+    if truth is not None:
+        faults = refused_or_read(lambda: find_faults(entries, truth), UserError)
+        assert faults is None or all(isinstance(fault, str) and len(fault) < 500 for fault in faults)
+
+
+def test_the_documents_are_sound_before_they_are_changed(folder):
+    (folder / "sound.json").write_text(json.dumps(TRUTH))
+    assert len(load_vis_json(folder / "sound.json").tracks) == 2
+    assert evaluate(TRUTH, RESULTS).stats["AP"] > 0
+    assert evaluate(TRUTH, RESULTS, iou_type="bbox").stats["AP"] > 0
+    strings = [dict(entry, segmentations=[RLE, None]) for entry in RESULTS[:1]]
+    assert find_faults(strings, TRUTH) == []

@@ -1,0 +1,66 @@
+"""Measure memory over a long made-up video: python tools/measure_memory.py [--config CONFIG] [--frames 2000].
+
+The config's model gets random weights, and thresholds and matching are set so that --objects tracks a frame come out.
+Prints a table over the frames, and by how many per cent memory has grown after the first tenth of them.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from mmdet.config import UserError, load_config
+from mmdet.engine.arguments import CommandParser
+from mmdet.engine.launch import run_command_line
+from mmdet.engine.memory_probe import growth, measure, smooth_masks, synthetic_frames
+from mmdet.engine.predictor import VideoPredictor
+from mmdet.models.build import build_model
+from mmdet.ops.files import write_atomically
+
+SAMPLES = 40  # lines of the table
+NO_THRESHOLD = -1.0  # below every score
+COLUMNS = ("frame", "objects", "rss", "results", "rest", "gpu_allocated", "gpu_peak", "gpu_reserved")
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = CommandParser(description="Measure memory over a long made-up video.")
+    parser.add_option("config", default="configs/vitmae_cnp_contrast_ms_1x.py")
+    parser.add_option("frames", type=int, default=2000)
+    parser.add_option("size", type=int, nargs=2, default=(1080, 1920), metavar=("HEIGHT", "WIDTH"))
+    parser.add_option("objects", type=int, default=20, help="detections a frame")
+    parser.add_option("device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_option("json", type=Path, help="write the samples to this file, too")
+    args = parser.parse_args()
+    if min(args.frames, args.objects, *args.size) < 1:
+        raise UserError("--frames, --objects and --size are at least 1")
+    every = max(1, args.frames // SAMPLES)
+    config = load_config(
+        args.config,
+        [
+            f"model.postprocess.score_threshold={NO_THRESHOLD}",
+            f"model.postprocess.max_per_image={args.objects}",
+            "tracker.matching=one_to_one",  # the greedy rule drops detections that claim one track
+        ],
+    )
+    torch.manual_seed(0)
+    model = build_model(config)
+    smooth_masks(model)
+    predictor = VideoPredictor.from_model(model, config, args.device)
+    print("MiB; `rest` is resident memory beyond the results kept\n" + "".join(f"{name:>14}" for name in COLUMNS))
+    samples = []
+    for sample in measure(predictor, synthetic_frames(args.frames, tuple(args.size)), tuple(args.size), every):
+        samples.append(sample)
+        print("".join(f"{round(getattr(sample, name), 1):>14}" for name in COLUMNS), flush=True)
+    grown = growth(samples, args.frames // 10)
+    print("growth after warm-up in per cent: " + ", ".join(f"{name} {value:.2f}" for name, value in grown.items()))
+    if args.json:
+        text = json.dumps({"samples": [asdict(sample) for sample in samples], "growth_per_cent": grown})
+        write_atomically(args.json, lambda file: file.write(text.encode()))
+
+
+if __name__ == "__main__":
+    run_command_line(main)
