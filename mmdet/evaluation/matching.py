@@ -31,6 +31,8 @@ def match(
     num_ranges, num_results = outside.shape
     matched = np.zeros((num_ranges, len(_THRESHOLDS), num_results), dtype=np.bool_)
     ignored = np.zeros_like(matched)
+    if not ious.size:  # no truth to match, or no result
+        return matched, ignored | outside[:, None, :]
     free = np.ones((num_ranges, len(_THRESHOLDS), len(counts)), dtype=np.bool_)
     for d in np.flatnonzero((ious >= _THRESHOLDS[0]).any(axis=1)).tolist():
         near = np.flatnonzero(ious[d] >= _THRESHOLDS[0])[::-1]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from itertools import repeat
 from typing import Any
 
 import cv2
@@ -79,7 +78,7 @@ def read_masks(
     Without `merged` the runs of length zero stay in the RLEs too: such RLEs are not for pycocotools.
     """
     expected = _checked_size(size)
-    if not merged and all(map(_is_plain, segmentations, repeat([*expected]))):
+    if not merged and _are_plain(segmentations, [*expected]):
         counts = [segmentation["counts"] for segmentation in segmentations]
         return list(segmentations), decode_counts(counts, [expected[0] * expected[1]] * len(counts), compiled=compiled)
     rles = [_read(segmentation, expected, any_size) for segmentation in segmentations]
@@ -104,7 +103,7 @@ def mask_areas(rles: Sequence[RLE]) -> NDArray[np.int64]:
 
 def _read(segmentation: Any, size: Size, any_size: bool = False) -> RLE:
     """Turn a segmentation into an RLE whose counts, where they come compressed, are not checked yet."""
-    if _is_plain(segmentation, [*size]):
+    if _are_plain([segmentation], [*size]):
         return {"size": segmentation["size"], "counts": segmentation["counts"]}
     if isinstance(segmentation, list | tuple):
         return _from_polygons(segmentation, size)
@@ -129,9 +128,13 @@ def _read(segmentation: Any, size: Size, any_size: bool = False) -> RLE:
     return _from_runs(runs, own)
 
 
-def _is_plain(segmentation: Any, size: list[int]) -> bool:
-    """Whether it is a compressed RLE of this size, as nearly all are."""
-    return type(segmentation) is dict and type(segmentation.get("counts")) is str and segmentation.get("size") == size
+def _are_plain(segmentations: Sequence[Any], size: list[int]) -> bool:
+    """Whether all are compressed RLEs of this size, as nearly all segmentations are."""
+    return (
+        set(map(type, segmentations)) == {dict}
+        and {type(segmentation.get("counts")) for segmentation in segmentations} == {str}
+        and all(segmentation.get("size") == size for segmentation in segmentations)
+    )
 
 
 def _rle(coded: dict[str, Any]) -> RLE:

@@ -62,22 +62,28 @@ inline bool read_short_number(const uint8_t*& text, const uint8_t* end, int64_t&
 // Writes the runs of one mask, an even number of them, behind `run` and moves it on; returns the mask's area, or
 // kMalformed unless the runs fill `pixels`. There is room for one run a character and one more.
 int64_t decode(const uint8_t* text, const uint8_t* end, int64_t pixels, int32_t*& run) {
-  const int32_t* const first = run;
-  int64_t total = 0, area = 0;
-  while (text < end) {
-    for (const bool is_foreground : {false, true}) {
-      int64_t number = 0;
-      if (text < end) {
-        if (!read_short_number(text, end, number)) return kMalformed;
-        if (run - first > 2) number += run[-2]; // from the fourth on they are differences to the one before the last
-        if (number < 0 || number > pixels) return kMalformed;
-      }
-      total += number;
-      area += is_foreground ? number : 0;
-      *run++ = static_cast<int32_t>(number);
+  // From the fourth on numbers are differences to the one before the last; the third is as if to 0.
+  int64_t background = 0, foreground = 0, total = 0, area = 0;
+  const auto is_run = [pixels](int64_t number) { return static_cast<uint64_t>(number) <= static_cast<uint64_t>(pixels); };
+  for (bool is_first = true; text < end; is_first = false) {
+    int64_t number = 0;
+    if (!read_short_number(text, end, number)) return kMalformed;
+    number += background;
+    if (!is_run(number)) return kMalformed;
+    if (!is_first) background = number;
+    *run++ = static_cast<int32_t>(number);
+    total += number;
+    if (text == end) {
+      *run++ = 0;
+      break;
     }
+    if (!read_short_number(text, end, number)) return kMalformed;
+    foreground += number;
+    if (!is_run(foreground)) return kMalformed;
+    *run++ = static_cast<int32_t>(foreground);
+    area += foreground;
   }
-  return total == pixels ? area : kMalformed;
+  return total + area == pixels ? area : kMalformed;
 }
 
 std::tuple<at::Tensor, at::Tensor, at::Tensor> rle_decode(const at::Tensor& counts, const at::Tensor& ends,
