@@ -1,6 +1,6 @@
 """Packaging of memcnp-vis: the importable package is `mmdet`, the distribution `memcnp-vis`.
 
-The compiled ops (C++ and CUDA in `mmdet/ops/**/csrc`) become one library, `mmdet/_C*.so`, of torch.library ops. Without
+The compiled ops (C++ and CUDA in `mmdet/ops/**/csrc`) become one library, `mmdet/_C*.so`, of custom torch ops. Without
 torch or a compiler at build time the package is pure Python, and says so. The environment variable MEMCNP_CUDA decides
 about the CUDA part: `0` leaves it out, `1` insists on it, unset builds it where nvcc fits torch and a GPU is visible or
 TORCH_CUDA_ARCH_LIST is set. Asked for directly (`python setup.py build_ext`) a failing compiler is an error; within an

@@ -1,4 +1,4 @@
-"""The compiled correlation as torch.library ops: what torch has to know of them besides their kernels.
+"""The compiled correlation as custom torch ops: what torch has to know of them besides their kernels.
 
 Shapes for tracing (fake kernels) and the gradient, itself an op: called for each map that needs one, it gathers the
 output's gradient with the other map. There is no second derivative. Importing this module loads the library.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, library
 
 from mmdet.ops import extension
 from mmdet.ops.correlation.geometry import Geometry
@@ -24,8 +24,8 @@ def compiled_correlation(input1: Tensor, input2: Tensor, geometry: Geometry) -> 
 
 
 def _register() -> None:
-    register_fake = torch.library.register_fake
-    register_autograd = torch.library.register_autograd
+    register_fake = library.register_fake
+    register_autograd = library.register_autograd
     register_fake("memcnp::correlation", _fake)
     register_fake("memcnp::correlation_backward", _fake_backward)
     register_autograd("memcnp::correlation", _backward, setup_context=_save)

@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 import torch
+from torch import library
 
 from mmdet.ops.correlation.geometry import make_geometry
 from mmdet.ops.correlation.kernels import compiled_correlation
@@ -172,12 +173,12 @@ def test_opcheck(device, name):
     shape, parameters = CASES[name]
     geometry = make_geometry(*parameters)
     one, two = maps(shape, torch.float32, device)
-    torch.library.opcheck(torch.ops.memcnp.correlation.default, (one, two, *geometry))
+    library.opcheck(torch.ops.memcnp.correlation.default, (one, two, *geometry))
     grad = torch.randn(geometry.output_shape(shape), device=device)
-    torch.library.opcheck(
+    library.opcheck(
         torch.ops.memcnp.correlation_backward.default, (grad, two.detach(), *geometry, True), test_utils="test_schema"
     )
-    torch.library.opcheck(
+    library.opcheck(
         torch.ops.memcnp.correlation_backward.default,
         (grad, two.detach(), *geometry, True),
         test_utils="test_faketensor",
