@@ -16,7 +16,7 @@ from mmdet.evaluation.diagnosis import diagnose, format_diagnosis
 from mmdet.evaluation.results_io import load_ground_truth, load_results
 from mmdet.evaluation.tables import format_agnostic, format_figures
 from mmdet.evaluation.vis_ap import evaluate
-from mmdet.ops.files import write_atomically
+from mmdet.ops.files import write_text_atomically
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -47,7 +47,7 @@ def main() -> int:
         figures = _evaluate(args)
         if args.out:
             text = json.dumps(figures, indent=1)
-            write_atomically(args.out, lambda file: file.write(text.encode()))
+            write_text_atomically(args.out, text)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

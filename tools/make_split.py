@@ -18,7 +18,7 @@ from mmdet.config import UserError
 from mmdet.datasets.json_fields import read_object
 from mmdet.datasets.split import split_videos, track_table
 from mmdet.datasets.vis_json import load_vis_json
-from mmdet.ops.files import write_atomically
+from mmdet.ops.files import write_text_atomically
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -57,7 +57,7 @@ def _split(path: Path, fraction: float, seed: int) -> tuple[dict[str, Any], dict
 
 def _write(path: Path, part: dict[str, Any]) -> None:
     text = json.dumps(part)
-    write_atomically(path, lambda file: file.write(text.encode()))
+    write_text_atomically(path, text)
 
 
 if __name__ == "__main__":

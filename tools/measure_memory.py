@@ -18,7 +18,7 @@ from mmdet.engine.launch import run_command_line
 from mmdet.engine.memory_probe import growth, measure, smooth_masks, synthetic_frames
 from mmdet.engine.predictor import VideoPredictor
 from mmdet.models.build import build_model
-from mmdet.ops.files import write_atomically
+from mmdet.ops.files import write_text_atomically
 
 SAMPLES = 40  # lines of the table
 NO_THRESHOLD = -1.0  # below every score
@@ -59,7 +59,7 @@ def main() -> None:
     print("growth after warm-up in per cent: " + ", ".join(f"{name} {value:.2f}" for name, value in grown.items()))
     if args.json:
         text = json.dumps({"samples": [asdict(sample) for sample in samples], "growth_per_cent": grown})
-        write_atomically(args.json, lambda file: file.write(text.encode()))
+        write_text_atomically(args.json, text)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from mmdet.engine.checkpoint import load_weights, read_weights
 from mmdet.engine.launch import run_command_line
 from mmdet.engine.predictor import VideoPredictor
 from mmdet.models.build import build_model
-from mmdet.ops.files import write_atomically
+from mmdet.ops.files import write_text_atomically
 from mmdet.visualization.draw import draw_objects
 from mmdet.visualization.writer import objects_of_tracks, open_mp4
 
@@ -55,7 +55,7 @@ def main() -> None:
         for frame in tqdm(chain([first], frames), unit="frame", disable=None):
             append(draw_objects(frame, objects_of_tracks(stream.push(frame), names, args.thresh)))
     text = json.dumps(stream.finish().to_json(range(len(names)), with_boxes=True))
-    write_atomically(args.out / f"{args.video.stem}.json", lambda file: file.write(text.encode()))
+    write_text_atomically(args.out / f"{args.video.stem}.json", text)
     print(f"{stream.num_frames} frames: {args.out / args.video.stem}.mp4 and .json")
 
 

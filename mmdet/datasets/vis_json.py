@@ -22,7 +22,7 @@ from mmdet.datasets.json_fields import (
     read_object,
     shown,
 )
-from mmdet.ops.files import write_atomically
+from mmdet.ops.files import write_text_atomically
 from mmdet.structures import Size
 
 XYWH = tuple[float, float, float, float]
@@ -110,7 +110,7 @@ def write_vis_json(data: VISJson, path: str | Path) -> None:
         raw["annotations"] = [_track_entry(track, sizes[track.video_id]) for track in data.tracks]
     # pycocotools hands out counts as bytes, json knows only str
     text = json.dumps(raw, default=lambda counts: counts.decode("ascii"))
-    write_atomically(path, lambda file: file.write(text.encode("utf-8")))
+    write_text_atomically(path, text)
 
 
 def _track_entry(track: Track, size: Size) -> dict[str, Any]:

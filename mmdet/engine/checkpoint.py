@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from mmdet.config import SHOWN_LENGTH, UserError, shown
 from mmdet.models.release_layout import from_release, is_release
-from mmdet.ops.files import remove_unfinished, write_atomically
+from mmdet.ops.files import remove_unfinished, write_atomically, write_text_atomically
 
 INDEX = "checkpoints.json"
 BEST = "best.pth"
@@ -287,4 +287,4 @@ def _read_index(work_dir: Path) -> dict[str, float | None]:
 
 
 def _write_index(work_dir: Path, figures: Mapping[str, float | None]) -> None:
-    write_atomically(work_dir / INDEX, lambda file: file.write(json.dumps(figures).encode()))
+    write_text_atomically(work_dir / INDEX, json.dumps(figures))

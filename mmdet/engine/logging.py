@@ -18,7 +18,7 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
-from mmdet.ops.files import write_atomically
+from mmdet.ops.files import write_text_atomically
 
 
 class TrainLog:
@@ -162,5 +162,5 @@ def _keep_until(path: Path, step: int) -> set[tuple[int, str]]:
             continue
         if entry["step"] <= step:
             kept[line] = (entry["step"], entry["kind"])
-    write_atomically(path, lambda file: file.write("".join(f"{line}\n" for line in kept).encode()))
+    write_text_atomically(path, "".join(f"{line}\n" for line in kept))
     return set(kept.values())

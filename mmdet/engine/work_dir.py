@@ -19,7 +19,7 @@ from typing import Any
 import torch
 
 from mmdet.config import RunConfig, UserError
-from mmdet.ops.files import write_atomically
+from mmdet.ops.files import write_text_atomically
 
 PACKAGES = (
     "memcnp-vis",
@@ -59,7 +59,7 @@ def _write_environment(path: Path, environment: dict[str, Any]) -> None:
             last = json.loads(path.read_text())
             earlier = [*last.pop("earlier", []), last]
     text = json.dumps({**environment, **({"earlier": earlier} if earlier else {})}, indent=2) + "\n"
-    write_atomically(path, lambda file: file.write(text.encode()))
+    write_text_atomically(path, text)
 
 
 def describe_environment() -> dict[str, Any]:

@@ -13,10 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
-from mmdet.config import UserError
-from mmdet.evaluation.inputs import ResultTrack, TruthTrack, VideoCase
-from mmdet.ops.masks import mask_areas, to_rles
-from mmdet.structures import RLE
+from mmdet.evaluation.inputs import VideoCase
+from mmdet.evaluation.track_iou import MaskTrack, VideoMasks, area_sums
+from mmdet.evaluation.video_eval import read_masks_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,22 +47,19 @@ class VideoOverlaps:
 
 def read_overlaps(case: VideoCase) -> VideoOverlaps:
     """Compare all results with all truths, crowds too. Raises UserError that names the first malformed segmentation."""
-    tracks: list[ResultTrack | TruthTrack] = [*case.results, *case.truths]
-    rles = _read_masks(case, tracks)
-    areas = mask_areas(rles)
-    seen: list[list[tuple[int, int]]] = [[] for _ in range(max((len(t.segmentations) for t in tracks), default=0))]
-    shown = ((row, number) for row, t in enumerate(tracks) for number, mask in enumerate(t.segmentations) if mask)
-    for mask, (row, number) in enumerate(shown):
-        if areas[mask]:
-            seen[number].append((row, mask))
-    frames = tuple(_compare(pairs, len(case.results), rles, areas) for pairs in seen)
-    return VideoOverlaps(frames=frames, track_ious=_track_ious(case, frames))
+    tracks = read_masks_of(case, [*case.results, *case.truths], compiled=False)  # overlaps are pycocotools' work
+    seen: list[list[tuple[int, int]]] = [[] for _ in range(max((len(t.masks) for t in tracks), default=0))]
+    for row, track in enumerate(tracks):
+        for number in np.flatnonzero(track.areas).tolist():
+            seen[number].append((row, int(track.masks[number])))
+    split = len(case.results)
+    frames = tuple(_compare(pairs, split, tracks[0].video) for pairs in seen)
+    return VideoOverlaps(frames=frames, track_ious=_track_ious(tracks[:split], tracks[split:], frames))
 
 
-def _compare(
-    seen: Sequence[tuple[int, int]], num_results: int, rles: Sequence[RLE], areas: NDArray[np.int64]
-) -> FrameOverlaps:
+def _compare(seen: Sequence[tuple[int, int]], num_results: int, video: VideoMasks) -> FrameOverlaps:
     """Compare what is seen in one frame: pairs of a row, results before truths, and a mask."""
+    rles, areas = video.rles, video.runs.areas
     rows, masks = np.array(seen, dtype=np.int64).reshape(-1, 2).T
     is_result = rows < num_results
     first, second = masks[is_result], masks[~is_result]
@@ -86,34 +82,18 @@ def _compare(
     )
 
 
-def _track_ious(case: VideoCase, frames: Sequence[FrameOverlaps]) -> NDArray[np.float64]:
-    lengths = [np.array([len(t.segmentations) for t in tracks]) for tracks in (case.results, case.truths)]
-    intersections = np.zeros((len(case.results), len(case.truths)), dtype=np.int64)
-    unions = np.zeros_like(intersections)
-    for number, frame in enumerate(frames):
-        result_areas, truth_areas = (np.zeros(len(part), dtype=np.int64) for part in lengths)
-        result_areas[frame.results], truth_areas[frame.truths] = frame.result_areas, frame.truth_areas
-        unions += np.add.outer(result_areas, truth_areas) * np.outer(lengths[0] > number, lengths[1] > number)
+def _track_ious(
+    results: Sequence[MaskTrack], truths: Sequence[MaskTrack], frames: Sequence[FrameOverlaps]
+) -> NDArray[np.float64]:
+    """Return what `mask_ious` does, from overlaps that are known already."""
+    intersections = np.zeros((len(results), len(truths)), dtype=np.int64)
+    if not intersections.size:
+        return np.zeros(intersections.shape)
+    unions = area_sums([track.areas for track in results], [track.areas for track in truths])
+    for frame in frames:
         pairs = np.ix_(frame.results, frame.truths)
         both = np.add.outer(frame.result_areas, frame.truth_areas)
         unions[pairs] -= np.where(frame.same_size, frame.intersections, both)
         intersections[pairs] += frame.intersections
-    return np.divide(intersections, unions, out=np.zeros(unions.shape), where=unions > 0)
-
-
-def _read_masks(case: VideoCase, tracks: Sequence[ResultTrack | TruthTrack]) -> list[RLE]:
-    """Read the masks of all tracks, one after the other, frames without left out."""
-    try:
-        return to_rles([mask for track in tracks for mask in track.segmentations if mask], case.size, any_size=True)
-    except ValueError:
-        for track in tracks:
-            for number, mask in enumerate(track.segmentations):
-                try:
-                    to_rles([mask] if mask else [], case.size, any_size=True)
-                except ValueError as error:
-                    raise UserError(f"video {case.video_id}, {_name(track)}, frame {number}: {error}") from error
-        raise
-
-
-def _name(track: ResultTrack | TruthTrack) -> str:
-    return f"annotation {track.annotation_id}" if isinstance(track, TruthTrack) else f"result {track.position}"
+    ious: NDArray[np.float64] = np.divide(intersections, unions, out=np.zeros(unions.shape), where=unions > 0)
+    return ious

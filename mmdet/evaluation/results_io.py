@@ -18,7 +18,7 @@ import numpy as np
 
 from mmdet.config import UserError, shown
 from mmdet.evaluation import plain_pickle
-from mmdet.ops.files import write_atomically
+from mmdet.ops.files import write_atomically, write_text_atomically
 
 _PICKLE_PROTOCOL = 4
 SUBMISSION_MEMBER = "results.json"  # at the root of a submission's zip
@@ -36,7 +36,7 @@ def write_results(path: str | Path, entries: list[dict[str, Any]]) -> None:
     plain = _plain(entries)
     write_atomically(path, lambda file: pickle.dump(plain, file, protocol=_PICKLE_PROTOCOL))
     text = json.dumps(plain, allow_nan=False, separators=(",", ":"))
-    write_atomically(f"{path}.json", lambda file: file.write(text.encode()))
+    write_text_atomically(f"{path}.json", text)
 
 
 def load_results(path: str | Path, *, boxes: bool = False) -> list[dict[str, Any]]:

@@ -44,7 +44,7 @@ def evaluate_video(
     groups = _by_category(case)
     tracks = [track for group in groups.values() for part in group for track in part]
     shapes: Sequence[MaskTrack | BoxTrack]
-    shapes = _mask_tracks(case, tracks) if iou_type == "segm" else _box_tracks(case, tracks)
+    shapes = read_masks_of(case, tracks) if iou_type == "segm" else _box_tracks(case, tracks)
     ignored_truths, outside = _ignored(tracks, shapes, ranges)
     records = []
     sizes_differ = False
@@ -122,8 +122,11 @@ def _outside(values: Sequence[float | None], ranges: Sequence[tuple[float, float
     return outside
 
 
-def _mask_tracks(case: VideoCase, tracks: Sequence[Track], *, compiled: bool = True) -> list[MaskTrack]:
-    """Read the masks of tracks, all together. Raises UserError that names the first malformed one."""
+def read_masks_of(case: VideoCase, tracks: Sequence[Track], *, compiled: bool = True) -> list[MaskTrack]:
+    """Read the masks of tracks of a video, all together; `compiled` as in `read_mask_tracks`.
+
+    Raises UserError that names the first malformed one.
+    """
     try:
         return read_mask_tracks([track.segmentations for track in tracks], case.size, compiled=compiled)
     except ValueError:
@@ -137,7 +140,7 @@ def _mask_tracks(case: VideoCase, tracks: Sequence[Track], *, compiled: bool = T
 def _box_tracks(case: VideoCase, tracks: Sequence[Track]) -> list[BoxTrack]:
     """Read the boxes of tracks, those around the masks where a track has no boxes of its own."""
     # The boxes around masks are pycocotools' work.
-    by_masks = iter(_mask_tracks(case, [track for track in tracks if track.boxes is None], compiled=False))
+    by_masks = iter(read_masks_of(case, [track for track in tracks if track.boxes is None], compiled=False))
     found = []
     for track in tracks:
         if track.boxes is None:

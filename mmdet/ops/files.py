@@ -36,6 +36,11 @@ def write_atomically(path: str | Path, write: Callable[[BinaryIO], object]) -> N
             temporary.unlink()
 
 
+def write_text_atomically(path: str | Path, text: str) -> None:
+    """Write a text as UTF-8 by `write_atomically`."""
+    write_atomically(path, lambda file: file.write(text.encode()))
+
+
 def remove_unfinished(folder: Path, names: str) -> None:
     """Delete what killed processes left of files whose names match the pattern `names`; nobody may be writing them."""
     for leftover in folder.glob(_UNFINISHED.format(name=names, process="*")):

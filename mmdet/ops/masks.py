@@ -103,8 +103,6 @@ def mask_areas(rles: Sequence[RLE]) -> NDArray[np.int64]:
 
 def _read(segmentation: Any, size: Size, any_size: bool = False) -> RLE:
     """Turn a segmentation into an RLE whose counts, where they come compressed, are not checked yet."""
-    if _are_plain([segmentation], [*size]):
-        return {"size": segmentation["size"], "counts": segmentation["counts"]}
     if isinstance(segmentation, list | tuple):
         return _from_polygons(segmentation, size)
     if not isinstance(segmentation, dict) or "counts" not in segmentation:

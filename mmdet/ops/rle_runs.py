@@ -51,7 +51,7 @@ def decode_counts(counts: Sequence[str], pixels: Sequence[int], *, compiled: boo
         raise ValueError("counts hold a character that no run-length code has") from None
     ends = np.cumsum(np.fromiter(map(len, counts), np.int64, len(counts)))
     sizes = np.array(pixels, dtype=np.int64)
-    if compiled is not False and extension.load():
+    if compiled and extension.load():
         tensors = [torch.from_numpy(array) for array in (np.frombuffer(text, np.uint8), ends, sizes)]
         runs = Runs(*(tensor.numpy() for tensor in torch.ops.memcnp.rle_decode(*tensors)))
         for mask in np.flatnonzero(runs.areas == _MALFORMED)[:1].tolist():

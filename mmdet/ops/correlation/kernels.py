@@ -24,12 +24,10 @@ def compiled_correlation(input1: Tensor, input2: Tensor, geometry: Geometry) -> 
 
 
 def _register() -> None:
-    register_fake = library.register_fake
-    register_autograd = library.register_autograd
-    register_fake("memcnp::correlation", _fake)
-    register_fake("memcnp::correlation_backward", _fake_backward)
-    register_autograd("memcnp::correlation", _backward, setup_context=_save)
-    register_autograd("memcnp::correlation_backward", _no_second_derivative)
+    library.register_fake("memcnp::correlation", _fake)
+    library.register_fake("memcnp::correlation_backward", _fake_backward)
+    library.register_autograd("memcnp::correlation", _backward, setup_context=_save)
+    library.register_autograd("memcnp::correlation_backward", _no_second_derivative)
 
 
 def _fake(input1: Tensor, input2: Tensor, *pairs: Any) -> Tensor:
