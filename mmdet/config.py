@@ -1,7 +1,7 @@
 """Configs: load a Python file with its `_base_`, apply dotted overrides, and refuse what nobody would read.
 
-A config assembles registered parts (`dict(type=NAME, ...)`) and fills the plain sections described by the dataclasses
-below. Misspelt keys, types and overrides are errors that list near names. Knows nothing of what the parts do.
+A config assembles registered parts (`dict(type=NAME, ...)`) and fills the sections below. What is misspelt is an error
+that lists near names. Knows nothing of what the parts do.
 """
 
 from __future__ import annotations
@@ -63,7 +63,6 @@ class TestData:
     """What is tested on: videos of one dataset, in chunks of frames."""
 
     __test__ = False  # not a test, whatever pytest makes of the name
-
     dataset: dict[str, Any]
     chunk_size: int = 4  # frames of one video a batch
     workers: int = 2
@@ -108,6 +107,8 @@ class RuntimeSection:
     keep_last: int = 3  # checkpoints
     keep_best: int = 0  # beside them and best.pth, of those that --validate has scored
     deterministic: bool = False  # equal runs on a GPU, too, more slowly
+    cuda_graphs: bool = True  # training on a GPU, with accumulate 1: launches forward and backward as one each
+    compile: bool = False  # training on a GPU: fuses small operations by torch.compile, which takes a while to start
     num_threads: int | None = None  # of torch on the CPU; None: torch's own choice
 
 

@@ -29,11 +29,10 @@ from mmdet.models.heads import CNPMemory, cnp_memory
 from mmdet.models.losses.cnp import cnp_loss
 from mmdet.models.losses.detection import box_loss
 from mmdet.models.losses.pairs import Pairs
-from mmdet.models.losses.targets import PaddedTruth
 from mmdet.models.postprocess import PostProcess
 from mmdet.ops.nms import fast_nms
 from mmdet.ops.sampling import sample_at_centres
-from mmdet.structures import FrameDetections, FrameMeta, HeadOutputs, PointGrid, TrackTube, VideoResult
+from mmdet.structures import FrameDetections, FrameMeta, HeadOutputs, PaddedTruth, PointGrid, TrackTube, VideoResult
 from mmdet.tracking import Tracker
 
 SMALL = {

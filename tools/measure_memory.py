@@ -14,6 +14,7 @@ import torch
 
 from mmdet.config import UserError, load_config
 from mmdet.engine.arguments import CommandParser
+from mmdet.engine.distributed import limit_threads
 from mmdet.engine.launch import run_command_line
 from mmdet.engine.memory_probe import growth, measure, smooth_masks, synthetic_frames
 from mmdet.engine.predictor import VideoPredictor
@@ -46,6 +47,7 @@ def main() -> None:
             "tracker.matching=one_to_one",  # the greedy rule drops detections that claim one track
         ],
     )
+    limit_threads(torch.device(args.device))
     torch.manual_seed(0)
     model = build_model(config)
     smooth_masks(model)

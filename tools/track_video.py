@@ -17,8 +17,10 @@ from mmdet.config import UserError, load_config
 from mmdet.datasets.frame_io import read_video
 from mmdet.engine.arguments import CommandParser
 from mmdet.engine.checkpoint import load_weights, read_weights
+from mmdet.engine.distributed import limit_threads
 from mmdet.engine.launch import run_command_line
 from mmdet.engine.predictor import VideoPredictor
+from mmdet.engine.train_step import AMP_TYPES
 from mmdet.models.build import build_model
 from mmdet.ops.files import write_text_atomically
 from mmdet.visualization.draw import draw_objects
@@ -35,8 +37,11 @@ def main() -> None:
     parser.add_option("thresh", type=float, default=0.3, help="draw objects with at least this score")
     parser.add_option("fps", type=float, default=25.0, help="of the mp4")
     parser.add_option("device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_option("amp", choices=tuple(AMP_TYPES), default="off", help="precision on GPUs (default: off, float32)")
+    parser.add_switch("cuda_graph", "on a GPU launch each frame at once: less waiting, same results")
     parser.add_switch("trust_checkpoint", "load any object from the checkpoint: only if you know where it comes from")
     args = parser.parse_args()
+    limit_threads(torch.device(args.device))
     frames = read_video(args.video)
     first = next(frames, None)
     if first is None:
@@ -44,7 +49,7 @@ def main() -> None:
     config = load_config(args.config)
     weights, model = read_weights(args.checkpoint, args.trust_checkpoint), build_model(config)
     load_weights(model, weights.tensors, args.checkpoint)
-    predictor = VideoPredictor.from_model(model, config, args.device)
+    predictor = VideoPredictor.from_model(model, config, args.device, args.amp, cuda_graph=args.cuda_graph)
     num_classes = config.model["head"]["num_classes"]
     names = weights.class_names or ()
     if len(names) != num_classes:

@@ -84,4 +84,7 @@ def missing_frames(paths: Sequence[str]) -> list[str]:
 
 def _is_cut_off_jpeg(data: bytes) -> bool:
     """Say whether a JPEG ends within its last scan; inside a scan neither marker can occur."""
-    return data.startswith(_JPEG_START) and data.rfind(_JPEG_END) < data.rfind(_JPEG_SCAN)
+    if not data.startswith(_JPEG_START):
+        return False
+    end = data.rfind(_JPEG_END)
+    return data.find(_JPEG_SCAN, max(end, 0)) >= 0  # a whole file is not searched: its last bytes are an end

@@ -5,6 +5,7 @@ The order is a function of (seed, epoch) alone. Knows nothing of what an item is
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -139,9 +140,10 @@ def _make_loader(dataset: object, sampler: Sampler, workers: int, persistent: bo
 
 
 def _start_worker(worker: int) -> None:
-    """Keep a worker to one thread: there is one worker a core."""
+    """Keep a worker to one thread, as there is one worker a core, and its hands off what it shares with its parent."""
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
+    gc.freeze()  # the collector writes to all it looks at, which would make a copy of a large index in every worker
 
 
 def _occurrences(values: np.ndarray) -> np.ndarray:

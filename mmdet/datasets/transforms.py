@@ -24,7 +24,7 @@ class RawFrame:
 
     image: np.ndarray  # (H, W, 3) uint8 RGB
     boxes: np.ndarray  # (N, 4) float32
-    masks: np.ndarray  # (N, H, W) uint8, 0 or 1
+    masks: np.ndarray  # (N, H, W) uint8, 0 or 1; (0, H, W) of a frame whose masks nobody reads
     scale: float  # nominal factor from original to present pixels
     original_size: Size
     is_crowd: np.ndarray | None = None  # (N,) bool; None: no row is a crowd
@@ -78,20 +78,45 @@ def _resize(frame: RawFrame, long_edge: int, short_edge: int) -> RawFrame:
     height, width = frame.image.shape[:2]
     factor = min(long_edge / max(height, width), short_edge / min(height, width))
     new_height, new_width = (max(int(side * factor + 0.5), 1) for side in (height, width))
-    masks = np.zeros((len(frame.masks), new_height, new_width), np.uint8)
-    for resized, mask in zip(masks, frame.masks, strict=True):
-        cv2.resize(mask, (new_width, new_height), dst=resized, interpolation=cv2.INTER_NEAREST)
     limits = np.array([new_width, new_height, new_width, new_height], np.float32)
     return replace(
         frame,
         image=cv2.resize(frame.image, (new_width, new_height), interpolation=cv2.INTER_LINEAR),
         boxes=np.clip(frame.boxes * np.float32(factor), 0, limits),
-        masks=masks,
+        masks=_resize_masks(frame.masks, (new_height, new_width)),
         scale=frame.scale * factor,
     )
+
+
+def _resize_masks(masks: np.ndarray, size: Size) -> np.ndarray:
+    """Take the nearest pixels of masks (N, H, W), as cv2.resize does; only where a mask is are they looked for."""
+    rows, columns = (_nearest(old, new) for old, new in zip(masks.shape[1:], size, strict=True))
+    resized = np.zeros((len(masks), *size), np.uint8)
+    for out, mask in zip(resized, masks, strict=True):
+        top, bottom = _extent(mask.max(axis=1))
+        left, right = _extent(mask[top:bottom].max(axis=0, initial=0))
+        new_rows = slice(*np.searchsorted(rows, (top, bottom)))
+        new_columns = slice(*np.searchsorted(columns, (left, right)))
+        out[new_rows, new_columns] = mask[rows[new_rows], left:right][:, columns[new_columns] - left]
+    return resized
+
+
+def _extent(line: np.ndarray) -> tuple[int, int]:
+    """Return where values other than 0 begin and end; (0, 0) without any."""
+    places = np.flatnonzero(line)
+    return (int(places[0]), int(places[-1]) + 1) if len(places) else (0, 0)
+
+
+def _nearest(old: int, new: int) -> np.ndarray:
+    """Return for each pixel of a resized side the one that cv2 takes for it: cv2 has the last word on its rounding."""
+    places = np.arange(old, dtype=np.float32)[None]  # exact up to 2**24 pixels
+    return cv2.resize(places, (new, 1), interpolation=cv2.INTER_NEAREST)[0].astype(np.intp)
 
 
 def _flip(frame: RawFrame) -> RawFrame:
     boxes = frame.boxes.copy()
     boxes[:, [0, 2]] = frame.image.shape[1] - frame.boxes[:, [2, 0]]
-    return replace(frame, image=frame.image[:, ::-1], boxes=boxes, masks=frame.masks[:, :, ::-1])
+    masks = np.empty_like(frame.masks, order="C")
+    for flipped, mask in zip(masks, frame.masks, strict=True):
+        cv2.flip(mask, 1, dst=flipped)
+    return replace(frame, image=cv2.flip(frame.image, 1), boxes=boxes, masks=masks)

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 
@@ -17,14 +18,15 @@ from mmdet.config import UserError
 from mmdet.datasets.frame_io import frame_path, missing_frames, read_frame
 from mmdet.datasets.independent_crop import IndependentCrop
 from mmdet.datasets.items import ItemKey
+from mmdet.datasets.mask_decoding import decode_masks
 from mmdet.datasets.pair_sampler import choose_reference
-from mmdet.datasets.transforms import RandomFlip, RawFrame, Transform
+from mmdet.datasets.transforms import RandomFlip, RawFrame, ResizeKeepRatio, Transform
 from mmdet.datasets.vis_json import Track, VideoInfo, load_vis_json
-from mmdet.ops.masks import decode_segmentation
 from mmdet.registry import DATASETS, TRANSFORMS
 from mmdet.structures import ClipSample, FrameMeta, FrameTruth, Size
 
 _MAX_JITTER = 0.05  # of a reference box's size, MODEL.md 6
+_MASKS_ALONE = (ResizeKeepRatio, RandomFlip)  # masks decide nothing else in these, as they do in IndependentCrop
 
 
 @DATASETS.register_module()
@@ -33,7 +35,8 @@ class VISDataset:
 
     In training the items are the frames that show an object which is no crowd; in testing all frames of all videos.
     `min_box_size`, in pixels, is the least width and height of a box inside the image that counts as seen; `max_gap`
-    is the preferred distance of a reference, in frames; `check_files` looks for all frames at once.
+    is the preferred distance of a reference, in frames; `check_files` looks for all frames at once. Masks of a
+    reference are decoded only for transforms whose boxes or draws may depend on them.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class VISDataset:
         self.ann_file, self.img_prefix = str(ann_file), str(img_prefix)
         self.test_mode, self.max_gap, self.min_box_size, self.seed = test_mode, max_gap, min_box_size, seed
         self.transforms: list[Transform] = [TRANSFORMS.build(t) if isinstance(t, dict) else t for t in transforms]
+        self._reads_reference_masks = any(type(transform) not in _MASKS_ALONE for transform in self.transforms)
         self.videos: list[VideoInfo] = data.videos
         self.category_ids = tuple(category.category_id for category in data.categories)  # index: label
         self.class_names = tuple(category.name for category in data.categories)
@@ -74,14 +78,15 @@ class VISDataset:
             return self.test_sample(video_index, frame_index)
         rng = np.random.default_rng([self.seed, key.epoch, key.index, key.repeat])
         reference = choose_reference(self._item_frames[video_index], frame_index, rng, self.max_gap)
-        clip = [(frame, *self._read(video_index, frame)) for frame in (frame_index, reference)]
-        frames = self._transform([raw for _, raw, _ in clip], rng)
-        truths = tuple(self._truth(raw, tracks) for raw, (_, _, tracks) in zip(frames, clip, strict=True))
+        key_frame, key_tracks = self._read(video_index, frame_index)
+        reference_frame, reference_tracks = self._read(video_index, reference, self._reads_reference_masks)
+        frames = self._transform([key_frame, reference_frame], rng)
+        truths = self._truth(frames[0], key_tracks), self._truth(frames[1], reference_tracks, with_masks=False)
         jitter = rng.uniform(-_MAX_JITTER, _MAX_JITTER, (len(truths[1]), 4)).astype(np.float32)
         return ClipSample(
             images=_to_images(frames),
             truths=truths,
-            metas=tuple(self._meta(video_index, frame, raw) for raw, (frame, _, _) in zip(frames, clip, strict=True)),
+            metas=(self._meta(video_index, frame_index, frames[0]), self._meta(video_index, reference, frames[1])),
             reference_jitter=torch.from_numpy(jitter),
         )
 
@@ -141,49 +146,55 @@ class VISDataset:
         if self.test_mode and drawn:
             raise UserError(f"{drawn[0]} cannot be undone in the results: leave it out of the transforms for testing")
 
-    def _read(self, video_index: int, frame_index: int) -> tuple[RawFrame, list[Track]]:
-        """Return a frame with the boxes and masks of the tracks seen in it, and these tracks."""
+    def _read(self, video_index: int, frame_index: int, with_masks: bool = True) -> tuple[RawFrame, list[Track]]:
+        """Return a frame with the boxes and, on demand, masks of the tracks seen in it, and these tracks."""
         size = self.videos[video_index].size
         tracks = [t for t in self._tracks[video_index] if _seen_box(t, frame_index, size, self.min_box_size)]
-        return self._raw_frame(video_index, frame_index, tracks), tracks
+        return self._raw_frame(video_index, frame_index, tracks, with_masks), tracks
 
-    def _raw_frame(self, video_index: int, frame_index: int, tracks: list[Track]) -> RawFrame:
+    def _raw_frame(self, video_index: int, frame_index: int, tracks: list[Track], with_masks: bool = True) -> RawFrame:
         video = self.videos[video_index]
         boxes = [_seen_box(track, frame_index, video.size, self.min_box_size) for track in tracks]
-        masks = np.zeros((len(tracks), *video.size), np.uint8)
-        for mask, track in zip(masks, tracks, strict=True):
-            mask[:] = self._mask(track, frame_index, video.size)
         return RawFrame(
             image=read_frame(frame_path(self.img_prefix, video.file_names[frame_index]), video.size),
             boxes=np.array(boxes, np.float32).reshape(-1, 4),
-            masks=masks,
+            masks=self._masks(tracks if with_masks else [], frame_index, video.size),
             scale=1.0,
             original_size=video.size,
             is_crowd=np.array([track.is_crowd for track in tracks], bool),
         )
 
-    def _mask(self, track: Track, frame_index: int, size: Size) -> np.ndarray:
+    def _masks(self, tracks: list[Track], frame_index: int, size: Size) -> np.ndarray:
+        """Return (N, H, W) uint8 of the tracks in a frame. Raises UserError that names the first malformed one."""
+        segmentations = [track.segmentations[frame_index] for track in tracks]
         try:
-            return decode_segmentation(track.segmentations[frame_index], size)
-        except ValueError as error:
-            where = f"annotation {track.annotation_id}, video {track.video_id}, frame {frame_index}"
-            raise UserError(f"{self.ann_file}: {where}: the segmentation cannot be decoded: {error}") from error
+            return decode_masks(segmentations, size)
+        except ValueError:
+            for track, segmentation in zip(tracks, segmentations, strict=True):
+                try:
+                    decode_masks([segmentation], size)
+                except ValueError as error:
+                    where = f"annotation {track.annotation_id}, video {track.video_id}, frame {frame_index}"
+                    raise UserError(f"{self.ann_file}: {where}: the segmentation cannot be decoded: {error}") from error
+            raise
 
     def _transform(self, frames: list[RawFrame], rng: np.random.Generator) -> list[RawFrame]:
         for transform in self.transforms:
             frames = transform(frames, rng)
         return frames
 
-    def _truth(self, raw: RawFrame, tracks: list[Track]) -> FrameTruth:
+    def _truth(self, raw: RawFrame, tracks: list[Track], with_masks: bool = True) -> FrameTruth:
         """Return what is in the picture after the transforms: rows whose box has kept an area."""
+        masks = raw.masks if with_masks else np.zeros((len(tracks), 0, 0), np.uint8)
         truth = FrameTruth(
             boxes=torch.from_numpy(raw.boxes),
             labels=torch.tensor([self._labels[track.category_id] for track in tracks], dtype=torch.int64),
-            masks=torch.from_numpy(np.ascontiguousarray(raw.masks)).bool(),
+            masks=torch.from_numpy(np.ascontiguousarray(masks)).bool(),
             instance_ids=torch.tensor([track.annotation_id for track in tracks], dtype=torch.int64),
             is_crowd=torch.tensor([track.is_crowd for track in tracks], dtype=torch.bool),
         )
-        return truth[(truth.boxes[:, 2:] > truth.boxes[:, :2]).all(dim=1)]
+        kept = (truth.boxes[:, 2:] > truth.boxes[:, :2]).all(dim=1)
+        return truth if kept.all() else truth[kept]
 
     def _meta(self, video_index: int, frame_index: int, raw: RawFrame) -> FrameMeta:
         return FrameMeta(
@@ -206,5 +217,11 @@ def _seen_box(track: Track, frame_index: int, size: Size, least: float) -> tuple
 
 
 def _to_images(frames: list[RawFrame]) -> torch.Tensor:
-    """Stack frames of one size to (T, 3, H, W) uint8."""
-    return torch.from_numpy(np.ascontiguousarray(np.stack([frame.image for frame in frames]).transpose(0, 3, 1, 2)))
+    """Stack frames to (T, 3, H, W). Raises ValueError unless the transforms left all with one size."""
+    first = frames[0].image
+    images = np.empty((len(frames), 3, *first.shape[:2]), first.dtype)
+    for planes, frame in zip(images, frames, strict=True):
+        if (frame.image.shape, frame.image.dtype) != (first.shape, first.dtype):  # cv2 would write elsewhere
+            raise ValueError(f"the frames of a clip have the shapes {first.shape} and {frame.image.shape}")
+        cv2.split(frame.image, list(planes))
+    return torch.from_numpy(images)

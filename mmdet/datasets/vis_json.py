@@ -6,7 +6,10 @@ are read as they are: no `annotations`, null frames, all three kinds of segmenta
 
 from __future__ import annotations
 
+import gc
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,7 +78,23 @@ class VISJson:
 
 def load_vis_json(path: str | Path) -> VISJson:
     """Read and check a file; UserError names the file, the video, the annotation and what is wrong there."""
-    raw = read_object(path)
+    with _collector_at_rest():
+        return _parse(read_object(path), path)
+
+
+@contextmanager
+def _collector_at_rest() -> Iterator[None]:
+    """Keep Python's garbage collector from looking again and again through millions of values, all of them in use."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _parse(raw: dict[str, Any], path: str | Path) -> VISJson:
     categories = parse_categories(raw, path)
     videos = [parse_video(entry, f"{path}: videos[{i}]") for i, entry in enumerate(get_list(raw, "videos", path))]
     check_unique((video.video_id for video in videos), f"{path}: video")
@@ -188,10 +207,11 @@ def _per_frame(entry: Any, key: str, video: VideoInfo, where: str) -> list[Any]:
 
 
 def _box(value: Any, where: str) -> XYWH:
-    if not (isinstance(value, list) and len(value) == 4 and all(is_number(side) for side in value)):
-        raise UserError(f"{where}: the box is {shown(value)}, expected four numbers x, y, width, height, or null")
-    x, y, width, height = value
-    return float(x), float(y), float(width), float(height)
+    if isinstance(value, list) and len(value) == 4:
+        x, y, width, height = value
+        if is_number(x) and is_number(y) and is_number(width) and is_number(height):
+            return float(x), float(y), float(width), float(height)
+    raise UserError(f"{where}: the box is {shown(value)}, expected four numbers x, y, width, height, or null")
 
 
 def _area(value: Any, box_area: float, where: str) -> float:

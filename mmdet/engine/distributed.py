@@ -1,6 +1,7 @@
 """Data-parallel processes: who this one is, which device it uses, and how it meets the others.
 
-NCCL between GPUs, gloo between CPU processes. Knows nothing of models or of how the processes were started.
+NCCL between GPUs, gloo between CPU processes and for what the hosts of GPUs tell each other. Knows nothing of models or
+of how the processes were started.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
+import cv2
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
@@ -62,7 +64,7 @@ def connect(rank: int, local_rank: int, world_size: int, init_method: str = "env
         torch.cuda.set_device(device)
     if world_size > 1:
         dist.init_process_group(
-            "nccl" if device.type == "cuda" else "gloo",
+            "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo",
             init_method=init_method,
             rank=rank,
             world_size=world_size,
@@ -113,6 +115,19 @@ def disconnect() -> None:
     """Leave the other processes."""
     if dist.is_initialized():
         dist.destroy_process_group()
+
+
+def limit_threads(device: torch.device, wanted: int | None = None) -> None:
+    """Set the number of this process's threads for CPU work; by default it is one beside a GPU, else left alone.
+
+    What is computed beside a GPU is small, and threads that wait for more of it take processors from the workers: with
+    one for each of 32 processors a frame's tracking takes 5 ms instead of half of one.
+    """
+    if wanted is not None:
+        torch.set_num_threads(wanted)
+    elif device.type == "cuda":
+        torch.set_num_threads(1)
+        cv2.setNumThreads(0)
 
 
 def place(model: Module, device: torch.device) -> Module:

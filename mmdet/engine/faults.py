@@ -56,7 +56,8 @@ def out_of_memory(error: Exception, step: int, batches: Sequence[ClipBatch]) -> 
     """Return the end of a run by a GPU whose memory does not hold a step on `batches`."""
     sizes = []
     for batch in batches:
-        objects = [len(clip[0].labels) for clip in batch.truths]
+        truth = batch.truth_of_pairs
+        objects = (truth.valid | truth.is_crowd).sum(dim=1).tolist()
         height, width = batch.images.shape[-2:]
         sizes.append(f"{len(objects)} pairs of {height} x {width} with {objects} objects ({batch.describe()})")
     peak = f", peak {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB" if torch.cuda.is_available() else ""

@@ -25,11 +25,11 @@ from mmdet.models.losses.cnp import mixture_nll
 from mmdet.models.losses.detection import box_loss, focal_loss
 from mmdet.models.losses.mask import crop_to_boxes
 from mmdet.models.losses.pairs import Pairs
-from mmdet.models.losses.targets import PaddedTruth, centerness_target
+from mmdet.models.losses.targets import centerness_target
 from mmdet.ops.boxes import aligned_iou, giou, pairwise_iou, points_ltrb
 from mmdet.ops.nms import fast_nms
 from mmdet.ops.sampling import sample_at_centres
-from mmdet.structures import PointGrid
+from mmdet.structures import PaddedTruth, PointGrid
 from mmdet.tracking import Tracker
 from mmdet.tracking.affinity import comprehensive_scores
 

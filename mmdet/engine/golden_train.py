@@ -18,7 +18,6 @@ from mmdet.engine.golden_checks import Check, absolute, equal, of_maximum, same_
 from mmdet.engine.golden_eval import Arrays, images_of, per_point
 from mmdet.models import VISModel
 from mmdet.models.assigners.uncertainty import mean_uncertainty
-from mmdet.models.losses.targets import pad_truths
 from mmdet.models.release_layout import translate_key
 from mmdet.structures import ClipBatch, FrameMeta, FrameTruth
 
@@ -38,12 +37,12 @@ def make_batch(arrays: Arrays) -> ClipBatch:
     images = torch.stack((images_of(arrays, "img_i8"), images_of(arrays, "ref_i8")), dim=1)
     height, width = images.shape[-2:]
     meta = FrameMeta(video_id=1, frame_index=0, original_size=(height, width), input_size=(height, width), scale=1.0)
-    return ClipBatch(
+    return ClipBatch.of(
         images=images,
         valid=torch.ones(len(images), 2, height, width, dtype=torch.bool),
-        truths=tuple((_key_truth(arrays, b), _reference_truth(arrays, b, (height, width))) for b in range(len(images))),
-        metas=((meta, meta),) * len(images),
-        reference_jitter=tuple(torch.from_numpy(arrays[f"ref_offsets_{b}"]) for b in range(len(images))),
+        truths=[(_key_truth(arrays, b), _reference_truth(arrays, b, (height, width))) for b in range(len(images))],
+        metas=[(meta, meta)] * len(images),
+        reference_jitter=[torch.from_numpy(arrays[f"ref_offsets_{b}"]) for b in range(len(images))],
     )
 
 
@@ -88,9 +87,9 @@ def assigner_checks(model: VISModel, arrays: Arrays) -> Iterator[Check]:
     """Compare which points learn which object."""
     batch = make_batch(arrays)
     out = model(batch.images, batch.valid)
-    found = model.criterion.assigner(out.points, out.box_sigma, pad_truths(batch))
+    found = model.criterion.assigner(out.points, out.box_sigma, batch.truth_of_pairs)
     choices = {"closest": found.closest, "pos": found.positive, "neg": found.negative, "mask": found.in_box}
-    for image in range(len(batch.truths)):
+    for image in range(len(batch.images)):
         for name, values in choices.items():
             yield equal(f"assigner {name}", values[image], arrays[f"assign_{name}_{image}"])
         expected = arrays[f"assign_cent_{image}"]

@@ -20,7 +20,7 @@ from torch.nn import functional as F
 from mmdet.engine.predictor import VideoPredictor
 from mmdet.models.postprocess import PostProcess
 from mmdet.models.vis_model import VISModel
-from mmdet.structures import FrameDetections, FrameMeta, HeadOutputs, Size
+from mmdet.structures import ChunkDetections, FrameMeta, HeadOutputs, Size
 
 MIB = 2**20
 DISCS = 24  # things to be seen in a frame
@@ -54,10 +54,10 @@ class _SmoothMasks(PostProcess):
     def __init__(self, settings: dict[str, Any]) -> None:
         super().__init__(**settings)
 
-    def __call__(self, outputs: HeadOutputs, metas: Sequence[FrameMeta]) -> list[FrameDetections]:
+    def detect(self, outputs: HeadOutputs, metas: Sequence[FrameMeta]) -> ChunkDetections:
         """Return detections with smooth outlines."""
         basis = F.avg_pool2d(outputs.mask_basis, _SMOOTHING, stride=1, padding=_SMOOTHING // 2)
-        return super().__call__(replace(outputs, mask_basis=basis), metas)
+        return super().detect(replace(outputs, mask_basis=basis), metas)
 
 
 def smooth_masks(model: VISModel) -> None:

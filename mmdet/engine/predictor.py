@@ -7,22 +7,29 @@ depends on no results of other frames, so a chunk of frames runs as one batch; t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import cv2
 import numpy as np
 import torch
 
 from mmdet.config import RunConfig
 from mmdet.datasets import RawFrame, Transform, VideoInfo
 from mmdet.engine.checkpoint import load_weights, read_weights
-from mmdet.engine.distributed import place
+from mmdet.engine.detector import Detector
 from mmdet.evaluation.accumulator import VideoAccumulator
 from mmdet.models.build import build_model, build_part
+from mmdet.models.heads.mask_assembly import draw_masks
 from mmdet.models.necks import TemporalContext
 from mmdet.models.vis_model import VISModel
+from mmdet.ops.host_copy import HostCopy
+from mmdet.ops.masks import encode_masks
 from mmdet.registry import TRACKERS, TRANSFORMS
 from mmdet.structures import (
+    ChunkDetections,
     ClipBatch,
     ClipSample,
     FrameDetections,
@@ -33,9 +40,22 @@ from mmdet.structures import (
     VideoResult,
     collate_clips,
 )
+from mmdet.structures.detections import unpack_rows
 from mmdet.tracking import Tracker
+from mmdet.tracking.tracker import standing
+
+Item = TypeVar("Item")
 
 AMP_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchedChunk:
+    """Frames of one video whose detections are queued on the device; the host has not waited for them yet."""
+
+    found: ChunkDetections
+    rows: HostCopy  # of what was found
+    meta: FrameMeta  # of the first frame; sizes and scale are those of all
 
 
 class VideoStream:
@@ -43,26 +63,51 @@ class VideoStream:
 
     def __init__(self, predictor: VideoPredictor, size: Size, video_id: int = 1) -> None:
         self.predictor, self.size, self.video_id = predictor, size, video_id
-        self.state = predictor.tracker.start(predictor.device)
+        self.state = predictor.tracker.start()
         self.context: TemporalContext | None = None
         self.accumulator = VideoAccumulator(video_id, size)
         self.num_frames = 0
 
     def push(self, frame: np.ndarray) -> FrameTracks:
-        """Take the next frame (H, W, 3) uint8 RGB of the stream's size; return its tracks in original pixels."""
+        """Take the next frame (H, W, 3) uint8 RGB of the stream's size; return its tracks in original pixels.
+
+        They are on the CPU but for the masks, which stay on the device that drew them.
+        """
         if frame.dtype != np.uint8 or frame.shape != (*self.size, 3):
             got = f"{frame.dtype} of shape {frame.shape}"
             raise ValueError(f"frame {self.num_frames}: expected uint8 of shape {(*self.size, 3)}, got {got}")
         return self.push_batch(self.predictor.prepare(frame, self.video_id, self.num_frames))[0]
 
     def push_batch(self, batch: ClipBatch) -> list[FrameTracks]:
-        """Take the next frames of the video as one batch (B = frames, T = 1); return the tracks of each."""
-        tracks = []
-        frames, self.context = self.predictor.detect(batch, self.context)
-        for detections in frames:
-            self.state, found = self.predictor.tracker.step(self.state, detections)
-            self.accumulator.add(found)
-            tracks.append(found)
+        """Take the next frames of the video as one batch (B = frames, T = 1); return the tracks of each, as `push`."""
+        return self.track(self.launch(batch, live=True))
+
+    def launch(self, batch: ClipBatch, live: bool = False) -> LaunchedChunk:
+        """Queue the network's work on the next frames; `track` has to be given the chunks in the same order.
+
+        What is launched `live` has to be tracked before anything else is launched live.
+        """
+        detector = self.predictor.detector
+        found, self.context = (detector.detect_live if live else detector.detect)(batch, self.context)
+        return LaunchedChunk(found=found, rows=HostCopy(found.rows), meta=batch.metas[0][0])
+
+    @torch.no_grad()
+    def track(self, chunk: LaunchedChunk) -> list[FrameTracks]:
+        """Wait for the detections of a chunk, track them, and draw and encode the masks of what has a track."""
+        objects, ids = unpack_rows(chunk.rows.wait().clone()), []  # a copy: page-locked memory is scarce
+        for frame in objects:
+            self.state, own = self.predictor.tracker.assign(self.state, frame)
+            ids.append(own)
+        rows = [standing(own) for own in ids]
+        masks = draw_masks(chunk.found, rows, chunk.meta)
+        codes = encode_masks(masks)
+        tracks, start = [], 0
+        for frame, own, shown in zip(objects, ids, rows, strict=True):
+            part = slice(start, start + len(shown))
+            seen = FrameTracks.from_detections(FrameDetections.from_objects(frame[shown], masks[part]), own[shown])
+            self.accumulator.add(seen, codes[part])
+            tracks.append(seen)
+            start = part.stop
         self.num_frames += len(tracks)
         return tracks
 
@@ -72,7 +117,11 @@ class VideoStream:
 
 
 class VideoPredictor:
-    """A model in evaluation with a tracker and the transforms of testing. `amp`: bf16, fp16 or off."""
+    """A model in evaluation with a tracker and the transforms of testing. `amp`: bf16, fp16 or off.
+
+    `cuda_graph` lets streams that are pushed frame by frame launch each as one CUDA graph, recorded at the first frame;
+    `compile` translates the network by torch.compile, which takes a minute for every new size of batches.
+    """
 
     def __init__(
         self,
@@ -81,18 +130,26 @@ class VideoPredictor:
         transforms: Sequence[Transform],
         device: torch.device | str = "cpu",
         amp: str = "off",
+        cuda_graph: bool = False,
+        compile: bool = False,
     ) -> None:
         self.device = torch.device(device)
-        self.model = place(model, self.device).eval()
         self.tracker, self.transforms = tracker, list(transforms)
-        self.amp_dtype = AMP_DTYPES.get(amp) if self.device.type == "cuda" else None
+        on_gpu = self.device.type == "cuda"
+        amp_dtype = AMP_DTYPES.get(amp) if on_gpu else None
+        self.detector = Detector(model, self.device, amp_dtype, cuda_graph=cuda_graph, compile=compile)
+        self.model = self.detector.model
+        # A queue beside that of the network; the GPU takes from it first, as the host waits for what is in it.
+        self._beside = torch.cuda.Stream(self.device, priority=-1) if on_gpu else None
 
     @staticmethod
-    def from_model(model: VISModel, config: RunConfig, device: torch.device | str, amp: str = "off") -> VideoPredictor:
-        """Wrap a model with the tracker and the test transforms of its config."""
+    def from_model(
+        model: VISModel, config: RunConfig, device: torch.device | str, amp: str = "off", **speed: bool
+    ) -> VideoPredictor:
+        """Wrap a model with the tracker and the test transforms of its config; `speed`: cuda_graph, compile."""
         tracker: Tracker = build_part(TRACKERS, config.tracker, "config.tracker")
         steps: list[dict[str, Any]] = config.data.test.dataset.get("transforms", [])
-        return VideoPredictor(model, tracker, [TRANSFORMS.build(step) for step in steps], device, amp)
+        return VideoPredictor(model, tracker, [TRANSFORMS.build(step) for step in steps], device, amp, **speed)
 
     @staticmethod
     def from_checkpoint(
@@ -101,35 +158,44 @@ class VideoPredictor:
         device: torch.device | str = "cpu",
         amp: str = "off",
         trusted: bool = False,
+        **speed: bool,
     ) -> VideoPredictor:
-        """Build the model of a config and load a checkpoint of it strictly; `trusted`: see load_checkpoint."""
+        """Build the model of a config and load a checkpoint of it strictly; `trusted`: see load_checkpoint.
+
+        `speed`: cuda_graph, compile.
+        """
         model = build_model(config)
         load_weights(model, read_weights(checkpoint, trusted).tensors, checkpoint)
-        return VideoPredictor.from_model(model, config, device, amp)
+        return VideoPredictor.from_model(model, config, device, amp, **speed)
 
     def stream(self, size: Size, video_id: int = 1) -> VideoStream:
         """Start a video of frames of `size` (height, width)."""
         return VideoStream(self, size, video_id)
 
     def run(self, batches: Iterable[ClipBatch], videos: Sequence[VideoInfo]) -> Iterator[VideoResult]:
-        """Yield the results of videos, in order, from batches of frames of one video each, all frames in order."""
-        batches = iter(batches)
-        for video in videos:
-            stream = self.stream(video.size, video.video_id)
-            while stream.num_frames < len(video.file_names):
-                stream.push_batch(next(batches))
-            yield stream.finish()
+        """Yield the results of videos, in order, from batches of frames of one video each, all frames in order.
 
-    @torch.inference_mode()
-    def detect(
-        self, batch: ClipBatch, context: TemporalContext | None
-    ) -> tuple[list[FrameDetections], TemporalContext | None]:
-        """Return the detections of the next frames of a video (T = 1), and the context for those after them."""
-        images = batch.images.to(self.device, non_blocking=True)
-        valid = batch.valid.to(self.device, non_blocking=True)
-        with torch.autocast(self.device.type, dtype=self.amp_dtype, enabled=self.amp_dtype is not None):
-            outputs, context = self.model.continue_video(images, valid, context)
-        return self.model.predict(outputs, [clip[0] for clip in batch.metas]), context
+        A GPU works on the next chunk while the host tracks one; its masks are drawn and encoded beside the network.
+        """
+        chunks = self._launch_all(iter(batches), videos)
+        for stream, chunk, is_last in one_behind(chunks) if self._beside else chunks:
+            with torch.cuda.stream(self._beside) if self._beside else nullcontext():
+                stream.track(chunk)
+            del chunk  # before the next one needs memory
+            if is_last:
+                yield stream.finish()
+
+    def _launch_all(
+        self, batches: Iterator[ClipBatch], videos: Sequence[VideoInfo]
+    ) -> Iterator[tuple[VideoStream, LaunchedChunk, bool]]:
+        """Launch one chunk after the other, as asked; yield it with its stream and whether it is its video's last."""
+        for video in videos:
+            stream, launched = self.stream(video.size, video.video_id), 0
+            while launched < len(video.file_names):
+                batch = next(batches)
+                launched += len(batch.metas)
+                is_last = launched >= len(video.file_names)
+                yield stream, stream.launch(batch), is_last
 
     def prepare(self, frame: np.ndarray, video_id: int, frame_index: int) -> ClipBatch:
         """Transform one frame (H, W, 3) uint8 RGB as in testing and make it a batch."""
@@ -138,11 +204,24 @@ class VideoPredictor:
         frames = [RawFrame(image=frame, boxes=no_boxes, masks=no_masks, scale=1.0, original_size=size)]
         for transform in self.transforms:
             frames = transform(frames, np.random.default_rng(0))  # test transforms draw nothing
-        image = torch.from_numpy(np.ascontiguousarray(frames[0].image.transpose(2, 0, 1)))[None]
-        input_size = (image.shape[-2], image.shape[-1])
+        input_size = (frames[0].image.shape[0], frames[0].image.shape[1])
+        image = torch.empty(1, 3, *input_size, dtype=torch.uint8)
+        cv2.split(frames[0].image, list(image.numpy()[0]))  # several times as fast as numpy's transpose
         meta = FrameMeta(
             video_id=video_id, frame_index=frame_index, original_size=size, input_size=input_size, scale=frames[0].scale
         )
         truth = FrameTruth.empty(input_size)
         sample = ClipSample(images=image, truths=(truth,), metas=(meta,), reference_jitter=torch.zeros(0, 4))
-        return collate_clips([sample])
+        batch = collate_clips([sample])
+        return batch.pin_memory() if self.device.type == "cuda" else batch
+
+
+def one_behind(items: Iterable[Item]) -> Iterator[Item]:
+    """Yield every item once the one after it is there."""
+    waiting: list[Item] = []
+    for item in items:
+        waiting.append(item)
+        del item
+        if len(waiting) > 1:
+            yield waiting.pop(0)
+    yield from waiting

@@ -23,7 +23,8 @@ from mmdet.config import RunConfig, UserError
 from mmdet.datasets import VISDataset
 from mmdet.datasets.frame_io import frame_path, read_frame
 from mmdet.engine.checkpoint import load_weights, read_weights
-from mmdet.engine.distributed import Ranks, barrier
+from mmdet.engine.distributed import Ranks, barrier, limit_threads
+from mmdet.engine.precision import float32_products
 from mmdet.engine.predictor import VideoPredictor
 from mmdet.engine.testing import build_test_dataset, predict_dataset
 from mmdet.evaluation.results_io import load_ground_truth, load_results, write_results
@@ -61,8 +62,7 @@ class TestOptions:
 def run_test(config: RunConfig, ranks: Ranks, options: TestOptions) -> None:
     """Test as the options say. Raises UserError for what does not fit together, before anything is written."""
     _check(options)
-    if options.amp == "off":
-        _use_full_float32()
+    limit_threads(ranks.device)
     dataset = build_test_dataset(config.data.test, "config.data.test")
     draw = partial(_draw, dataset=dataset, options=options) if options.show else None
     if options.load_result:
@@ -74,19 +74,14 @@ def run_test(config: RunConfig, ranks: Ranks, options: TestOptions) -> None:
         _check_classes(config, dataset)
         predictor = _load_predictor(config, ranks, options)
         start = time.perf_counter()
-        results = predict_dataset(predictor, dataset, config.data.test, draw)
+        with float32_products(exact=options.amp == "off"):
+            results = predict_dataset(predictor, dataset, config.data.test, draw)
         if ranks.is_main:
             _say_speed(dataset, time.perf_counter() - start, ranks, drawn=draw is not None)
         entries = results_to_json(results, dataset.category_ids, with_boxes=options.with_boxes)
     if ranks.is_main:
         _report(entries, dataset, options)
     barrier(ranks)
-
-
-def _use_full_float32() -> None:
-    """Turn TensorFloat-32 off, which torch allows in convolutions by default: published numbers are float32's."""
-    torch.backends.cudnn.conv.fp32_precision = "ieee"  # type: ignore[attr-defined]
-    torch.backends.cuda.matmul.fp32_precision = "ieee"
 
 
 def _load_predictor(config: RunConfig, ranks: Ranks, options: TestOptions) -> VideoPredictor:

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from mmdet.config import RunConfig, TestData
 from mmdet.datasets import VISDataset, make_test_loader
+from mmdet.engine.precision import float32_products
 from mmdet.engine.predictor import VideoPredictor
 from mmdet.evaluation.results_io import load_ground_truth
 from mmdet.evaluation.vis_ap import evaluate
@@ -70,7 +71,8 @@ def validate_model(model: VISModel, config: RunConfig, device: torch.device) -> 
     was_training = model.training
     predictor = VideoPredictor.from_model(model, config, device)
     try:
-        results = predict_dataset(predictor, dataset, section)
+        with float32_products(exact=True):  # as test_video.py does
+            results = predict_dataset(predictor, dataset, section)
     finally:
         model.train(was_training)
     entries = results_to_json(results, dataset.category_ids)

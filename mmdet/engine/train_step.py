@@ -1,7 +1,8 @@
 """One optimiser step: forward, loss, backward, clipping, update, memory.
 
-float32 on the CPU, autocast on a GPU, DDP among several processes, gradients averaged over the batches of a step. A
-step that is not finite changes nothing. Knows nothing of epochs, files or logs, and reads nothing back to the host.
+float32 on the CPU, autocast on a GPU, gradients averaged over the batches of a step and over processes: by DDP, or
+after the backward pass where CUDA graphs run the network. A step that is not finite changes nothing. Knows nothing of
+epochs, files or logs, and reads nothing back to the host.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from mmdet.config import UserError
 from mmdet.engine.distributed import Ranks
 from mmdet.engine.optim import step_if
+from mmdet.engine.training_graphs import TrainingGraphs, average_over_ranks
 from mmdet.structures import ClipBatch, HeadOutputs
 
 if TYPE_CHECKING:
@@ -32,10 +34,19 @@ AMP_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "off": torch.float32
 
 
 class TrainStep:
-    """Makes steps of `model`, which is on the device of `ranks`. `amp` (bf16, fp16, off) counts on a GPU only."""
+    """Makes steps of `model`, which is on the device of `ranks`. `amp` (bf16, fp16, off) counts on a GPU only.
+
+    `cuda_graphs` runs the network by graphs (see mmdet.engine.training_graphs), on a GPU and in steps of one batch.
+    """
 
     def __init__(
-        self, model: VISModel, optimizer: torch.optim.Optimizer, ranks: Ranks, amp: str, grad_clip: float | None
+        self,
+        model: VISModel,
+        optimizer: torch.optim.Optimizer,
+        ranks: Ranks,
+        amp: str,
+        grad_clip: float | None,
+        cuda_graphs: bool = False,
     ) -> None:
         if amp not in AMP_TYPES:
             raise UserError(f"config.runtime.amp is {amp!r}, expected one of {', '.join(AMP_TYPES)}")
@@ -44,8 +55,13 @@ class TrainStep:
         self.dtype = AMP_TYPES[amp] if self.on_gpu else torch.float32
         # float16 gradients underflow without a loss scale; steps that overflow are part of finding it
         self.scaler = torch.amp.GradScaler("cuda", enabled=self.dtype == torch.float16)
+        self.graphs: TrainingGraphs | None = None
+        if cuda_graphs and self.on_gpu:
+            alone = ranks.world_size == 1 and not self.scaler.is_enabled()  # a loss scale changes from step to step
+            self.graphs = TrainingGraphs(model, self.dtype, self._weigh, with_losses=alone)
+        self.world_size = ranks.world_size
         self.network: nn.Module = model
-        if ranks.world_size > 1:
+        if ranks.world_size > 1 and self.graphs is None:
             device_ids = [ranks.device] if self.on_gpu else None
             options: dict[str, Any] = {_SYNC_BUFFERS: False, "gradient_as_bucket_view": True}
             self.network = DistributedDataParallel(model, device_ids=device_ids, **options)
@@ -57,15 +73,13 @@ class TrainStep:
         figures: dict[str, Tensor] = {}
         for index, batch in enumerate(batches, start=1):
             with self._averaged_over_processes(index == len(batches)):
-                output, losses = self._forward(batch)
-                self._backward(losses, 1 / len(batches))
+                done = self.graphs.run(batch) if self.graphs is not None and len(batches) == 1 else None
+                output, losses = done or self._run(batch, 1 / len(batches))
             outputs.append(output)
             for name, value in losses.items():
                 figures[name] = figures.get(name, 0) + value.detach() / len(batches)
         norm = self._update()
-        # On a GPU asking would wait for the device; only a float16 run goes on after a step that is not finite.
-        if (self.on_gpu and not self.scaler.is_enabled()) or norm.isfinite():
-            self.model.update_memory(outputs, batches)
+        self.model.update_memory(outputs, batches, norm.isfinite())
         return {**figures, "grad_norm": norm}
 
     def _averaged_over_processes(self, last: bool) -> AbstractContextManager[None]:
@@ -74,22 +88,31 @@ class TrainStep:
             return self.network.no_sync()
         return nullcontext()
 
-    def _forward(self, batch: ClipBatch) -> tuple[HeadOutputs, dict[str, Tensor]]:
+    def _run(self, batch: ClipBatch, share: float) -> tuple[HeadOutputs, dict[str, Tensor]]:
+        """Add a share of the batch's gradient to the parameters'; return its outputs and losses."""
         with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
             output = self.network(batch.images, batch.valid)
-            return output, self.model.loss(output, batch)
+        losses, total = self._weigh(output, batch)
+        (total * share).backward()
+        return output, losses
 
-    def _backward(self, losses: dict[str, Tensor], share: float) -> None:
-        """Add the gradient of the summed losses; a sum that is not finite makes it NaN, and so in every process."""
+    def _weigh(self, output: HeadOutputs, batch: ClipBatch) -> tuple[dict[str, Tensor], Tensor]:
+        """Return the losses and their scaled sum; one that is not finite has gradients NaN, and so in every process."""
+        with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
+            losses = self.model.loss(output, batch)
         total = torch.stack([value for name, value in losses.items() if name.startswith("loss")]).sum()
         poison = torch.where(total.detach().isfinite(), 1.0, math.nan)
-        self.scaler.scale(total * share * poison).backward()
+        return losses, self.scaler.scale(total * poison)
 
     def _update(self) -> Tensor:
         """Apply the gradient if it is finite, forget it, and return its norm before clipping."""
+        parameters: list[Tensor] = [p for group in self.optimizer.param_groups for p in group["params"]]
+        parameters = [parameter for parameter in parameters if parameter.grad is not None]
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        if self.world_size > 1 and self.graphs is not None:
+            average_over_ranks(gradients, self.world_size)
         self.scaler.unscale_(self.optimizer)
-        parameters = [p for group in self.optimizer.param_groups for p in group["params"] if p.grad is not None]
-        norm = get_total_norm([p.grad for p in parameters if p.grad is not None])
+        norm = get_total_norm(gradients)
         if self.grad_clip is not None:
             clip_grads_with_norm_(parameters, self.grad_clip, norm)
         step_if(norm.isfinite(), self.optimizer)

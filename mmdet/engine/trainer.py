@@ -65,7 +65,8 @@ class Trainer:
         self.model, self.optimizer, self.loader, self.ranks = model, optimizer, loader, ranks
         self.schedule, self.runtime = schedule, runtime
         self.work_dir, self.about, self.validate = work_dir, about, validate
-        self.make_step = TrainStep(model, optimizer, ranks, runtime.amp, runtime.grad_clip)
+        graphs = runtime.cuda_graphs and not runtime.deterministic
+        self.make_step = TrainStep(model, optimizer, ranks, runtime.amp, runtime.grad_clip, graphs)
         self.batches_per_epoch = len(loader)
         sampler: Any = loader.batch_sampler
         self._pairs_a_batch: int = sampler.batch_size * ranks.world_size

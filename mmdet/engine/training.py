@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 from zipfile import is_zipfile
 
-import torch
-
 from mmdet.config import RunConfig, UserError, find_part, shown
 from mmdet.datasets import MixedDataset, VISDataset, make_train_loader
 from mmdet.engine.checkpoint import (
@@ -24,9 +22,11 @@ from mmdet.engine.checkpoint import (
     read_weights,
     remove_leftovers,
 )
-from mmdet.engine.distributed import Ranks, gather_objects, place
+from mmdet.engine.compiling import compile_parts
+from mmdet.engine.distributed import Ranks, gather_objects, limit_threads, place
 from mmdet.engine.faults import known_fault
 from mmdet.engine.optim import build_optimizer, scale_learning_rate
+from mmdet.engine.precision import float32_products
 from mmdet.engine.pretrained import load_pretrained
 from mmdet.engine.randomness import compute_deterministically, seed_everything
 from mmdet.engine.resuming import describe_run
@@ -62,8 +62,7 @@ def train(
         raise UserError("--load_from starts a new run and --resume_from goes on with one: give only one of them")
     if config.runtime.deterministic:
         compute_deterministically()
-    if config.runtime.num_threads is not None:
-        torch.set_num_threads(config.runtime.num_threads)
+    limit_threads(ranks.device, config.runtime.num_threads)
     notes: list[str] = []
     if auto_scale_lr:
         config, note = scale_learning_rate(config, ranks.world_size)
@@ -76,6 +75,8 @@ def train(
     about["class_names"] = list(dataset.class_names)
     seed_everything(config.runtime.seed)  # alike in every process, so that all start from the same weights
     model = place(build_model(config), ranks.device)
+    if config.runtime.compile and ranks.device.type == "cuda":
+        compile_parts(model)
     checkpoint = _checkpoint_to_resume(resume_from, work_dir, ranks, notes)
     if checkpoint is None:
         start = _load_first_weights(model, load_from, trusted)
@@ -88,7 +89,8 @@ def train(
         _resume(trainer, checkpoint, trusted)
     if ranks.is_main:
         _note_start(work_dir, checkpoint)
-    trainer.run()
+    with float32_products(exact=config.runtime.amp == "off"):
+        trainer.run()
 
 
 def _resume(trainer: Trainer, checkpoint: Path, trusted: bool) -> None:

@@ -37,8 +37,11 @@ class VideoAccumulator:
         self.num_frames = 0
         self._sightings: dict[int, _Sightings] = {}  # by track id, in order of first appearance
 
-    def add(self, tracks: FrameTracks) -> None:
-        """Add the next frame, also where it shows nothing. Raises ValueError for masks of another size."""
+    def add(self, tracks: FrameTracks, codes: Sequence[RLE] | None = None) -> None:
+        """Add the next frame, also where it shows nothing; `codes` are its masks, where they are encoded already.
+
+        Raises ValueError for masks of another size.
+        """
         if tuple(tracks.masks.shape[1:]) != tuple(self.size):
             raise ValueError(
                 f"video {self.video_id}, frame {self.num_frames}: masks of size {tuple(tracks.masks.shape[1:])}, "
@@ -49,7 +52,7 @@ class VideoAccumulator:
             raise ValueError(f"video {self.video_id}, frame {self.num_frames}: track ids occur twice: {ids}")
         rows = zip(
             ids,
-            encode_masks(tracks.masks),
+            encode_masks(tracks.masks) if codes is None else codes,
             tracks.boxes.tolist(),
             tracks.labels.tolist(),
             tracks.scores.tolist(),

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from mmdet.models.heads.mask_assembly import assemble_masks
-from mmdet.ops.nms import fast_nms
-from mmdet.ops.sampling import sample_at_centres
+from mmdet.ops.nms import NEVER_KEPT, batched_fast_nms
+from mmdet.ops.sampling import rows_at, sample_at_centres
 from mmdet.registry import POSTPROCESSORS
-from mmdet.structures import FrameDetections, FrameMeta, HeadOutputs, PointGrid
+from mmdet.structures import ChunkDetections, FrameDetections, FrameMeta, HeadOutputs, PointGrid
+from mmdet.structures.detections import pack_rows, unpack_rows
 
 
 @POSTPROCESSORS.register_module()
@@ -33,11 +34,56 @@ class PostProcess:
 
     @torch.no_grad()
     def __call__(self, outputs: HeadOutputs, metas: Sequence[FrameMeta]) -> list[FrameDetections]:
-        """Return the detections of every frame, in pixels of its original image."""
+        """Return the detections of every frame, in pixels of its original image; waits for the device."""
+        found = self.detect(outputs, metas)
+        frames = []
+        for index, objects in enumerate(unpack_rows(found.rows)):
+            filled = slice(0, len(objects))
+            masks = assemble_masks(
+                found.mask_basis[index : index + 1],
+                [found.coefficients[index, filled]],
+                found.input_boxes[index, filled],
+                metas[index],
+            )
+            frames.append(FrameDetections.from_objects(objects, masks))
+        return frames
+
+    @torch.no_grad()
+    def detect(self, outputs: HeadOutputs, metas: Sequence[FrameMeta]) -> ChunkDetections:
+        """Return the detections of all frames without their masks. All sizes are fixed, and the host never waits."""
         scores = outputs.cls_logits.sigmoid() * outputs.centerness_logits.sigmoid()[..., None]
         candidates = self._candidates(scores.amax(dim=-1), outputs.points)
-        boxes = outputs.boxes
-        return [self._frame(index, outputs, boxes, scores, candidates[index], meta) for index, meta in enumerate(metas)]
+        boxes = rows_at(outputs.boxes, candidates)
+        # Two boxes without area give 0 / 0 in the NMS, which drops both: they leave before (MODEL.md 10).
+        solid = (boxes[..., 2] > boxes[..., 0]) & (boxes[..., 3] > boxes[..., 1])
+        kept, labels, kept_scores, filled = batched_fast_nms(
+            boxes,
+            rows_at(scores, candidates).where(solid[..., None], NEVER_KEPT),
+            score_threshold=self.score_threshold,
+            iou_threshold=self.nms_iou,
+            max_pre_nms=self.max_pre_nms,
+            max_per_image=self.max_per_image,
+        )
+        points, boxes = candidates.gather(1, kept), rows_at(boxes, kept)
+        original_boxes = torch.stack([frame / meta.scale for frame, meta in zip(boxes, metas, strict=True)])
+        boxes_again = torch.stack([frame * meta.scale for frame, meta in zip(original_boxes, metas, strict=True)])
+        embedding_map = outputs.embedding_map.float()
+        rows = pack_rows(
+            filled=filled,
+            boxes=original_boxes,
+            labels=labels,
+            scores=kept_scores,
+            box_sigma=rows_at(outputs.box_sigma, points).clamp(max=1.0),
+            centerness=outputs.centerness_logits.gather(1, points).sigmoid(),
+            # The tracker looks at the rounded centre, the masks at the floored one (Q13).
+            embeddings=sample_at_centres(embedding_map, boxes_again, rounding="round"),
+        )
+        return ChunkDetections(
+            rows=rows,
+            input_boxes=boxes,
+            coefficients=sample_at_centres(embedding_map, boxes),
+            mask_basis=outputs.mask_basis,
+        )
 
     def _candidates(self, best: Tensor, points: PointGrid) -> Tensor:
         """(B, P) best scores to the indices (B, k) of each level's best points."""
@@ -47,34 +93,3 @@ class PostProcess:
             chosen.append(level.topk(min(self.max_pre_nms, count), dim=1).indices + start)
             start += count
         return torch.cat(chosen, dim=1)
-
-    def _frame(
-        self, index: int, outputs: HeadOutputs, boxes: Tensor, scores: Tensor, candidates: Tensor, meta: FrameMeta
-    ) -> FrameDetections:
-        frame_boxes = boxes[index, candidates]
-        # Two boxes without area give 0 / 0 in the NMS, which drops both: they leave before (MODEL.md 10).
-        solid = (frame_boxes[:, 2] > frame_boxes[:, 0]) & (frame_boxes[:, 3] > frame_boxes[:, 1])
-        candidates, frame_boxes = candidates[solid], frame_boxes[solid]
-        kept, labels, kept_scores = fast_nms(
-            frame_boxes,
-            scores[index, candidates],
-            score_threshold=self.score_threshold,
-            iou_threshold=self.nms_iou,
-            max_pre_nms=self.max_pre_nms,
-            max_per_image=self.max_per_image,
-        )
-        points, frame_boxes = candidates[kept], frame_boxes[kept]
-        embedding_map = outputs.embedding_map[index].float()
-        coefficients = sample_at_centres(embedding_map[None], frame_boxes[None])[0]
-        original_boxes = frame_boxes / meta.scale
-        # The tracker looks at the rounded centre, the masks at the floored one (Q13).
-        embeddings = sample_at_centres(embedding_map[None], (original_boxes * meta.scale)[None], rounding="round")[0]
-        return FrameDetections(
-            boxes=original_boxes,
-            labels=labels,
-            scores=kept_scores,
-            box_sigma=outputs.box_sigma[index, points].clamp(max=1.0),
-            centerness=outputs.centerness_logits[index, points].sigmoid(),
-            embeddings=embeddings,
-            masks=assemble_masks(outputs.mask_basis[index], coefficients, frame_boxes, meta),
-        )

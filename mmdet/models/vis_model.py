@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from mmdet.models.heads.sipmask_head import SipMaskHead
 from mmdet.models.losses.criterion import Criterion
-from mmdet.models.losses.targets import memory_targets, pad_truths
+from mmdet.models.losses.targets import memory_targets
 from mmdet.models.necks.temporal_calibration import TemporalCalibration, TemporalContext
 from mmdet.models.postprocess import PostProcess
 from mmdet.registry import BACKBONES, CRITERIA, HEADS, MODELS, NECKS, POSTPROCESSORS
@@ -117,12 +117,17 @@ class VISModel(nn.Module):
         return self.postprocess(outputs, metas)
 
     @torch.no_grad()
-    def update_memory(self, outputs: Sequence[HeadOutputs], batches: Sequence[ClipBatch]) -> None:
-        """Write the foreground points of one optimiser step's batches to the memory; call it after the step."""
+    def update_memory(
+        self, outputs: Sequence[HeadOutputs], batches: Sequence[ClipBatch], made: Tensor | None = None
+    ) -> None:
+        """Write the foreground points of one optimiser step's batches to the memory; call it after the step.
+
+        `made` (a bool scalar on the device) is false for a step that was refused: then nothing is written.
+        """
         features, targets, foreground = [], [], []
         for output, batch in zip(outputs, batches, strict=True):
-            target, inside = memory_targets(output.points, pad_truths(batch))
+            target, inside = memory_targets(output.points, batch.truth_of_pairs)
             features.append(output.memory_query.flatten(0, 1))
             targets.append(target.flatten(0, 1))
-            foreground.append(inside.flatten())
+            foreground.append(inside.flatten() if made is None else inside.flatten() & made)
         self.head.memory.write(torch.cat(features), torch.cat(targets), torch.cat(foreground))

@@ -28,11 +28,11 @@ def sum_over_ranks(tensor: Tensor) -> Tensor:
     return total
 
 
-def gather_sizes(size: int, device: torch.device) -> list[int]:
-    """Return every process's `size`, by rank. With several processes this waits for the device once."""
+def gather_sizes(size: int) -> list[int]:
+    """Return every process's `size`, by rank. Hosts talk to each other (gloo): none waits for its device."""
     if world_size() == 1:
         return [size]
-    sizes = torch.zeros(world_size(), dtype=torch.int64, device=device)
+    sizes = torch.zeros(world_size(), dtype=torch.int64)
     sizes[rank()] = size
     return sum_over_ranks(sizes).tolist()
 
@@ -46,7 +46,7 @@ def gather_over_ranks(tensor: Tensor, sizes: list[int] | None = None) -> Tensor:
     """
     if world_size() == 1:
         return tensor
-    sizes = gather_sizes(len(tensor), tensor.device) if sizes is None else sizes
+    sizes = gather_sizes(len(tensor)) if sizes is None else sizes
     padded = tensor.new_zeros(max(sizes), *tensor.shape[1:])
     padded[: len(tensor)] = tensor.detach()
     parts = [torch.empty_like(padded) for _ in sizes]

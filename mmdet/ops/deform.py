@@ -1,14 +1,15 @@
-"""Deformable convolution (v1, 3x3, stride 1, zero outside), by torchvision's kernel or by sampling and a product.
+"""Deformable convolution (v1, 3x3, stride 1, zero outside) by sampling and a matrix product.
 
-All forms compute the same. torchvision's CPU kernel is single-threaded and slow in the backward, so the CPU samples by
-torch's threaded `grid_sample`. On a GPU the backward of both adds in whatever order threads come: where torch is told
-to be deterministic, rows are picked and added up by index. Source: Dai et al., Deformable Convolutional Networks;
-MODEL.md 3.5.
+All forms compute the same. GPUs sample by kernels of this package, or where Triton is missing use torchvision's; its
+CPU kernel is single-threaded and slow in the backward, so the CPU samples by torch's threaded `grid_sample`. On a GPU
+the backward adds in whatever order threads come: where torch is told to be deterministic, rows are picked and added up
+by index. Source: Dai et al., Deformable Convolutional Networks; MODEL.md 3.5.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 
 import torch
 from torch import Tensor
@@ -17,6 +18,7 @@ from torch.utils.checkpoint import checkpoint
 from torchvision.ops import deform_conv2d
 
 KERNEL = 3
+_HAS_TRITON = find_spec("triton") is not None
 
 # (maps (N, C, h, w), y (N, K), x (N, K) in cells) to the values (N, C, K) there, bilinear, zero outside
 Sampler = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -25,13 +27,20 @@ Sampler = Callable[[Tensor, Tensor, Tensor], Tensor]
 def deform_conv(features: Tensor, offsets: Tensor, weight: Tensor) -> Tensor:
     """Convolve (B, C, h, w) with weight (O, C, 3, 3), each tap moved by offsets (B, G * 18, h, w), to (B, O, h, w).
 
-    G divides the channels; offsets are (dy, dx) of tap after tap within a group, in cells.
+    G divides the channels; offsets are (dy, dx) of tap after tap within a group, in cells. Features may be of another
+    type than the offsets, which is that of the products on a GPU; the CPU computes in the offsets' type.
     """
+    by_kernels = features.device.type == "cuda" and _HAS_TRITON and offsets.dtype == torch.float32
+    if by_kernels and not torch.are_deterministic_algorithms_enabled():
+        from mmdet.ops.deform_kernels import gpu_deform_conv  # here: Triton takes half a second to import
+
+        return gpu_deform_conv(features, offsets, weight)
+    arguments = features.to(offsets.dtype), offsets, weight.to(offsets.dtype)
     if features.device.type == "cpu":
-        return sampled_deform_conv(features, offsets, weight)
+        return sampled_deform_conv(*arguments)
     if torch.are_deterministic_algorithms_enabled():
-        return deterministic_deform_conv(features, offsets, weight)
-    return deform_conv2d(features, offsets, weight, padding=KERNEL // 2)
+        return deterministic_deform_conv(*arguments)
+    return deform_conv2d(*arguments, padding=KERNEL // 2)
 
 
 def deterministic_deform_conv(features: Tensor, offsets: Tensor, weight: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ import torch
 
 PACKAGE = Path(__file__).resolve().parents[1]
 REMEDY = "`bash compile.sh` builds it anew; until then the slower pure-Python ops run"
+NEWEST_OP = "rle_encode"  # a library without it was built from older sources
 # csrc/build_info.cpp puts this into the library, so that it can be read without loading it.
 BUILT_FOR = re.compile(rb"memcnp ops built for torch (\d+\.\d+)")
 
@@ -37,6 +38,7 @@ def load() -> bool:
     if not fault:
         try:
             torch.ops.load_library(str(library))
+            fault = "" if hasattr(torch.ops.memcnp, NEWEST_OP) else f"it was built before there was {NEWEST_OP}"
         except (OSError, RuntimeError) as error:
             fault = str(error).splitlines()[0]
     if fault:

@@ -18,7 +18,7 @@ from pycocotools import mask as coco_mask
 from torch import Tensor
 
 from mmdet.config import shown
-from mmdet.ops.rle_runs import Runs, decode_counts
+from mmdet.ops.rle_runs import Runs, decode_counts, encode_counts, find_runs
 from mmdet.structures import RLE, Size
 
 MAX_PIXELS = 2**27  # of one mask (16384 x 8192): beyond any video, and every run fits pycocotools' 32-bit arithmetic
@@ -27,7 +27,7 @@ _AREA_CHUNK = 255  # pycocotools 2.0.11 counts the masks given to `area` in 8 bi
 
 
 def encode_masks(masks: Tensor | NDArray[np.bool_]) -> list[RLE]:
-    """Encode masks (N, H, W) bool."""
+    """Encode masks (N, H, W) bool; those on a GPU send their runs to the host, not their pixels."""
     tensor = masks.detach() if isinstance(masks, Tensor) else torch.from_numpy(np.asarray(masks))
     if tensor.ndim != 3 or tensor.dtype != torch.bool:
         raise ValueError(f"masks have shape {tuple(tensor.shape)} and type {tensor.dtype}, expected (N, H, W) bool")
@@ -35,8 +35,12 @@ def encode_masks(masks: Tensor | NDArray[np.bool_]) -> list[RLE]:
         raise ValueError(f"masks have shape {tuple(tensor.shape)}: an empty frame has no encoding")
     if len(tensor) == 0:
         return []
-    columns = tensor.transpose(1, 2).contiguous()  # runs go down the columns; a GPU turns masks in no time
-    return [_rle(coded) for coded in coco_mask.encode(columns.cpu().numpy().view(np.uint8).transpose(2, 1, 0))]
+    if tensor.is_cuda:
+        size = list(tensor.shape[1:])
+        return [{"size": [*size], "counts": counts} for counts in encode_counts(*find_runs(tensor))]
+    pixels = tensor.contiguous().numpy().view(np.uint8)
+    columns = np.stack([cv2.transpose(mask) for mask in pixels])  # runs go down the columns; numpy turns slowly
+    return [_rle(coded) for coded in coco_mask.encode(columns.transpose(2, 1, 0))]
 
 
 def decode_rle(rle: RLE) -> NDArray[np.bool_]:

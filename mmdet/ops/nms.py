@@ -9,6 +9,29 @@ import torch
 from torch import Tensor
 
 from mmdet.ops.boxes import pairwise_iou
+from mmdet.ops.sampling import rows_at
+
+NEVER_KEPT = -torch.inf  # as a score: below every threshold, and after every other one
+
+
+def batched_fast_nms(
+    boxes: Tensor, scores: Tensor, score_threshold: float, iou_threshold: float, max_pre_nms: int, max_per_image: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Do what `fast_nms` does for a batch of images, without waiting for the device.
+
+    Takes boxes (B, N, 4) and scores (B, N, K), N and K at least 1; returns (box index, label, score, kept), each (B, n)
+    with n = min(max_per_image, candidates). The kept ones come first; the others mean nothing. A box whose scores are
+    all `NEVER_KEPT` might as well not be there.
+    """
+    sorted_scores, order = scores.transpose(1, 2).sort(dim=2, descending=True, stable=True)
+    sorted_scores, order = sorted_scores[..., :max_pre_nms], order[..., :max_pre_nms]
+    candidates = rows_at(boxes, order)  # (B, K, n, 4)
+    overlap = pairwise_iou(candidates, candidates).triu(diagonal=1).amax(dim=2)
+    kept = (overlap <= iou_threshold) & (sorted_scores > score_threshold)  # false for NaN
+    ranked = sorted_scores.where(kept, NEVER_KEPT).flatten(1)
+    best, rank = (values[:, :max_per_image] for values in ranked.sort(dim=1, descending=True, stable=True))
+    index, is_kept = (values.flatten(1).gather(1, rank) for values in (order, kept))
+    return index, rank // order.shape[2], best, is_kept
 
 
 def fast_nms(
@@ -23,12 +46,6 @@ def fast_nms(
     if not scores.numel():
         none = torch.zeros(0, dtype=torch.int64, device=scores.device)
         return none, none, scores.reshape(-1)
-    sorted_scores, order = scores.T.sort(dim=1, descending=True, stable=True)
-    sorted_scores, order = sorted_scores[:, :max_pre_nms], order[:, :max_pre_nms]
-    candidates = boxes[order]
-    overlap = pairwise_iou(candidates, candidates).triu(diagonal=1).amax(dim=1)
-    kept = (overlap <= iou_threshold) & (sorted_scores > score_threshold)  # false for NaN
-    labels = torch.arange(len(order), device=order.device).unsqueeze(1).expand_as(order)
-    best, rank = sorted_scores[kept].sort(descending=True, stable=True)
-    rank = rank[:max_per_image]
-    return order[kept][rank], labels[kept][rank], best[:max_per_image]
+    found = batched_fast_nms(boxes[None], scores[None], score_threshold, iou_threshold, max_pre_nms, max_per_image)
+    index, labels, best, kept = (values[0] for values in found)
+    return index[kept], labels[kept], best[kept]

@@ -1,21 +1,27 @@
-"""Run lengths of many masks at once, from COCO's compressed counts: the compiled op, or the same in numpy.
+"""Run lengths of many masks at once: of masks on any device, from COCO's compressed counts, and to them.
 
-Everything is checked, as pycocotools trusts its input and counts are whatever a file holds. COCO's code: numbers of
-6-bit characters with sign, lowest digit first, each from the fourth on the difference to the number before the last
-(maskApi.c, rleFrString). Knows nothing of images, tracks or json.
+Compiled ops do the counts, or the same in numpy and pycocotools. What is decoded is checked, as pycocotools trusts its
+input and counts are whatever a file holds. COCO's code: numbers of 6-bit characters with sign, lowest digit first, each
+from the fourth on the difference to the number before the last (maskApi.c, rleFrString). Knows nothing of tracks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
+from torch import Tensor
 
 from mmdet.config import shown
 from mmdet.ops import extension
+from mmdet.ops.host_copy import HostCopy
 
 _CODE_BASE = 48  # a character is 48 + a digit of 5 bits, + 32 if more follow
 _DIGIT = 0x1F
@@ -24,6 +30,9 @@ _MORE = 0x20
 _MAX_DIGITS = 6
 _MALFORMED = -1
 _INT32_RANGE = 2**31
+_PIXELS_AT_ONCE = 2**28  # turned and compared on a device: half a GiB
+_RUNS_A_THREAD = 2**17  # half a millisecond's work; the masks of a real frame have a tenth of it
+_MAX_THREADS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +70,32 @@ def decode_counts(counts: Sequence[str], pixels: Sequence[int], *, compiled: boo
     return _decode(text, ends, sizes)
 
 
+def find_runs(masks: Tensor) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Return the run lengths (R,) of masks (N, H, W) bool down their columns, and where each mask's begin (N + 1,).
+
+    Background comes first, with length 0 where the first pixel is foreground. The masks' device finds the runs; only
+    they come to the host, which waits for them.
+    """
+    pixels = masks.shape[1] * masks.shape[2]
+    parts = [_find_runs(part) for part in masks.split(max(1, _PIXELS_AT_ONCE // pixels))] if len(masks) else []
+    lengths = np.concatenate([np.zeros(0, np.int32), *(runs for runs, _ in parts)])
+    starts = np.cumsum(np.concatenate([np.zeros(1, np.int64), *(counts for _, counts in parts)]))
+    return lengths, starts
+
+
+def encode_counts(lengths: NDArray[np.int32], starts: NDArray[np.int64], *, compiled: bool = True) -> list[str]:
+    """Write the runs of N masks, as `find_runs` returns them, as COCO's compressed counts; `compiled` as above.
+
+    Many runs, as those of noise, are shared out over threads.
+    """
+    if not (compiled and extension.load()):
+        return [_encode_slowly(lengths[start:end]) for start, end in pairwise(starts.tolist())]
+    edges = np.searchsorted(starts, np.arange(starts[0], starts[-1], _RUNS_A_THREAD))  # masks stay whole
+    parts = [(lengths, starts[start : end + 1]) for start, end in pairwise([*np.unique(edges), len(starts) - 1])]
+    coded = map(_encode, parts) if len(parts) == 1 else _threads().map(_encode, parts)
+    return [counts for part in coded for counts in part]
+
+
 def track_overlaps(runs: Runs, first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
     """Sum the intersections of masks over frames, for each pair of tracks: (N, T) and (M, T) to (N, M).
 
@@ -69,6 +104,38 @@ def track_overlaps(runs: Runs, first: NDArray[np.int64], second: NDArray[np.int6
     arrays = (runs.lengths, runs.starts, first, second)
     sums: NDArray[np.int64] = torch.ops.memcnp.rle_overlaps(*map(torch.from_numpy, arrays)).numpy()
     return sums
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_MAX_THREADS, thread_name_prefix="rle")
+
+
+def _encode(runs: tuple[NDArray[np.int32], NDArray[np.int64]]) -> list[str]:
+    """Encode by the compiled op, which lets other threads run meanwhile."""
+    text, ends = torch.ops.memcnp.rle_encode(*map(torch.from_numpy, runs))
+    characters = memoryview(text.numpy())
+    return [str(characters[start:end], "ascii") for start, end in pairwise([0, *ends.tolist()])]
+
+
+def _encode_slowly(runs: NDArray[np.int32]) -> str:
+    pixels = int(runs.sum())
+    coded: bytes = coco_mask.frPyObjects({"size": [1, pixels], "counts": runs.tolist()}, 1, pixels)["counts"]
+    return coded.decode("ascii")
+
+
+def _find_runs(masks: Tensor) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Return the run lengths of masks, and how many each has."""
+    columns = masks.transpose(1, 2).flatten(1)
+    ends = torch.ones(len(masks), columns.shape[1] + 1, dtype=torch.bool, device=masks.device)
+    ends[:, 0] = columns[:, 0]
+    torch.ne(columns[:, 1:], columns[:, :-1], out=ends[:, 1:-1])  # the last pixel always ends a run
+    places = ends.flatten().nonzero().squeeze(1)
+    lengths = torch.diff(places, prepend=places.new_full((1,), -1))
+    packed = HostCopy(torch.cat([ends.sum(dim=1, dtype=torch.int32), lengths.int()])).wait().numpy()
+    counts, runs = packed[: len(masks)].astype(np.int64), packed[len(masks) :].copy()
+    runs[np.cumsum(counts) - counts] -= 1  # a row of `ends` has one place more than a mask has pixels
+    return runs, counts
 
 
 def _decode(text: bytearray, ends: NDArray[np.int64], pixels: NDArray[np.int64]) -> Runs:

@@ -5,13 +5,14 @@ Images stay uint8 RGB until the model normalises them; `valid` marks the pixels 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from mmdet.structures.frames import FrameMeta, FrameTruth
+from mmdet.structures.truths import PaddedTruth, pad_truths
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +20,7 @@ class ClipSample:
     """T frames of one video, transformed alike, so that all have one size."""
 
     images: Tensor  # (T, 3, H, W) uint8 RGB
-    truths: tuple[FrameTruth, ...]  # T, masks (N, H, W)
+    truths: tuple[FrameTruth, ...]  # T; masks (N, H, W) of the key, (N, 0, 0) of the reference: nobody reads those
     metas: tuple[FrameMeta, ...]  # T
     reference_jitter: Tensor  # (N_ref, 4) offsets of the reference frame's boxes, as fractions of their size
 
@@ -30,29 +31,45 @@ class ClipBatch:
 
     images: Tensor  # (B, T, 3, H, W) uint8 RGB, zeros in the padding
     valid: Tensor  # (B, T, H, W) bool
-    truths: tuple[tuple[FrameTruth, ...], ...]  # B x T, masks at the padded size
+    truth: PaddedTruth | None  # of pairs; None where T = 1
     metas: tuple[tuple[FrameMeta, ...], ...]  # B x T
-    reference_jitter: tuple[Tensor, ...]  # B
+
+    @staticmethod
+    def of(
+        images: Tensor,
+        valid: Tensor,
+        truths: Sequence[tuple[FrameTruth, ...]],
+        metas: Sequence[tuple[FrameMeta, ...]],
+        reference_jitter: Sequence[Tensor],
+    ) -> ClipBatch:
+        """Make a batch of stacked images and the truths of its clips, B x T, with masks at most of the images' size."""
+        pairs = all(len(clip) > 1 for clip in truths)
+        height, width = images.shape[-2:]
+        return ClipBatch(
+            images=images,
+            valid=valid,
+            truth=pad_truths(truths, reference_jitter, (height, width)) if pairs else None,
+            metas=tuple(metas),
+        )
+
+    @property
+    def truth_of_pairs(self) -> PaddedTruth:
+        """The truth. Raises ValueError for a batch of single frames, which has none."""
+        if self.truth is None:
+            raise ValueError("the losses need pairs of frames: give the model clips (B, 2, 3, H, W) in training")
+        return self.truth
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> ClipBatch:
         """Return a copy on `device`."""
-        return replace(
-            self,
-            images=self.images.to(device, non_blocking=non_blocking),
-            valid=self.valid.to(device, non_blocking=non_blocking),
-            truths=tuple(tuple(t.to(device, non_blocking) for t in clip) for clip in self.truths),
-            reference_jitter=tuple(j.to(device, non_blocking=non_blocking) for j in self.reference_jitter),
-        )
+        return self._each(lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
     def pin_memory(self) -> ClipBatch:
         """Return a copy in page-locked memory (called by torch's DataLoader)."""
-        return replace(
-            self,
-            images=self.images.pin_memory(),
-            valid=self.valid.pin_memory(),
-            truths=tuple(tuple(t.pin_memory() for t in clip) for clip in self.truths),
-            reference_jitter=tuple(j.pin_memory() for j in self.reference_jitter),
-        )
+        return self._each(Tensor.pin_memory)
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> ClipBatch:
+        truth = None if self.truth is None else self.truth.each(change)
+        return replace(self, images=change(self.images), valid=change(self.valid), truth=truth)
 
     def describe(self) -> str:
         """Name the frames of the batch, for error messages."""
@@ -60,26 +77,20 @@ class ClipBatch:
         return "; ".join(clips)
 
 
-def _padded(tensor: Tensor, height: int, width: int) -> Tensor:
-    """Pad the last two dimensions with zeros at the bottom and right."""
-    out = tensor.new_zeros(*tensor.shape[:-2], height, width)
-    out[..., : tensor.shape[-2], : tensor.shape[-1]] = tensor
-    return out
-
-
 def collate_clips(samples: Sequence[ClipSample], divisor: int = 32) -> ClipBatch:
     """Pad samples to their common size, rounded up to a multiple of `divisor`, and stack them."""
     height, width = (-(-max(sample.images.shape[axis] for sample in samples) // divisor) * divisor for axis in (-2, -1))
-    valid = torch.zeros(len(samples), samples[0].images.shape[0], height, width, dtype=torch.bool)
-    for index, sample in enumerate(samples):
-        valid[index, :, : sample.images.shape[-2], : sample.images.shape[-1]] = True
-    return ClipBatch(
-        images=torch.stack([_padded(sample.images, height, width) for sample in samples]),
+    first = samples[0].images
+    images = first.new_zeros(len(samples), *first.shape[:2], height, width)
+    valid = torch.zeros(len(samples), len(first), height, width, dtype=torch.bool)
+    for padded, marks, sample in zip(images, valid, samples, strict=True):
+        inside = (..., slice(sample.images.shape[-2]), slice(sample.images.shape[-1]))
+        padded[inside] = sample.images
+        marks[inside] = True
+    return ClipBatch.of(
+        images=images,
         valid=valid,
-        truths=tuple(
-            tuple(replace(truth, masks=_padded(truth.masks, height, width)) for truth in sample.truths)
-            for sample in samples
-        ),
-        metas=tuple(sample.metas for sample in samples),
-        reference_jitter=tuple(sample.reference_jitter for sample in samples),
+        truths=[sample.truths for sample in samples],
+        metas=[sample.metas for sample in samples],
+        reference_jitter=[sample.reference_jitter for sample in samples],
     )

@@ -36,10 +36,11 @@ class _Rows:
     """Tensors that share their first dimension N; indexing takes the same rows of all of them."""
 
     def __len__(self) -> int:
-        return len(getattr(self, fields(self)[0].name))
+        first = next(iter(self.__dataclass_fields__))
+        return len(getattr(self, first))
 
-    def __getitem__(self: Rows, rows: Tensor | slice) -> Rows:
-        """Return the rows that an index tensor, a bool mask or a slice selects."""
+    def __getitem__(self: Rows, rows: Tensor | slice | list[int]) -> Rows:
+        """Return the rows that an index tensor, a bool mask, a slice or a list of indices selects."""
         return replace(self, **{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
     def to(self: Rows, device: torch.device | str, non_blocking: bool = False) -> Rows:
@@ -55,15 +56,16 @@ class _Rows:
 
     def _check(self, **shapes: tuple[int | None, ...]) -> None:
         """Raise ValueError unless every named tensor has N rows and the given further sizes (None: any)."""
+        count = len(self)
         for name, shape in shapes.items():
             value: Tensor = getattr(self, name)
-            expected = (len(self), *shape)
-            fits = value.dim() == len(expected) and all(
-                want is None or want == got for want, got in zip(expected, value.shape, strict=True)
+            expected, found = (count, *shape), tuple(value.shape)
+            fits = len(found) == len(expected) and all(
+                want is None or want == got for want, got in zip(expected, found, strict=True)
             )
             if not fits:
                 shown = ", ".join("any" if size is None else str(size) for size in expected)
-                raise ValueError(f"{type(self).__name__}.{name} has shape {tuple(value.shape)}, expected ({shown})")
+                raise ValueError(f"{type(self).__name__}.{name} has shape {found}, expected ({shown})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +78,7 @@ class FrameTruth(_Rows):
 
     boxes: Tensor  # (N, 4) float32
     labels: Tensor  # (N,) int64, 0-based
-    masks: Tensor  # (N, H, W) bool
+    masks: Tensor  # (N, H, W) bool; (N, 0, 0) where they are left out, as of reference frames
     instance_ids: Tensor  # (N,) int64
     is_crowd: Tensor  # (N,) bool
 
@@ -96,8 +98,8 @@ class FrameTruth(_Rows):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FrameDetections(_Rows):
-    """The detections of one frame, in pixels of the original image, highest score first."""
+class FrameObjects(_Rows):
+    """What is detected in one frame but for the masks, in pixels of the original image, highest score first."""
 
     boxes: Tensor  # (N, 4) float32
     labels: Tensor  # (N,) int64, 0-based
@@ -105,12 +107,28 @@ class FrameDetections(_Rows):
     box_sigma: Tensor  # (N, 4) predicted std of the box sides, min(sigma, 1)
     centerness: Tensor  # (N,) in [0, 1]
     embeddings: Tensor  # (N, E) for association
+
+    def __post_init__(self) -> None:
+        self._check(boxes=(4,), labels=(), scores=(), box_sigma=(4,), centerness=(), embeddings=(None,))
+
+    def _named(self) -> dict[str, Tensor]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameDetections(FrameObjects):
+    """The detections of one frame with their masks, which may be on another device than the rest."""
+
     masks: Tensor  # (N, H, W) bool
 
     def __post_init__(self) -> None:
-        self._check(
-            boxes=(4,), labels=(), scores=(), box_sigma=(4,), centerness=(), embeddings=(None,), masks=(None, None)
-        )
+        FrameObjects.__post_init__(self)
+        self._check(masks=(None, None))
+
+    @staticmethod
+    def from_objects(objects: FrameObjects, masks: Tensor) -> FrameDetections:
+        """Give every object its mask."""
+        return FrameDetections(**objects._named(), masks=masks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,5 +144,4 @@ class FrameTracks(FrameDetections):
     @staticmethod
     def from_detections(detections: FrameDetections, track_ids: Tensor) -> FrameTracks:
         """Give every detection its id."""
-        named = {field.name: getattr(detections, field.name) for field in fields(FrameDetections)}
-        return FrameTracks(**named, track_ids=track_ids)
+        return FrameTracks(**detections._named(), track_ids=track_ids)

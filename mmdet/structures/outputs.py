@@ -19,6 +19,7 @@ class PointGrid:
     """The points of all pyramid levels on a padded input: x = j * s + s / 2, y = i * s + s / 2 (MODEL.md 3.2)."""
 
     xy: Tensor  # (P, 2) float32, input pixels
+    box_scale: Tensor  # (4,) float32 = (W, H, W, H) of the padded input: what normalised box sides are fractions of
     image_size: Size  # of the padded input
     level_sizes: tuple[Size, ...]  # (h, w) of every level
     strides: tuple[int, ...]  # input pixels between the points of every level
@@ -33,19 +34,21 @@ class PointGrid:
             y = (torch.arange(height, device=device, dtype=torch.float32) + 0.5) * stride
             x = (torch.arange(width, device=device, dtype=torch.float32) + 0.5) * stride
             levels.append(torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1).reshape(-1, 2))
-        return PointGrid(xy=torch.cat(levels), image_size=image_size, level_sizes=level_sizes, strides=strides)
+        # filled on the device: a tensor made from a Python list would make the host wait for the copy
+        box_scale = torch.full((4,), image_size[1], dtype=torch.float32, device=device)
+        box_scale[1::2].fill_(image_size[0])
+        return PointGrid(
+            xy=torch.cat(levels),
+            box_scale=box_scale,
+            image_size=image_size,
+            level_sizes=level_sizes,
+            strides=strides,
+        )
 
     @property
     def level_counts(self) -> list[int]:
         """Number of points of every level."""
         return [height * width for height, width in self.level_sizes]
-
-    @property
-    def box_scale(self) -> Tensor:
-        """(4,) = (W, H, W, H) of the padded input: what normalised box sides are fractions of."""
-        height, width = self.image_size
-        # Filled on the device: a tensor made from a Python list would make the host wait for the copy.
-        return torch.cat((self.xy.new_full((1,), width), self.xy.new_full((1,), height))).repeat(2)
 
     def decode(self, box_ltrb: Tensor) -> Tensor:
         """Turn normalised distances (..., P, 4) into xyxy boxes, input pixels, each side clamped to the input.

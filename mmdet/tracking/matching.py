@@ -41,11 +41,12 @@ def greedy(scores: Tensor) -> tuple[list[int], list[int]]:
 
 def one_to_one(scores: Tensor) -> tuple[list[int], list[int]]:
     """Match so that the total gain over "all detections are new objects" is largest; no track is chosen twice."""
-    gain = (scores[:, 1:] - scores[:, :1]).clamp(min=0.0)
+    gain = (scores[:, 1:] - scores[:, :1]).clamp(min=0.0).numpy()
     choices = [NEW] * len(scores)
-    for row, track in zip(*linear_sum_assignment(gain.numpy(), maximize=True), strict=True):
-        if gain[row, track] > 0:
-            choices[row] = int(track) + 1
+    rows, tracks = linear_sum_assignment(gain, maximize=True)
+    for row, track, gained in zip(rows.tolist(), tracks.tolist(), gain[rows, tracks].tolist(), strict=True):
+        if gained > 0:
+            choices[row] = track + 1
     return choices, [row for row, choice in enumerate(choices) if choice != NEW]
 
 

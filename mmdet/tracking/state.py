@@ -5,7 +5,7 @@ Knows nothing of how detections are matched.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -16,7 +16,7 @@ class TrackState:
     """M known tracks of one video. Ids are counters: they are never given again, whatever is forgotten."""
 
     track_ids: Tensor  # (M,) int64
-    embeddings: Tensor  # (M, E)
+    embeddings: Tensor  # (M, E) of length 1, as last seen
     boxes: Tensor  # (M, 4) original pixels, where last seen
     labels: Tensor  # (M,) int64, as first seen (Q15)
     last_seen: Tensor  # (M,) int64 frame number
@@ -25,6 +25,20 @@ class TrackState:
 
     def __len__(self) -> int:
         return len(self.track_ids)
+
+    def most_recent(self, count: int) -> TrackState:
+        """Return the state with at most the `count` tracks seen last, in their order; of equal ones the newer stay."""
+        if len(self) <= count:
+            return self
+        kept = torch.argsort(self.last_seen, stable=True)[-count:].sort().values
+        return replace(
+            self,
+            track_ids=self.track_ids[kept],
+            embeddings=self.embeddings[kept],
+            boxes=self.boxes[kept],
+            labels=self.labels[kept],
+            last_seen=self.last_seen[kept],
+        )
 
     @staticmethod
     def empty(device: torch.device | str = "cpu") -> TrackState:

@@ -7,6 +7,8 @@ import cv2
 import pytest
 import torch
 
+from mmdet.engine import test_run
+from mmdet.engine.testing import predict_dataset
 from mmdet.evaluation.results_io import load_results
 
 
@@ -95,20 +97,14 @@ def test_chunks_of_any_size_give_the_same_results(run, config, checkpoint, tmp_p
     assert [e["score"] for e in one] == pytest.approx([e["score"] for e in four], abs=1e-5)
 
 
-@pytest.fixture
-def precision():
-    """Let convolutions and products use TensorFloat-32, and put things back afterwards."""
-    parts = torch.backends.cudnn.conv, torch.backends.cuda.matmul
-    before = [part.fp32_precision for part in parts]
-    for part in parts:
-        part.fp32_precision = "tf32"
-    yield lambda: [part.fp32_precision for part in parts]
-    for part, value in zip(parts, before, strict=True):
-        part.fp32_precision = value
+@pytest.mark.parametrize(("amp", "expected"), [("off", "ieee"), ("bf16", "tf32")])
+def test_testing_in_float32_turns_tensorfloat_off(run, config, checkpoint, tmp_path, monkeypatch, amp, expected):
+    seen = []
 
+    def noting(*arguments):
+        seen.append((torch.backends.cudnn.conv.fp32_precision, torch.backends.cuda.matmul.fp32_precision))
+        return predict_dataset(*arguments)
 
-def test_testing_in_float32_turns_tensorfloat_off(run, config, checkpoint, tmp_path, precision):
-    assert run("test_video", config, checkpoint, "--out", tmp_path / "r.pkl", "--amp", "bf16").code == 0
-    assert precision() == ["tf32", "tf32"]
-    assert run("test_video", config, checkpoint, "--out", tmp_path / "r.pkl").code == 0
-    assert precision() == ["ieee", "ieee"]
+    monkeypatch.setattr(test_run, "predict_dataset", noting)
+    assert run("test_video", config, checkpoint, "--out", tmp_path / "r.pkl", "--amp", amp).code == 0
+    assert seen == [(expected, expected)]

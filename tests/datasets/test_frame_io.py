@@ -48,6 +48,19 @@ def test_a_jpeg_with_bytes_behind_its_end_is_read(tmp_path, picture):
     assert read_frame(path).shape == (30, 40, 3)
 
 
+def test_a_cut_off_jpeg_with_a_whole_one_inside_is_an_error(tmp_path, picture):
+    """A preview, as cameras store one in front."""
+    noise = np.random.default_rng(0).integers(0, 255, (60, 80, 3), dtype=np.uint8)
+    preview, data = (cv2.imencode(".jpg", image)[1].tobytes() for image in (picture, noise))
+    comment = b"\xff\xfe" + (len(preview) + 2).to_bytes(2, "big") + preview
+    path = tmp_path / "a.jpg"
+    path.write_bytes(data[:2] + comment + data[2:])
+    assert read_frame(path).shape == (60, 80, 3)
+    path.write_bytes(data[:2] + comment + data[2 : len(data) // 2])
+    with pytest.raises(UserError, match="a.jpg is damaged or no image"):
+        read_frame(path)
+
+
 def test_a_file_that_is_no_image_is_an_error(tmp_path):
     (tmp_path / "a.jpg").write_text("<html>not found</html>")
     with pytest.raises(UserError, match="a.jpg is damaged or no image"):

@@ -1,6 +1,8 @@
+import gc
 import multiprocessing
 import traceback
 from collections import Counter
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -111,16 +113,14 @@ def test_mixed_datasets_have_as_many_batches_in_every_epoch(two_videos):
 
 
 def content(batches):
-    return [(b.images, b.reference_jitter, [t.masks for clip in b.truths for t in clip], b.metas) for b in batches]
+    return [(b.images, b.truth, b.metas) for b in batches]
 
 
 def assert_same(first, second):
     assert len(first) == len(second)
-    for (images_a, jitter_a, masks_a, metas_a), (images_b, jitter_b, masks_b, metas_b) in zip(
-        first, second, strict=True
-    ):
+    for (images_a, truth_a, metas_a), (images_b, truth_b, metas_b) in zip(first, second, strict=True):
         assert torch.equal(images_a, images_b)
-        assert all(torch.equal(a, b) for a, b in zip((*jitter_a, *masks_a), (*jitter_b, *masks_b), strict=True))
+        assert all(torch.equal(getattr(truth_a, f.name), getattr(truth_b, f.name)) for f in fields(truth_a))
         assert metas_a == metas_b
 
 
@@ -144,7 +144,8 @@ def test_a_train_batch_is_padded_and_paired(two_videos):
     loader = make_train_loader(VISDataset(**two_videos.write(), transforms=[]), 2, 0, seed=3)
     batch = next(iter(loader))
     assert batch.images.shape == (2, 2, 3, 64, 64)
-    assert len(batch.truths[0]) == 2
+    assert batch.truth.half_masks.shape[2:] == (32, 32)
+    assert batch.truth.reference_valid.any()
 
 
 def test_an_error_in_a_worker_keeps_its_kind_and_names_the_frame(two_videos):
@@ -181,3 +182,20 @@ def test_workers_are_forked_also_from_a_process_that_was_spawned(two_videos, mon
     assert multiprocessing.get_start_method() == "spawn"
     loader = make_train_loader(VISDataset(**two_videos.write(), transforms=RANDOM), 2, 1, seed=0)
     assert loader.multiprocessing_context.get_start_method() == "fork"
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_workers_leave_what_they_share_with_their_parent_to_it(two_videos, workers):
+    """A garbage collector that looked through an index would copy all of it into every worker."""
+    out_of_reach = multiprocessing.Value("i", -1)
+    dataset = VISDataset(**two_videos.write(), transforms=[], test_mode=True)
+
+    class Watched:
+        videos = dataset.videos
+
+        def test_sample(self, *place):
+            out_of_reach.value = gc.get_freeze_count()
+            return dataset.test_sample(*place)
+
+    list(make_test_loader(Watched(), [0], 2, workers))
+    assert (out_of_reach.value > 0) == (workers > 0)

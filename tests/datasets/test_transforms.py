@@ -1,5 +1,6 @@
 import json
 
+import cv2
 import numpy as np
 import pytest
 
@@ -120,6 +121,37 @@ def test_all_frames_of_a_clip_get_one_draw():
 def test_resized_boxes_fit_resized_masks_but_for_rounding():
     (frame,) = ResizeKeepRatio(long_edge=97, short_edge=70)([make_frame(masks=two_masks())], np.random.default_rng(0))
     assert np.abs(boxes_of(frame.masks) - frame.boxes).max() < 1.5  # one of the masks, half of the image's size
+
+
+@pytest.mark.parametrize(
+    ("size", "edges"),
+    [
+        ((720, 1280), (960, 480)),
+        ((720, 1280), (761, 433)),
+        ((36, 54), (97, 70)),
+        ((54, 36), (31, 30)),
+        ((1, 50), (9, 9)),
+    ],
+)
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.5])
+def test_resized_masks_are_those_of_cv2(size, edges, share):
+    rng = np.random.default_rng(0)
+    masks = (rng.random((3, *size)) < share).astype(np.uint8)
+    masks[2, :, size[1] // 3 : size[1] // 2] = masks[2, size[0] // 2] = 1
+    frame = make_frame(size, masks, boxes=np.zeros((3, 4)))
+    (resized,) = ResizeKeepRatio(*edges)([frame], rng)
+    height, width = resized.image.shape[:2]
+    expected = [cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST) for mask in masks]
+    assert np.array_equal(resized.masks, np.reshape(expected, (3, height, width)))
+
+
+def test_masks_that_are_views_are_resized_like_copies():
+    masks, rng = np.concatenate([two_masks()] * 2), np.random.default_rng(0)
+    frames = [make_frame(masks=view, boxes=np.zeros((2, 4))) for view in (masks[::2, :, ::-1], masks[1::2].copy())]
+    view, other = ResizeKeepRatio(97, 70)(frames, rng)
+    (copy,) = ResizeKeepRatio(97, 70)([make_frame(masks=masks[::2, :, ::-1].copy(), boxes=np.zeros((2, 4)))], rng)
+    assert np.array_equal(view.masks, copy.masks)
+    assert not np.array_equal(view.masks, other.masks)
 
 
 def test_resized_boxes_are_clipped_to_the_image():

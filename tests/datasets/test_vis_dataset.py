@@ -24,6 +24,13 @@ def same(first, second):
     return first == second
 
 
+def assert_boxes_are_those_of_masks(truth):
+    assert len(truth) > 0
+    for box, mask in zip(truth.boxes.tolist(), truth.masks, strict=True):
+        y, x = torch.nonzero(mask, as_tuple=True)
+        assert box == [x.min(), y.min(), x.max() + 1, y.max() + 1]
+
+
 def test_train_items_are_the_frames_with_objects(two_videos):
     dataset = VISDataset(**two_videos.write(), transforms=[])
     assert len(dataset) == 5 + 3
@@ -44,10 +51,7 @@ def test_labels_are_positions_in_the_file(two_videos):
 def test_boxes_and_masks_of_all_encodings_agree(two_videos):
     dataset = VISDataset(**two_videos.write(), transforms=[])
     for index in range(len(dataset)):
-        for truth in dataset[ItemKey(0, index)].truths:
-            for box, mask in zip(truth.boxes.tolist(), truth.masks, strict=True):
-                y, x = torch.nonzero(mask, as_tuple=True)
-                assert box == [x.min(), y.min(), x.max() + 1, y.max() + 1]
+        assert_boxes_are_those_of_masks(dataset[ItemKey(0, index)].truths[0])
 
 
 def test_a_sample_is_a_pair_of_one_video_and_one_size(two_videos):
@@ -158,6 +162,34 @@ def test_only_the_masks_in_use_are_decoded(two_videos):
         dataset[ItemKey(0, 7)]
 
 
+def test_masks_of_references_are_neither_decoded_nor_given(tiny_set):
+    video = tiny_set.add_video(1, frames=2)
+    tiny_set.add_track(5, video, seen=[0])
+    tiny_set.add_track(6, video, seen=[1])["segmentations"][1] = {"size": [36, 48], "counts": [5]}
+    dataset = VISDataset(**tiny_set.write(), transforms=RANDOM)
+    key, reference = dataset[ItemKey(0, 0)].truths
+    assert key.masks.any()
+    assert (reference.instance_ids.tolist(), reference.masks.shape) == ([6], (1, 0, 0))
+    with pytest.raises(UserError, match="annotation 6, video 1, frame 1"):
+        dataset[ItemKey(0, 1)]
+
+
+@pytest.mark.parametrize("transforms", [(), RANDOM])
+def test_all_but_their_masks_is_that_of_references_with_masks(two_videos, transforms):
+    data, seen = two_videos.write(), []
+
+    def look(frames, rng):
+        seen.extend(len(frame.boxes) == len(frame.masks) > 0 and frame.masks.any() for frame in frames)
+        return frames
+
+    without = VISDataset(**data, transforms=transforms)
+    decoded = VISDataset(**data, transforms=[*transforms, look])
+    for index in range(len(without)):
+        assert same(without[ItemKey(2, index)], decoded[ItemKey(2, index)])
+    assert all(seen)
+    assert len(seen) == 2 * len(without)
+
+
 def test_test_items_are_all_frames_without_truth(two_videos):
     two_videos.raw["annotations"] = None
     dataset = VISDataset(**two_videos.write(), transforms=[DOUBLE], test_mode=True)
@@ -175,6 +207,20 @@ def test_a_test_image_is_the_frame(two_videos):
     dataset = VISDataset(**two_videos.write(), transforms=[], test_mode=True)
     frame = cv2.imread(str(two_videos.img_prefix / "v905/00003.jpg"))[..., ::-1]
     assert np.array_equal(dataset.test_sample(0, 3).images[0].permute(1, 2, 0).numpy(), frame)
+
+
+def test_transforms_that_leave_frames_of_two_sizes_are_an_error(two_videos):
+    def cut_the_first(frames, rng):
+        return [dataclasses.replace(frames[0], image=frames[0].image[:20], masks=frames[0].masks[:, :20]), *frames[1:]]
+
+    with pytest.raises(ValueError, match=r"shapes \(20, 48, 3\) and \(36, 48, 3\)"):
+        VISDataset(**two_videos.write(), transforms=[cut_the_first])[ItemKey(0, 1)]
+
+
+def test_a_malformed_mask_beside_sound_ones_is_named(two_videos):
+    two_videos.raw["annotations"][1]["segmentations"][1] = {"size": [36, 48], "counts": [5]}
+    with pytest.raises(UserError, match="annotation 12, video 905, frame 1: the segmentation cannot be decoded"):
+        VISDataset(**two_videos.write(), transforms=[])[ItemKey(0, 1)]
 
 
 def test_aspect_groups_tell_wide_from_high(two_videos):
@@ -229,9 +275,6 @@ def test_real_videos_load_and_decode(shared, name):
         transforms=[RandomFlip()],
     )
     for index in range(0, len(dataset), len(dataset) // 5):
-        for truth in dataset[ItemKey(0, index)].truths:
-            assert len(truth) > 0
-            assert truth.labels.max() < dataset.num_classes
-            for box, mask in zip(truth.boxes.tolist(), truth.masks, strict=True):
-                y, x = torch.nonzero(mask, as_tuple=True)
-                assert box == [x.min(), y.min(), x.max() + 1, y.max() + 1]
+        truths = dataset[ItemKey(0, index)].truths
+        assert_boxes_are_those_of_masks(truths[0])
+        assert all(truth.labels.max() < dataset.num_classes for truth in truths)

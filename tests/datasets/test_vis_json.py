@@ -1,4 +1,5 @@
 import copy
+import gc
 import json
 
 import pytest
@@ -182,3 +183,21 @@ def test_whole_numbers_written_as_floats_are_integers(two_videos):
     text = json.dumps(two_videos.raw)
     two_videos.raw = json.loads(text)
     assert load_vis_json(two_videos.write_json()).videos[0].size == (36, 48)
+
+
+def test_the_garbage_collector_works_again_after_a_file_and_after_a_broken_one(two_videos):
+    load_vis_json(two_videos.write_json())
+    assert gc.isenabled()
+    two_videos.raw["videos"] = None
+    with pytest.raises(UserError):
+        load_vis_json(two_videos.write_json())
+    assert gc.isenabled()
+
+
+def test_a_collector_that_was_off_stays_off(two_videos):
+    gc.disable()
+    try:
+        load_vis_json(two_videos.write_json())
+        assert not gc.isenabled()
+    finally:
+        gc.enable()

@@ -33,6 +33,12 @@ def tiny_vis():
 
 
 @pytest.fixture(scope="session")
+def tiny_video():
+    """The module tests/engine/tiny_video.py."""
+    return load("tiny_video")
+
+
+@pytest.fixture(scope="session")
 def together():
     """The module tests/engine/together.py, its processes able to import the files of this folder."""
     with pytest.MonkeyPatch.context() as patch:

@@ -87,10 +87,10 @@ class TinyModel(nn.Module):
         }
 
     @torch.no_grad()
-    def update_memory(self, outputs, batches):
+    def update_memory(self, outputs, batches, made):
         rows = torch.cat([features for features, _ in outputs]).float()
         mean = sum_over_ranks(rows.sum(dim=0)) / sum_over_ranks(rows.new_full((), len(rows)))
-        self.memory.mul_(0.9).add_(0.1 * mean)
+        self.memory.copy_(torch.where(made, 0.9 * self.memory + 0.1 * mean, self.memory))
 
 
 def make_trainer(
@@ -118,7 +118,7 @@ def make_trainer(
         optimizer=build_optimizer(model, optimizer or {"type": "SGD", "lr": 0.05, "weight_decay": 1e-4}),
         loader=make_train_loader(TinyDataset(length, on_item), batch_size, workers, 0, ranks.rank, ranks.world_size),
         schedule=ScheduleSection(epochs=epochs if steps is None else None, steps=steps, warmup_steps=3, milestones=[1]),
-        runtime=RuntimeSection(**{"grad_clip": 1.0, "log_every": 2, **runtime}),
+        runtime=RuntimeSection(**{"grad_clip": 1.0, "log_every": 2, "cuda_graphs": False, **runtime}),
         ranks=ranks,
         work_dir=work_dir,
         about=about or {"class_names": ["noise"]},

@@ -9,11 +9,14 @@ pytestmark = pytest.mark.dist
 VARIANTS = {
     "plain": {},
     "accumulated": {"accumulate": 2},
+    "graphs": {"pretended_graphs": True},  # gradients are averaged after the backward pass, not by DDP
     "on_gpus": {"amp": "off"},
 }
 
 
-@pytest.fixture(scope="module", params=["plain", "accumulated", pytest.param("on_gpus", marks=pytest.mark.cuda)])
+@pytest.fixture(
+    scope="module", params=["plain", "accumulated", "graphs", pytest.param("on_gpus", marks=pytest.mark.cuda)]
+)
 def trained(request, tmp_path_factory, together, tiny_vis):
     """The parameters at the start and at the end of one process, and those of two processes."""
     on_gpus = "on_gpus" in request.param

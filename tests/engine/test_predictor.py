@@ -1,56 +1,34 @@
 """Streams: one video each, independent of each other, frame by frame as in chunks."""
 
+import contextlib
+
 import numpy as np
 import pytest
 import torch
 from pycocotools.mask import area
 
 from mmdet.config import load_config
-from mmdet.datasets import ResizeKeepRatio, VideoInfo
-from mmdet.engine.predictor import VideoPredictor
+from mmdet.datasets import VideoInfo
+from mmdet.engine import predictor as predictor_module
+from mmdet.engine.predictor import VideoPredictor, one_behind
 from mmdet.engine.testing import share_videos
-from mmdet.models import VISModel
-from mmdet.structures import ClipBatch
-from mmdet.tracking import Tracker
-
-
-def make_predictor(**parts):
-    torch.manual_seed(0)
-    model = VISModel(
-        backbone={
-            "type": "ViTMAE",
-            "embed_dim": 32,
-            "depth": 3,
-            "num_heads": 2,
-            "out_blocks": (0, 1, 2),
-            "reset_blocks": (),
-        },
-        neck={"type": "FPN", "channels": 32},
-        head={"type": "SipMaskHead", "num_classes": 3, "norm_groups": 8, "memory": {"type": "CNPMemory"}},
-        criterion={"type": "Criterion", "assigner": {"type": "UncertaintyAssigner"}},
-        postprocess={"type": "PostProcess", "score_threshold": 1e-4, "max_per_image": 5},
-        **parts,
-    )
-    return VideoPredictor(model, Tracker(), [ResizeKeepRatio(96, 64)])
 
 
 @pytest.fixture(scope="module")
-def predictor():
-    return make_predictor()
+def predictor(tiny_video):
+    return tiny_video.make_predictor()
 
 
 @pytest.fixture(scope="module")
-def calibrated():
+def calibrated(tiny_video):
     """A predictor whose frames depend on the ones before them, by as much as on themselves."""
-    predictor = make_predictor(temporal_neck={"type": "TemporalCalibration", "patch_size": 4, "hidden_channels": 8})
+    predictor = tiny_video.make_predictor(
+        temporal_neck={"type": "TemporalCalibration", "patch_size": 4, "hidden_channels": 8}
+    )
     (level,) = predictor.model.temporal_neck.calibrations
     torch.nn.init.normal_(level.weight, std=0.1)
     torch.nn.init.normal_(level.offset_conv.bias, std=2.0)
     return predictor
-
-
-def video(seed, length=4, size=(50, 75)):
-    return np.random.default_rng(seed).integers(0, 256, (length, *size, 3), dtype=np.uint8)
 
 
 def result_of(predictor, frames):
@@ -60,9 +38,9 @@ def result_of(predictor, frames):
     return stream.finish()
 
 
-def test_a_stream_gives_tracks_at_the_size_of_its_frames(predictor):
+def test_a_stream_gives_tracks_at_the_size_of_its_frames(tiny_video, predictor):
     stream = predictor.stream((50, 75), video_id=7)
-    tracks = stream.push(video(0)[0])
+    tracks = stream.push(tiny_video.make_video(0)[0])
     assert tracks.masks.shape[1:] == (50, 75)
     assert len(tracks) > 0
     result = stream.finish()
@@ -70,29 +48,15 @@ def test_a_stream_gives_tracks_at_the_size_of_its_frames(predictor):
 
 
 @pytest.mark.parametrize("kind", ["predictor", "calibrated"])
-def test_two_streams_interleaved_equal_one_after_the_other(kind, request):
+def test_two_streams_interleaved_equal_one_after_the_other(tiny_video, kind, request):
     predictor = request.getfixturevalue(kind)
-    first, second = video(1), video(2)
+    first, second = tiny_video.make_video(1), tiny_video.make_video(2)
     alone = [result_of(predictor, first), result_of(predictor, second)]
     streams = [predictor.stream((50, 75)), predictor.stream((50, 75))]
     for frames in zip(first, second, strict=True):
         for stream, frame in zip(streams, frames, strict=True):
             stream.push(frame)
     assert [stream.finish() for stream in streams] == alone
-
-
-def chunks(predictor, frames, video_id, size):
-    """Batches of up to `size` frames of a video."""
-    prepared = [predictor.prepare(frame, video_id, index) for index, frame in enumerate(frames)]
-    for start in range(0, len(frames), size):
-        part = prepared[start : start + size]
-        yield ClipBatch(
-            images=torch.cat([batch.images for batch in part]),
-            valid=torch.cat([batch.valid for batch in part]),
-            truths=sum((batch.truths for batch in part), ()),
-            metas=sum((batch.metas for batch in part), ()),
-            reference_jitter=sum((batch.reference_jitter for batch in part), ()),
-        )
 
 
 def numbers(result):
@@ -107,19 +71,23 @@ def numbers(result):
 
 @pytest.mark.parametrize("kind", ["predictor", "calibrated"])
 @pytest.mark.parametrize("size", [1, 3, 8])
-def test_videos_in_chunks_give_what_their_streams_give(kind, size, request):
+def test_videos_in_chunks_give_what_their_streams_give(tiny_video, kind, size, request):
     predictor = request.getfixturevalue(kind)
-    videos = {1: video(1, length=8), 2: video(2, length=4)}
+    videos = {1: tiny_video.make_video(1, length=8), 2: tiny_video.make_video(2, length=4)}
     infos = [VideoInfo(video_id, (50, 75), ["frame.jpg"] * len(frames)) for video_id, frames in videos.items()]
-    batches = (batch for video_id, frames in videos.items() for batch in chunks(predictor, frames, video_id, size))
+    batches = (
+        batch
+        for video_id, frames in videos.items()
+        for batch in tiny_video.make_chunks(predictor, frames, video_id, size)
+    )
     for result, frames in zip(predictor.run(batches, infos), videos.values(), strict=True):
         streamed = numbers(result_of(predictor, frames))
         assert len(streamed) > 0
         torch.testing.assert_close(numbers(result), streamed, atol=1e-3, rtol=1e-3)
 
 
-def test_a_frame_is_calibrated_by_the_one_before_it_and_the_first_by_itself(calibrated):
-    frames = video(3, length=2)
+def test_a_frame_is_calibrated_by_the_one_before_it_and_the_first_by_itself(tiny_video, calibrated):
+    frames = tiny_video.make_video(3, length=2)
     stream = calibrated.stream((50, 75))
     first, second = (stream.push(frame) for frame in frames)
     alone, again = calibrated.stream((50, 75)), calibrated.stream((50, 75))
@@ -127,9 +95,9 @@ def test_a_frame_is_calibrated_by_the_one_before_it_and_the_first_by_itself(cali
     assert not torch.equal(again.push(frames[1]).scores, second.scores)
 
 
-def test_a_stream_of_a_per_frame_model_keeps_nothing_of_its_frames(predictor):
+def test_a_stream_of_a_per_frame_model_keeps_nothing_of_its_frames(tiny_video, predictor):
     stream = predictor.stream((50, 75))
-    stream.push(video(0)[0])
+    stream.push(tiny_video.make_video(0)[0])
     assert stream.context is None
 
 
@@ -157,3 +125,59 @@ def test_the_predictor_of_a_config_resizes_as_its_test_data():
     batch = predictor.prepare(np.zeros((720, 1280, 3), np.uint8), video_id=1, frame_index=0)
     assert batch.metas[0][0].input_size == (480, 853)
     assert batch.images.shape == (1, 1, 3, 480, 864)
+
+
+def test_an_item_comes_once_the_next_one_is_there():
+    asked = []
+
+    def items():
+        for item in range(4):
+            asked.append(item)
+            yield item
+
+    assert [(item, max(asked)) for item in one_behind(items())] == [(0, 1), (1, 2), (2, 3), (3, 3)]
+    assert list(one_behind([])) == []
+
+
+def test_one_chunk_behind_all_videos_have_the_same_results(tiny_video, predictor, monkeypatch):
+    videos = {1: tiny_video.make_video(1, length=5), 2: tiny_video.make_video(2, length=2)}
+    infos = [VideoInfo(video_id, (50, 75), ["frame.jpg"] * len(frames)) for video_id, frames in videos.items()]
+
+    def batches():
+        return (
+            batch
+            for video_id, frames in videos.items()
+            for batch in tiny_video.make_chunks(predictor, frames, video_id, 2)
+        )
+
+    expected = list(predictor.run(batches(), infos))
+    steps = []
+    for name in ("launch", "track"):
+        plain = getattr(predictor_module.VideoStream, name)
+        monkeypatch.setattr(
+            predictor_module.VideoStream, name, lambda *all, n=name, p=plain: (steps.append(n), p(*all))[1]
+        )
+    # as on a GPU, whose second queue is any object here
+    monkeypatch.setattr(predictor, "_beside", object())
+    monkeypatch.setattr(torch.cuda, "stream", lambda queue: contextlib.nullcontext())
+    assert list(predictor.run(batches(), infos)) == expected
+    assert steps == ["launch", *["launch", "track"] * 3, "track"]
+
+
+def test_tracks_are_the_callers_own(tiny_video, predictor):
+    frames = tiny_video.make_video(5)
+    stream, untouched = predictor.stream((50, 75)), predictor.stream((50, 75))
+    for frame in frames:
+        tracks = stream.push(frame)
+        for tensor in (tracks.boxes, tracks.embeddings, tracks.masks):
+            tensor.zero_()
+        untouched.push(frame)
+    assert stream.finish() == untouched.finish()
+
+
+@pytest.mark.parametrize(("kind", "reason"), [("predictor", "the device is no GPU")])
+def test_graphs_that_cannot_be_are_reported_and_left_out(tiny_video, kind, reason, request, caplog):
+    plain = request.getfixturevalue(kind)
+    graphed = VideoPredictor(plain.model, plain.tracker, plain.transforms, cuda_graph=True)
+    assert reason in caplog.text
+    assert result_of(graphed, tiny_video.make_video(1)) == result_of(plain, tiny_video.make_video(1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,12 @@ import torch
 
 from mmdet.config import RuntimeSection, ScheduleSection
 from mmdet.datasets.loader import make_train_loader
+from mmdet.engine import training_graphs
 from mmdet.engine.distributed import Ranks, connect
 from mmdet.engine.optim import build_optimizer
 from mmdet.engine.randomness import compute_deterministically, seed_everything
 from mmdet.engine.trainer import Trainer
+from mmdet.engine.training_graphs import NetworkGraph, TrainingGraphs
 from mmdet.models import VISModel
 from mmdet.structures import ClipSample, FrameMeta, FrameTruth
 
@@ -92,16 +95,51 @@ def make_trainer(folder, ranks=ALONE, batch_size=2, backbone=BACKBONE, workers=0
     )
 
 
+class PretendedGraph(NetworkGraph):
+    """Stands for a network's CUDA graph on the CPU: what would be replayed runs again."""
+
+    def __init__(self, model, images, valid, dtype, pool):
+        self.model, self.loss_graphs, self.loss_sizes = model, {}, set()
+        self._parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+
+    def forward(self, images, valid):
+        outputs = self.model(images, valid)
+        tensors = {field.name: getattr(outputs, field.name) for field in fields(outputs)}
+        names = [name for name, value in tensors.items() if isinstance(value, torch.Tensor) and value.requires_grad]
+        self._computed = [tensors[name] for name in names]
+        self.leaves = [tensor.detach().requires_grad_() for tensor in self._computed]
+        self._output_grads = [torch.full_like(tensor, torch.nan) for tensor in self._computed]
+        self.outputs = replace(outputs, **dict(zip(names, self.leaves, strict=True)))
+
+    def backward(self):
+        grads = torch.autograd.grad(self._computed, self._parameters, self._output_grads, allow_unused=True)
+        for parameter, grad in zip(self._parameters, grads, strict=True):
+            parameter.grad = grad
+
+
+def pretend_graphs(trainer, with_losses=False):
+    """Let a trainer on the CPU make its steps the way of CUDA graphs."""
+    training_graphs.NetworkGraph = PretendedGraph
+    TrainingGraphs._pool = lambda self, name: None
+    step = trainer.make_step
+    step.network, step.graphs = step.model, TrainingGraphs(step.model, torch.float32, step._weigh, with_losses)
+
+
 def train_rank(ranks, folder, runtime):
     """Train in one of several processes, and save what it ends with."""
+    runtime = dict(runtime)
+    pretended = runtime.pop("pretended_graphs", False)
     trainer = make_trainer(folder / "work", ranks, batch_size=1, **runtime)
-    assert not trainer.make_step.network.find_unused_parameters
+    if pretended:
+        pretend_graphs(trainer)
+    assert not getattr(trainer.make_step.network, "find_unused_parameters", False)
     trainer.run()
     save(trainer, folder / f"rank_{ranks.rank}.pt")
 
 
 def train_alone(ranks, folder, runtime):
     """Train in one process on the doubled batch, and save what it starts and ends with."""
+    runtime = {key: value for key, value in runtime.items() if key != "pretended_graphs"}
     trainer = make_trainer(folder / "one", ranks, batch_size=2, **runtime)
     save(trainer, folder / "start.pt")
     trainer.run()

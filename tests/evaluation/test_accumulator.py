@@ -94,3 +94,10 @@ def test_memory_grows_by_encodings_and_not_by_pixels():
     grown, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert grown < masks.numel() / 4  # of 20 masks
+
+
+def test_masks_that_are_encoded_already_are_not_encoded_again():
+    accumulator = VideoAccumulator(1, SIZE)
+    code = {"size": list(SIZE), "counts": "made elsewhere"}
+    accumulator.add(tracks_of([3], torch.ones(1, *SIZE, dtype=torch.bool)), [code])
+    assert accumulator.finish().tubes[0].segmentations == (code,)

@@ -30,7 +30,7 @@ def run(index: int, count: int, folder: str) -> None:
         "place": (rank(), world_size()),
         "sum": sum_over_ranks(summand),
         "summand": summand.detach(),
-        "sizes": gather_sizes(4 + index, torch.device("cpu")),
+        "sizes": gather_sizes(4 + index),
         "gathered": gathered.detach(),
         "gradient": uneven.grad,
         "loss": loss.detach(),

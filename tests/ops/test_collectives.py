@@ -15,7 +15,7 @@ from mmdet.ops.collectives import (
 
 
 def test_one_process_is_rank_0_of_1():
-    assert (rank(), world_size(), gather_sizes(3, torch.device("cpu"))) == (0, 1, [3])
+    assert (rank(), world_size(), gather_sizes(3)) == (0, 1, [3])
 
 
 def test_a_sum_of_one_process_is_a_copy_without_gradient():

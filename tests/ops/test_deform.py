@@ -1,5 +1,7 @@
 """Deformable convolution: the sampled and the deterministic form against torchvision's kernel."""
 
+import sys
+
 import pytest
 import torch
 from torchvision.ops import deform_conv2d
@@ -66,17 +68,26 @@ def test_a_position_that_is_not_finite_shows_in_the_values_and_nowhere_else():
     assert values[..., 1:].isnan().all()
 
 
-def test_a_gpu_told_to_be_deterministic_takes_the_deterministic_form(monkeypatch):
+@pytest.mark.parametrize("triton", [True, False])
+def test_a_gpu_told_to_be_deterministic_takes_the_deterministic_form(monkeypatch, triton):
     class OnGpu:
         device = torch.device("cuda")
+        dtype = torch.float32
+
+        def to(self, dtype):
+            return self
 
     taken = []
+    kernels = type(sys)("kernels")
+    kernels.gpu_deform_conv = lambda *a: taken.append("kernels")
+    monkeypatch.setitem(sys.modules, "mmdet.ops.deform_kernels", kernels)
+    monkeypatch.setattr(deform, "_HAS_TRITON", triton)
     monkeypatch.setattr(deform, "deterministic_deform_conv", lambda *a: taken.append("deterministic"))
     monkeypatch.setattr(deform, "deform_conv2d", lambda *a, **b: taken.append("torchvision"))
     for told in (True, False):
         monkeypatch.setattr(torch, "are_deterministic_algorithms_enabled", lambda told=told: told)
-        deform_conv(OnGpu(), None, None)
-    assert taken == ["deterministic", "torchvision"]
+        deform_conv(OnGpu(), OnGpu(), OnGpu())
+    assert taken == ["deterministic", "kernels" if triton else "torchvision"]
 
 
 def test_the_deterministic_form_picks_image_by_image_and_again_in_the_backward_pass(monkeypatch):

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mmdet.ops.nms import fast_nms
+from mmdet.ops.nms import NEVER_KEPT, batched_fast_nms, fast_nms
 
 BOX = [10.0, 10.0, 20.0, 20.0]
 
@@ -66,3 +66,46 @@ def test_only_the_best_are_returned():
 def test_no_boxes_give_no_detections():
     index, labels, scores = fast_nms(torch.zeros(0, 4), torch.zeros(0, 40), 0.015, 0.5, 200, 10)
     assert (len(index), len(labels), len(scores)) == (0, 0, 0)
+
+
+def random_boxes(generator, *count):
+    corner = torch.rand(*count, 2, generator=generator) * 40
+    return torch.cat([corner, corner + 5 + 20 * torch.rand(*count, 2, generator=generator)], dim=-1)
+
+
+@pytest.mark.parametrize("rounded", [False, True], ids=["distinct scores", "tied scores"])
+def test_a_batch_gives_what_each_image_gives_alone(rounded):
+    generator = torch.Generator().manual_seed(0)
+    boxes, scores = random_boxes(generator, 4, 30), torch.rand(4, 30, 3, generator=generator)
+    scores[2] *= 0.5
+    scores = (scores * 10).round() / 10 if rounded else scores
+    limits = (0.45, 0.5, 20, 25)
+    index, labels, best, kept = batched_fast_nms(boxes, scores, *limits)
+    assert index.shape == labels.shape == best.shape == kept.shape == (4, 25)
+    counts = set()
+    for image in range(4):
+        alone = fast_nms(boxes[image], scores[image], *limits)
+        counts.add(len(alone[0]))
+        for values, expected in zip((index, labels, best), alone, strict=True):
+            assert torch.equal(values[image, : len(expected)], expected)
+        assert kept[image].tolist() == [slot < len(alone[0]) for slot in range(25)]
+    assert len(counts) > 1
+
+
+def test_boxes_that_are_never_kept_might_as_well_not_be_there():
+    generator = torch.Generator().manual_seed(1)
+    boxes, scores = random_boxes(generator, 1, 30), torch.rand(1, 30, 3, generator=generator)
+    absent = torch.arange(30) % 3 == 1
+    boxes[0, absent] = 7.0  # without area: overlaps that are not a number
+    limits = (-1.0, 0.5, 200, 100)
+    index, labels, best, kept = batched_fast_nms(boxes, scores.masked_fill(absent[None, :, None], NEVER_KEPT), *limits)
+    expected = fast_nms(boxes[0, ~absent], scores[0, ~absent], *limits)
+    assert torch.equal(index[kept], torch.arange(30)[~absent][expected[0]])
+    assert torch.equal(labels[kept], expected[1])
+    assert torch.equal(best[kept], expected[2])
+
+
+def test_fewer_candidates_than_places_make_fewer_places():
+    index, _, _, kept = batched_fast_nms(torch.tensor([[BOX]]), torch.tensor([[[0.5, 0.9]]]), 0.1, 0.5, 200, 10)
+    assert index.shape == (1, 2)
+    assert kept.all()

@@ -1,10 +1,13 @@
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
+from mmdet.ops import rle_runs
 from mmdet.ops.masks import encode_masks
-from mmdet.ops.rle_runs import decode_counts, track_overlaps
+from mmdet.ops.rle_runs import decode_counts, encode_counts, find_runs, track_overlaps
 
 BOTH = pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "numpy"])
 
@@ -91,3 +94,48 @@ def test_overlaps_sum_over_the_frames_that_both_tracks_have():
         for x in first
     ]
     assert track_overlaps(runs, first, second).tolist() == expected
+
+
+@settings(max_examples=200, deadline=None)
+@given(hnp.arrays(bool, hnp.array_shapes(min_dims=3, max_dims=3, min_side=1, max_side=12)))
+def test_runs_found_by_torch_encode_to_what_pycocotools_encodes(masks):
+    lengths, starts = find_runs(torch.from_numpy(masks))
+    expected = [rle["counts"] for rle in encode_masks(masks)]
+    assert lengths.sum() == masks.size
+    for compiled in (True, False):
+        assert encode_counts(lengths, starts, compiled=compiled) == expected
+
+
+def test_runs_are_the_same_whatever_is_compared_or_encoded_at_once(monkeypatch):
+    masks = np.random.default_rng(2).random((9, 30, 40)) < 0.5
+    expected = [rle["counts"] for rle in encode_masks(masks)]
+    for pixels, runs in ((1, 1), (2 * 1200, 700), (9 * 1200, 10**6)):
+        monkeypatch.setattr(rle_runs, "_PIXELS_AT_ONCE", pixels)
+        monkeypatch.setattr(rle_runs, "_RUNS_A_THREAD", runs)
+        assert encode_counts(*find_runs(torch.from_numpy(masks))) == expected
+
+
+def test_no_masks_have_no_codes():
+    lengths, starts = find_runs(torch.zeros(0, 4, 5, dtype=torch.bool))
+    assert (len(lengths), starts.tolist()) == (0, [0])
+    assert encode_counts(lengths, starts) == encode_counts(lengths, starts, compiled=False) == []
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.sampled_from([0, 1, 15, 16, 17, 31, 32, 511, 512, 513, 2**15, 2**27]), min_size=1, max_size=9))
+def test_numbers_of_all_lengths_are_written_as_pycocotools_writes_them(runs):
+    lengths, starts = np.array(runs, np.int32), np.array([0, len(runs)])
+    if sum(runs) < 2**29:  # pycocotools adds up in 32 bits
+        assert encode_counts(lengths, starts) == encode_counts(lengths, starts, compiled=False)
+        (counts,) = encode_counts(lengths, starts)
+        assert decode_counts([counts], [sum(runs)]).of(0)[: len(runs)].tolist() == runs
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("density", [0.0, 0.0001, 0.5, 1.0])
+def test_masks_on_a_gpu_get_the_codes_of_those_on_the_host(density):
+    if not torch.cuda.is_available():
+        pytest.skip("needs a GPU")
+    masks = torch.rand(5, 720, 1280, generator=torch.Generator().manual_seed(0)) < density
+    assert encode_masks(masks.cuda()) == encode_masks(masks)
+    assert encode_masks(masks[:0].cuda()) == []

@@ -1,11 +1,14 @@
 """The tracker: births, matches, drops, forgetting, and state that belongs to one video only."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from mmdet.config import UserError
 from mmdet.structures import FrameDetections
 from mmdet.tracking import Tracker
+from mmdet.tracking.tracker import standing
 
 
 def detect(*rows, dim=8):
@@ -117,3 +120,16 @@ def test_wrong_settings_are_named():
         Tracker(matching="gready")
     with pytest.raises(UserError, match="max_tracks is 0"):
         Tracker(max_tracks=0)
+
+
+def test_appearance_counts_by_its_direction_alone(tracker):
+    frames = [detect(A, B), detect((0, 50, 1, 0.9), (1, 0, 1, 0.8))]  # the two change places
+    assert run(tracker, frames) == [[0, 1], [0, 1]]
+    faint = [replace(frame, embeddings=frame.embeddings * 1e-3) for frame in frames]
+    assert run(tracker, faint) == [[0, 1], [0, 1]]
+    assert faint[0].embeddings.max() == pytest.approx(1e-3)  # the caller's own are as they were
+
+
+def test_of_equal_ids_the_last_row_stands_and_dropped_ones_do_not():
+    assert standing(torch.tensor([4, -1, 2, 4, -1, 0])) == [2, 3, 5]
+    assert standing(torch.tensor([], dtype=torch.int64)) == []

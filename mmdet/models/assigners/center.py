@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from mmdet.models.assigners.slots import best_points, make_assignment
-from mmdet.models.losses.targets import PaddedTruth, centerness_target, closest_objects
+from mmdet.models.losses.targets import centerness_target, closest_objects
 from mmdet.ops.sampling import rows_at
 from mmdet.registry import ASSIGNERS
-from mmdet.structures import Assignment, PointGrid
+from mmdet.structures import Assignment, PaddedTruth, PointGrid
 
 
 @ASSIGNERS.register_module()

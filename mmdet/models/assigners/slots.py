@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from mmdet.models.losses.targets import PaddedTruth, inside_boxes
+from mmdet.models.losses.targets import inside_boxes
 from mmdet.ops.sampling import rows_at
-from mmdet.structures import Assignment, PointGrid
+from mmdet.structures import Assignment, PaddedTruth, PointGrid
 
 
 def best_points(

@@ -71,7 +71,7 @@ class CNPMemory(nn.Module):
             rows = torch.cat([features.float(), targets.float()], dim=1)
             shares = self._shares(self.similarity(features.float()))
             if foreground is not None:
-                shares = shares * foreground[:, None]
+                shares = torch.where(foreground[:, None], shares, 0.0)
                 rows = torch.where(foreground[:, None], rows, 0.0)
             sums = sum_over_ranks(shares.T @ rows)
             counts = sum_over_ranks(shares.sum(dim=0))[:, None]

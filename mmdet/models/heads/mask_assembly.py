@@ -5,14 +5,17 @@ Source: MODEL.md 7.4 (SipMask without sub-masks). Knows nothing of scores, class
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmdet.structures import FrameMeta
+from mmdet.structures import ChunkDetections, FrameMeta
 
 BASIS_STRIDE = 2
 THRESHOLD = 0.5
+PIXELS_AT_ONCE = 2**27  # resized in float32 before they are thresholded: half a GiB
 
 
 def crop_to_boxes(masks: Tensor, boxes: Tensor) -> Tensor:
@@ -24,17 +27,35 @@ def crop_to_boxes(masks: Tensor, boxes: Tensor) -> Tensor:
     return torch.where(inside, masks, 0.0)
 
 
-def assemble_masks(basis: Tensor, coefficients: Tensor, boxes: Tensor, meta: FrameMeta) -> Tensor:
-    """Return masks (N, H0, W0) bool at the original size.
+def assemble_masks(basis: Tensor, coefficients: Sequence[Tensor], boxes: Tensor, meta: FrameMeta) -> Tensor:
+    """Return masks (N, H0, W0) bool at the original size, of all detections of B frames of one size and scale.
 
-    basis (E, H/2, W/2), coefficients (N, E), boxes (N, 4) in input pixels. Soft masks are cropped first, then resized
-    by the nominal factor 2 / scale, then thresholded, then cut or padded to the original size.
+    basis (B, E, H/2, W/2), coefficients (n_b, E) of each frame, boxes (N, 4) of all frames in input pixels. Soft masks
+    are cropped first, then resized by the nominal factor 2 / scale, then thresholded, then cut or padded to the
+    original size.
     """
     height, width = meta.original_size
     if len(boxes) == 0:
         return torch.zeros(0, height, width, dtype=torch.bool, device=basis.device)
-    soft = torch.einsum("ne,ehw->nhw", coefficients.float(), basis.float()).sigmoid()
-    soft = crop_to_boxes(soft, boxes / BASIS_STRIDE)
+    frames = zip(basis, coefficients, strict=True)
+    logits = [torch.einsum("ne,ehw->nhw", own.float(), frame.float()) for frame, own in frames if len(own)]
+    soft = crop_to_boxes(torch.cat(logits).sigmoid(), boxes / BASIS_STRIDE)
+    return torch.cat([_enlarge(part, meta) for part in soft.split(max(1, PIXELS_AT_ONCE // (height * width)))])
+
+
+def draw_masks(found: ChunkDetections, rows: Sequence[Sequence[int]], meta: FrameMeta) -> Tensor:
+    """Return masks (M, H0, W0) bool of these slots of each frame, one frame after the other, as `assemble_masks`."""
+    slots, device = found.rows.shape[1], found.rows.device
+    chosen = torch.tensor([frame * slots + row for frame, own in enumerate(rows) for row in own], dtype=torch.int64)
+    if device.type == "cuda":  # else the host would wait for everything that is queued
+        chosen = chosen.pin_memory().to(device, non_blocking=True)
+    coefficients = found.coefficients.flatten(0, 1)[chosen].split([len(own) for own in rows])
+    return assemble_masks(found.mask_basis, coefficients, found.input_boxes.flatten(0, 1)[chosen], meta)
+
+
+def _enlarge(soft: Tensor, meta: FrameMeta) -> Tensor:
+    """Resize soft masks (N, h, w) to bool masks at the original size."""
+    height, width = meta.original_size
     resized = F.interpolate(
         soft[None],
         scale_factor=BASIS_STRIDE / meta.scale,

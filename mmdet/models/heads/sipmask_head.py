@@ -114,7 +114,7 @@ class SipMaskHead(nn.Module):
             mask_basis=self._mask_basis(aligned),
             embedding_map=self._embedding_map(pyramid),
             reference_embedding_map=None if reference_pyramid is None else self._embedding_map(reference_pyramid),
-            memory_query=memory_query,
+            memory_query=memory_query.detach(),  # no loss reads it
         )
 
     def _with_context(self, features: Sequence[Tensor], context: Tensor) -> list[Tensor]:
@@ -135,11 +135,16 @@ class SipMaskHead(nn.Module):
         ]
 
     def _fuse(self, maps: Sequence[Tensor], fuse: nn.Module) -> Tensor:
-        """Bring levels 0..2 to stride 8, concatenate and fuse them: (B, C, H/8, W/8)."""
-        finest = [maps[0]]
-        for level in range(1, FUSED_LEVELS):
-            finest.append(F.interpolate(maps[level], scale_factor=2.0**level, mode="bilinear", align_corners=False))
-        return fuse(torch.cat(finest, dim=1))
+        """Bring levels 0..2 to stride 8, concatenate and fuse them: (B, C, H/8, W/8).
+
+        With channels last: torch's other kernel for resizing has one thread a pixel, all channels its work.
+        """
+        levels = [level.contiguous(memory_format=torch.channels_last) for level in maps[:FUSED_LEVELS]]
+        finest = [
+            F.interpolate(level, size=levels[0].shape[-2:], mode="bilinear", align_corners=False)
+            for level in levels[1:]
+        ]
+        return fuse(torch.cat([levels[0], *finest], dim=1))
 
     def _mask_basis(self, aligned: Sequence[Tensor]) -> Tensor:
         """(B, C, H/2, W/2). A 1x1 convolution and a bilinear resize commute: fusing first costs a sixteenth."""

@@ -66,7 +66,7 @@ def gathered_contrastive_loss(
     """
     num_keys = key_valid.numel()
     embeddings = torch.cat((key.flatten(0, 1), reference.flatten(0, 1)))
-    sizes = gather_sizes(len(embeddings), embeddings.device)
+    sizes = gather_sizes(len(embeddings))
     rows = torch.arange(len(embeddings), device=embeddings.device)
     valid = torch.cat((key_valid.flatten(), reference_valid.flatten()))
     first_reference = sum(sizes[: rank()]) + num_keys + rows[: len(key)].unsqueeze(1) * reference.shape[1]

@@ -20,11 +20,10 @@ from mmdet.models.losses.contrastive import gathered_contrastive_loss, match_acc
 from mmdet.models.losses.detection import box_loss, centerness_loss, class_loss
 from mmdet.models.losses.mask import large_pairs, mask_loss
 from mmdet.models.losses.pairs import Pairs
-from mmdet.models.losses.targets import PaddedTruth, pad_truths
 from mmdet.ops.collectives import sum_over_ranks, world_size
 from mmdet.ops.sampling import sample_at_centres
 from mmdet.registry import ASSIGNERS, CRITERIA
-from mmdet.structures import Assignment, ClipBatch, HeadOutputs, PointGrid
+from mmdet.structures import Assignment, ClipBatch, HeadOutputs, PaddedTruth, PointGrid
 
 Assigner = Callable[[PointGrid, Tensor, PaddedTruth], Assignment]
 LOSSES = ("loss_seg", "loss_cls", "loss_cnp", "loss_bbox", "loss_centerness", "loss_match")
@@ -74,7 +73,7 @@ class Criterion(nn.Module):
         A batch without objects gives zeros that are connected to every output.
         """
         with torch.autocast(outputs.cls_logits.device.type, enabled=False):
-            return self._losses(_in_float32(outputs), pad_truths(batch))
+            return self._losses(_in_float32(outputs), batch.truth_of_pairs)
 
     def _losses(self, outputs: HeadOutputs, truth: PaddedTruth) -> dict[str, Tensor]:
         assignment = self.assigner(outputs.points, outputs.box_sigma, truth)

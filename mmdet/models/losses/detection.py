@@ -10,10 +10,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mmdet.models.losses.pairs import Pairs, mean_where, sum_where
-from mmdet.models.losses.targets import PaddedTruth
 from mmdet.ops.boxes import giou
 from mmdet.ops.sampling import rows_at
-from mmdet.structures import Assignment
+from mmdet.structures import Assignment, PaddedTruth
 
 
 def focal_loss(logits: Tensor, targets: Tensor, gamma: float = 2.0, alpha: float = 0.25) -> Tensor:

@@ -16,6 +16,7 @@ from mmdet.ops.boxes import aligned_iou, area
 
 MIN_SIDE_HALF_PX = 4  # MODEL.md 6: smaller predicted boxes learn neither mask nor match
 WEIGHT_EPS = 1e-4  # MODEL.md 6, weight_k
+PIXELS_AT_ONCE = 2**24  # of logits on a GPU: 64 MiB, several times over in the backward pass
 
 
 def large_pairs(pairs: Pairs) -> Tensor:
@@ -25,43 +26,54 @@ def large_pairs(pairs: Pairs) -> Tensor:
 
 
 def cropped_errors(basis: Tensor, coefficients: Tensor, boxes: Tensor, masks: Tensor) -> Tensor:
-    """Return the cross-entropy (N,), summed over the pixels of boxes (N, 4) in pixels of the basis.
+    """Return the cross-entropy (B, N), summed over the pixels of boxes (B, N, 4) in pixels of the basis.
 
-    basis (E, h, w), coefficients (N, E), masks (N, h, w) bool.
+    basis (B, E, h, w), coefficients (B, N, E), masks (B, N, h, w) bool.
     """
-    logits = torch.einsum("ne,ehw->nhw", coefficients, basis.float())
+    logits = torch.einsum("bne,behw->bnhw", coefficients, basis.float())
     errors = F.softplus(logits) - logits * masks
-    return crop_to_boxes(errors, boxes).sum(dim=(1, 2))
+    return crop_to_boxes(errors.flatten(0, 1), boxes.flatten(0, 1)).sum(dim=(1, 2)).view(boxes.shape[:2])
 
 
-def image_errors(
-    basis: Tensor, coefficients: Tensor, boxes: Tensor, masks: Tensor, kept: Tensor, every_slot: bool
-) -> Tensor:
-    """Return the errors (G, A) of the kept slots of one image; those of the others mean nothing.
+def errors_of_all(basis: Tensor, coefficients: Tensor, boxes: Tensor, masks: Tensor) -> Tensor:
+    """Return the errors (B, G, A) of all slots: no size depends on the data, so a GPU's host waits for nothing.
 
-    basis (E, h, w), coefficients (G, A, E), boxes (G, A, 4), masks (G, h, w) bool, kept (G, A). `every_slot` computes
-    all, so that no size depends on the data, and again in the backward pass, as their logits take more memory than
-    the network; otherwise the kept ones are computed, once.
+    basis (B, E, h, w), coefficients (B, G, A, E), boxes (B, G, A, 4), masks (B, G, h, w). As many images at once as
+    PIXELS_AT_ONCE allows, and again in the backward pass: their logits take more memory than the network.
     """
-    owner = torch.arange(len(masks), device=masks.device).repeat_interleave(kept.shape[1])
-    slots = torch.arange(kept.numel(), device=kept.device) if every_slot else kept.flatten().nonzero().squeeze(1)
-    arguments = basis, coefficients.flatten(0, 1)[slots], boxes.flatten(0, 1)[slots], masks[owner[slots]]
-    if every_slot:
-        errors = checkpoint(cropped_errors, *arguments, use_reentrant=False, preserve_rng_state=False)
-    else:
-        errors = cropped_errors(*arguments)
-    return errors.new_zeros(kept.numel()).index_copy(0, slots, errors).view(kept.shape)
+    slots = coefficients.shape[1] * coefficients.shape[2]
+    images = max(1, PIXELS_AT_ONCE // (slots * masks.shape[2] * masks.shape[3]))
+    of_slots = masks.repeat_interleave(coefficients.shape[2], dim=1)
+    arguments = basis, coefficients.flatten(1, 2), boxes.flatten(1, 2), of_slots
+    errors = [
+        checkpoint(cropped_errors, *part, use_reentrant=False, preserve_rng_state=False)
+        for part in zip(*(argument.split(images) for argument in arguments), strict=True)
+    ]
+    return torch.cat(errors).view(coefficients.shape[:3])
+
+
+def errors_of_kept(basis: Tensor, coefficients: Tensor, boxes: Tensor, masks: Tensor, kept: Tensor) -> Tensor:
+    """Return what `errors_of_all` does for the slots kept (B, G, A), and 0 for the others, without computing those."""
+    errors = []
+    for image, chosen in enumerate(kept):
+        owner, _ = rows = chosen.nonzero(as_tuple=True)
+        parts = basis[image], coefficients[image][rows], boxes[image][rows], masks[image][owner]
+        found = cropped_errors(*(part.unsqueeze(0) for part in parts))[0]
+        errors.append(found.new_zeros(chosen.shape).index_put(rows, found))
+    return torch.stack(errors)
 
 
 def mask_loss(basis: Tensor, coefficients: Tensor, masks: Tensor, pairs: Pairs, kept: Tensor) -> Tensor:
     """Return (B,): mean error a pixel of the kept pairs' boxes, weighted by the quality of class and box.
 
-    basis (B, E, h, w), coefficients (B, G, A, E), masks (B, G, h, w) bool, kept (B, G, A). Image by image. A GPU
-    computes every slot: asking which are kept would make the host wait.
+    basis (B, E, h, w), coefficients (B, G, A, E), masks (B, G, h, w) bool, kept (B, G, A). A GPU computes every slot:
+    asking which are kept would make the host wait.
     """
     boxes = pairs.boxes.detach() / BASIS_STRIDE  # already clamped to the input
     quality = (aligned_iou(boxes, pairs.true_boxes / BASIS_STRIDE, offset=1.0) * pairs.class_probs).where(kept, 0)
     weights = quality / (quality.sum(dim=(1, 2), keepdim=True) + WEIGHT_EPS)  # their factor n and the mean's 1/n cancel
-    images = zip(basis, coefficients, boxes, masks, kept, strict=True)
-    errors = torch.stack([image_errors(*image, every_slot=kept.is_cuda) for image in images])
+    if basis.is_cuda:
+        errors = errors_of_all(basis, coefficients, boxes, masks)
+    else:
+        errors = errors_of_kept(basis, coefficients, boxes, masks, kept)
     return sum_where(kept, weights * errors / area(boxes).where(kept, 1))

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from mmdet.models.losses.targets import PaddedTruth
 from mmdet.ops.sampling import rows_at
-from mmdet.structures import Assignment, HeadOutputs
+from mmdet.structures import Assignment, HeadOutputs, PaddedTruth
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,13 +1,9 @@
-"""The truth of a batch as tensors of fixed sizes, and what points should learn from it.
+"""What points should learn from the padded truth of a batch: which object, how central they are, what is remembered.
 
-Everything is padded to the batch's largest number of objects and masked, so that nothing on the device decides a
-shape. Knows nothing of predictions. Source: MODEL.md 3.3 and 6; crowd and memory rules of MODEL.md 10.
+No size depends on the data. Knows nothing of predictions. Source: MODEL.md 3.3 and 6; memory rules of MODEL.md 10.
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -15,78 +11,9 @@ from torch.nn import functional as F
 
 from mmdet.ops.boxes import area, centres, points_ltrb
 from mmdet.ops.sampling import rows_at
-from mmdet.structures import ClipBatch, PointGrid
+from mmdet.structures import PaddedTruth, PointGrid
 
 CENTERNESS_EPS = 1e-9  # MODEL.md 6, centerness target
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PaddedTruth:
-    """The truth of B pairs: G rows a key frame, R rows a reference frame, at least 1 each; boxes in input pixels.
-
-    Crowd regions keep their rows: not `valid`, but `is_crowd`.
-    """
-
-    boxes: Tensor  # (B, G, 4) float32, zeros in the padding
-    labels: Tensor  # (B, G) int64, 0-based
-    valid: Tensor  # (B, G) bool: an object
-    is_crowd: Tensor  # (B, G) bool: a crowd region
-    half_masks: Tensor  # (B, G, H/2, W/2) bool
-    reference_boxes: Tensor  # (B, R, 4) float32, jittered
-    reference_valid: Tensor  # (B, R) bool
-    match: Tensor  # (B, G) int64: row of the same object in the reference frame, or -1
-
-    @property
-    def has_objects(self) -> Tensor:
-        """(B,) bool: the key frame shows an object."""
-        return self.valid.any(dim=1)
-
-
-def _pad(rows: Sequence[Tensor]) -> Tensor:
-    """Stack tensors (n_i, ...) to (B, max(1, n_i), ...), padded with zeros."""
-    stacked = rows[0].new_zeros(len(rows), max(1, *(len(row) for row in rows)), *rows[0].shape[1:])
-    for index, row in enumerate(rows):
-        stacked[index, : len(row)] = row
-    return stacked
-
-
-def jitter_boxes(boxes: Tensor, offsets: Tensor) -> Tensor:
-    """Move the centres of boxes (N, 4) by offsets[:, :2] and stretch their sides by offsets[:, 2:] (fractions)."""
-    sides = boxes[:, 2:] - boxes[:, :2]
-    centre = centres(boxes) + sides * offsets[:, :2]
-    half = sides * (1 + offsets[:, 2:]) / 2
-    return torch.cat((centre - half, centre + half), dim=1)
-
-
-def _halve(masks: Tensor) -> Tensor:
-    """Masks (N, H, W) bool at half size: a pixel is set if more than half of its four are (bilinear x0.5, > 0.5)."""
-    return F.avg_pool2d(masks.float().unsqueeze(1), 2).squeeze(1) > 0.5
-
-
-@torch.no_grad()
-def pad_truths(batch: ClipBatch) -> PaddedTruth:
-    """Pad the truths of pairs (key, reference) and find every object in its reference frame."""
-    keys = [clip[0] for clip in batch.truths]
-    references = [clip[1] for clip in batch.truths]
-    listed = _pad([torch.ones_like(key.is_crowd) for key in keys])
-    is_crowd = _pad([key.is_crowd for key in keys])
-    reference_valid = _pad([~reference.is_crowd for reference in references])
-    key_ids = _pad([key.instance_ids for key in keys])
-    reference_ids = _pad([reference.instance_ids for reference in references])
-    valid = listed & ~is_crowd
-    same = (key_ids.unsqueeze(2) == reference_ids.unsqueeze(1)) & valid.unsqueeze(2) & reference_valid.unsqueeze(1)
-    return PaddedTruth(
-        boxes=_pad([key.boxes for key in keys]),
-        labels=_pad([key.labels for key in keys]),
-        valid=valid,
-        is_crowd=is_crowd,
-        half_masks=_pad([_halve(key.masks) for key in keys]),
-        reference_boxes=_pad(
-            [jitter_boxes(ref.boxes, jitter) for ref, jitter in zip(references, batch.reference_jitter, strict=True)]
-        ),
-        reference_valid=reference_valid,
-        match=torch.where(same.any(dim=2), same.int().argmax(dim=2), -1),
-    )
 
 
 def inside_boxes(points: PointGrid, boxes: Tensor, valid: Tensor, strict: bool = False) -> Tensor:

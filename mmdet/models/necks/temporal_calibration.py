@@ -56,8 +56,8 @@ class LevelCalibration(nn.Module):
     def forward(self, current: Tensor, reference: Tensor) -> Tensor:
         """Maps (N, C, h, w) and those of their references to maps (N, C, h, w) of the same dtype.
 
-        Correlation, offsets and deformable convolution run in float32 under autocast, too: the convolution has no
-        bfloat16, and there an offset of 16 cells would be a multiple of an eighth of a cell.
+        Correlation, offsets and deformable convolution run in float32 under autocast, too: in bfloat16 an offset of 16
+        cells would be a multiple of an eighth of a cell.
         """
         with torch.autocast(current.device.type, enabled=False):
             likeness = self.correlation(current.float(), reference.float()).flatten(1, 2) / current.shape[1]

@@ -1,4 +1,4 @@
-// Run lengths of many masks at once: decode COCO's compressed counts, and the overlap of tracks of such masks.
+// Run lengths of many masks at once: to and from COCO's compressed counts, and the overlap of tracks of such masks.
 // mmdet/ops/rle_runs.py says what the tensors hold and has the same in numpy. Everything is checked: counts are
 // whatever a file holds.
 #include <ATen/core/Tensor.h>
@@ -21,6 +21,7 @@ constexpr uint8_t kSign = 0x10;  // of a number: the top bit of its last digit
 constexpr uint8_t kMore = 0x20;
 constexpr int kBits = 5;  // of a digit
 constexpr int kMaxBits = 6 * kBits;
+constexpr int kLongest = 7;  // characters of a difference of 32-bit numbers
 constexpr int64_t kMalformed = -1;
 
 void check(const at::Tensor& tensor, at::ScalarType type, const char* name) {
@@ -117,6 +118,53 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> rle_decode(const at::Tensor& coun
   return {runs.narrow(0, 0, start[num_masks]), starts, areas};
 }
 
+// Writes one number at `text`, returns the end; pointers go by value, as one in memory would be read after each byte.
+uint8_t* write_number(int64_t number, uint8_t* text) {
+  while (true) {
+    const int64_t digit = number & kDigit;
+    number >>= kBits;
+    const bool more = number != (digit & kSign ? -1 : 0);
+    *text++ = static_cast<uint8_t>(kCodeBase + digit + (more ? kMore : 0));
+    if (!more) return text;
+  }
+}
+
+// The same without a branch for numbers of one and two digits, as in `read_short_number`; there is room for two.
+inline uint8_t* write_short_number(int64_t number, uint8_t* text) {
+  constexpr int64_t kOneDigit = kSign, kTwoDigits = kSign << kBits;
+  if (number < -kTwoDigits || number >= kTwoDigits) return write_number(number, text);
+  const bool more = number < -kOneDigit || number >= kOneDigit;
+  text[0] = static_cast<uint8_t>(kCodeBase + (number & kDigit) + (more ? kMore : 0));
+  text[1] = static_cast<uint8_t>(kCodeBase + ((number >> kBits) & kDigit));
+  return text + 1 + more;
+}
+
+std::tuple<at::Tensor, at::Tensor> rle_encode(const at::Tensor& runs, const at::Tensor& starts) {
+  check(runs, at::kInt, "runs");
+  check(starts, at::kLong, "starts");
+  TORCH_CHECK(starts.numel() > 0, "starts have no entry, not even the end");
+  const int64_t num_masks = starts.numel() - 1;
+  const int64_t* const start = starts.const_data_ptr<int64_t>();
+  const int32_t* const run = runs.const_data_ptr<int32_t>();
+  for (int64_t mask = 0; mask < num_masks; ++mask) {
+    TORCH_CHECK(0 <= start[mask] && start[mask] <= start[mask + 1] && start[mask + 1] <= runs.numel(),
+                "starts leave the runs");
+  }
+  const int64_t num_runs = start[num_masks] - start[0];
+  auto counts = at::empty({kLongest * num_runs}, runs.options().dtype(at::kByte));
+  auto ends = at::empty({num_masks}, starts.options());
+  uint8_t* const first = counts.mutable_data_ptr<uint8_t>();
+  uint8_t* text = first;
+  for (int64_t mask = 0; mask < num_masks; ++mask) {
+    for (int64_t i = start[mask]; i < start[mask + 1]; ++i) {
+      const bool is_difference = i - start[mask] > 2;  // from the fourth on, to the number before the last
+      text = write_short_number(int64_t{run[i]} - (is_difference ? run[i - 2] : 0), text);
+    }
+    ends.mutable_data_ptr<int64_t>()[mask] = text - first;
+  }
+  return {counts.narrow(0, 0, text - first), ends};
+}
+
 // Pixels in both of two masks, given as runs of background and foreground in turn.
 int64_t intersection(const int32_t* a, const int32_t* a_end, const int32_t* b, const int32_t* b_end) {
   int64_t common = 0, a_from = 0, b_from = 0, a_to = 0, b_to = 0;
@@ -178,10 +226,12 @@ at::Tensor rle_overlaps(const at::Tensor& runs, const at::Tensor& starts, const 
 
 TORCH_LIBRARY_FRAGMENT(memcnp, library) {
   library.def("rle_decode(Tensor counts, Tensor ends, Tensor pixels) -> (Tensor, Tensor, Tensor)");
+  library.def("rle_encode(Tensor runs, Tensor starts) -> (Tensor, Tensor)");
   library.def("rle_overlaps(Tensor runs, Tensor starts, Tensor first, Tensor second) -> Tensor");
 }
 
 TORCH_LIBRARY_IMPL(memcnp, CPU, library) {
   library.impl("rle_decode", rle_decode);
+  library.impl("rle_encode", rle_encode);
   library.impl("rle_overlaps", rle_overlaps);
 }

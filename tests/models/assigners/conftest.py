@@ -5,8 +5,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from mmdet.models.losses.targets import PaddedTruth
-from mmdet.structures import PointGrid
+from mmdet.structures import PaddedTruth, PointGrid
 
 STRIDES = (8, 16, 32, 64)
 

@@ -7,6 +7,7 @@ from mmdet.config import UserError
 from mmdet.models.assigners import CenterAssigner, UncertaintyAssigner
 from mmdet.models.losses.criterion import LOSSES, Criterion
 from mmdet.registry import CRITERIA
+from mmdet.structures import truths
 
 CASES = [([30, 21], [52, 0]), ([30, 21], [0, 1]), ([40], [13]), ([10], [1])]  # images of rank 0 and of rank 1
 
@@ -41,6 +42,14 @@ def test_crowd_regions_alone_give_zeros(scenes, criterion):
     outputs = scenes.make_outputs(scenes.make_leaves([20]))
     losses = criterion(outputs, scenes.make_batch([20], crowd=(0, 1)))
     assert all(value == 0 for value in losses.values())
+
+
+@pytest.mark.parametrize("images", [[30, 21], [52, 0], [0]])
+def test_rows_of_padding_change_nothing(scenes, monkeypatch, images):
+    few = scenes.losses_and_gradients(images)
+    monkeypatch.setattr(truths, "ROWS_MULTIPLE", 16)
+    assert scenes.make_batch(images).truth.boxes.shape[1] == 16
+    torch.testing.assert_close(scenes.losses_and_gradients(images), few)
 
 
 def test_an_image_without_objects_counts_for_centerness_only(scenes):
@@ -83,11 +92,11 @@ def test_the_contrastive_loss_stands_though_no_pair_matches(scenes):
     leaves = scenes.make_leaves([30])
     leaves = {**leaves, "reference_embedding_map": -leaves["embedding_map"].detach().mean((2, 3), keepdim=True)}
     leaves["reference_embedding_map"] = leaves["reference_embedding_map"].expand(-1, -1, 8, 12)
-    batch = scenes.make_batch([30])
-    key, reference = batch.truths[0]
-    reference = dataclasses.replace(reference, instance_ids=key.instance_ids[:2])
-    key = key[torch.tensor([0, 1])]
-    opposite = dataclasses.replace(batch, truths=((key, reference),))
+    truth = scenes.make_batch([30]).truth
+    two = truth.each(lambda tensor: tensor[:, :2])
+    opposite = dataclasses.replace(
+        scenes.make_batch([30]), truth=dataclasses.replace(two, match=torch.tensor([[0, 1]]))
+    )
     leaves["embedding_map"] = leaves["embedding_map"].detach() * 0.01 - leaves["reference_embedding_map"]
     losses = criterion(scenes.make_outputs(leaves), opposite)
     assert losses["match_acc"] == 0

@@ -7,7 +7,6 @@ from torch.nn import functional as F
 from mmdet.models.assigners import UncertaintyAssigner
 from mmdet.models.losses.detection import box_loss, centerness_loss, class_loss, focal_loss
 from mmdet.models.losses.pairs import Pairs
-from mmdet.models.losses.targets import pad_truths
 from mmdet.ops.boxes import giou
 
 
@@ -16,7 +15,7 @@ def scene(scenes):
     """(outputs, truth, assignment, pairs) of two images with objects and one without."""
     images = [20, 30, 0]
     outputs = scenes.make_outputs(scenes.make_leaves(images))
-    truth = pad_truths(scenes.make_batch(images))
+    truth = scenes.make_batch(images).truth
     assignment = UncertaintyAssigner()(outputs.points, outputs.box_sigma, truth)
     return outputs, truth, assignment, Pairs.make(outputs, truth, assignment)
 

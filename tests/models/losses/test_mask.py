@@ -5,7 +5,8 @@ import torch
 from torch.nn import functional as F
 
 from mmdet.models.heads.mask_assembly import crop_to_boxes
-from mmdet.models.losses.mask import cropped_errors, image_errors, large_pairs, mask_loss
+from mmdet.models.losses import mask as mask_module
+from mmdet.models.losses.mask import cropped_errors, errors_of_all, errors_of_kept, large_pairs, mask_loss
 from mmdet.models.losses.pairs import Pairs
 from mmdet.ops.boxes import aligned_iou
 
@@ -92,24 +93,26 @@ def test_predicted_boxes_get_no_gradient(scene):
     assert pairs.boxes.grad is None
 
 
-def test_computing_every_slot_equals_computing_the_kept_ones(scene):
-    basis, coefficients, masks, pairs = (part if isinstance(part, Pairs) else part[0].clone() for part in scene)
-    kept, boxes = large_pairs(pairs)[0], pairs.boxes[0].detach() / 2
+@pytest.mark.parametrize("images_at_once", [1, 2])
+def test_computing_every_slot_equals_computing_the_kept_ones(scene, monkeypatch, images_at_once):
+    basis, coefficients, masks, pairs = scene
+    monkeypatch.setattr(mask_module, "PIXELS_AT_ONCE", images_at_once * pairs.valid[0].numel() * SIZE[0] * SIZE[1])
+    kept, boxes = large_pairs(pairs), pairs.boxes.detach() / 2
     assert kept.any()
     assert not kept.all()
     found = []
-    for every_slot in (True, False):
+    for form in (errors_of_all, lambda *inputs: errors_of_kept(*inputs, kept)):
         inputs = basis.detach().requires_grad_(), coefficients.detach().requires_grad_()
-        errors = image_errors(*inputs, boxes, masks, kept, every_slot)
+        errors = form(*inputs, boxes, masks)
         found.append((errors[kept], *torch.autograd.grad(errors[kept].sum(), inputs)))
     for every, only in zip(*found, strict=True):
         torch.testing.assert_close(every, only)
 
 
 def test_errors_of_very_wrong_logits_stay_finite():
-    basis = torch.full((1, 2, 2), 200.0, requires_grad=True)
+    basis = torch.full((1, 1, 2, 2), 200.0, requires_grad=True)
     errors = cropped_errors(
-        basis, torch.ones(1, 1), torch.tensor([[0.0, 0.0, 2.0, 2.0]]), torch.zeros(1, 2, 2, dtype=torch.bool)
+        basis, torch.ones(1, 1, 1), torch.tensor([[[0.0, 0.0, 2.0, 2.0]]]), torch.zeros(1, 1, 2, 2, dtype=torch.bool)
     )
     errors.sum().backward()
     assert errors.item() == 800

@@ -2,16 +2,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from mmdet.models.losses.targets import (
-    PaddedTruth,
-    centerness_target,
-    closest_objects,
-    inside_boxes,
-    jitter_boxes,
-    memory_targets,
-    pad_truths,
-)
-from mmdet.structures import PointGrid
+from mmdet.models.losses.targets import centerness_target, closest_objects, inside_boxes, memory_targets
+from mmdet.structures import PaddedTruth, PointGrid
 
 
 def truth_of(boxes):
@@ -29,54 +21,6 @@ def truth_of(boxes):
         reference_valid=valid,
         match=rows - 1,
     )
-
-
-def test_truths_are_padded_to_the_largest_number_of_objects(scenes):
-    batch = scenes.make_batch([10, 30, 0])
-    truth = pad_truths(batch)
-    assert truth.valid.sum(dim=1).tolist() == [1, 3, 0]
-    assert truth.boxes.shape == (3, 3, 4)
-    assert truth.reference_boxes.shape == (3, 2, 4)
-    assert torch.equal(truth.boxes[1], batch.truths[1][0].boxes)
-    assert not truth.boxes[0, 1:].any()
-    assert truth.has_objects.tolist() == [True, True, False]
-
-
-def test_a_batch_without_objects_has_one_row_of_padding(scenes):
-    truth = pad_truths(scenes.make_batch([0, 1]))
-    assert truth.boxes.shape == (2, 1, 4)
-    assert truth.half_masks.shape == (2, 1, scenes.HEIGHT // 2, scenes.WIDTH // 2)
-    assert truth.reference_valid.shape == (2, 1)
-    assert not truth.valid.any()
-    assert truth.match.tolist() == [[-1], [-1]]
-
-
-def test_crowd_rows_are_no_objects_and_match_nothing(scenes):
-    truth = pad_truths(scenes.make_batch([40], crowd=(1,)))
-    assert truth.valid.tolist() == [[True, False, True, True]]
-    assert truth.is_crowd.tolist() == [[False, True, False, False]]
-    assert truth.match[0, 1] == -1
-
-
-def test_objects_find_themselves_in_the_reference(scenes):
-    batch = scenes.make_batch([40, 20])
-    truth = pad_truths(batch)
-    for image, (key, reference) in enumerate(batch.truths):
-        ids = reference.instance_ids.tolist()
-        expected = [ids.index(i) if i in ids else -1 for i in key.instance_ids.tolist()]
-        assert truth.match[image, : len(expected)].tolist() == expected
-
-
-def test_half_masks_are_the_bilinear_half_above_one_half(scenes):
-    batch = scenes.make_batch([20])
-    half = F.interpolate(batch.truths[0][0].masks.float()[None], scale_factor=0.5, mode="bilinear")[0] > 0.5
-    assert torch.equal(pad_truths(batch).half_masks[0], half)
-
-
-def test_jitter_moves_centres_and_stretches_sides():
-    boxes = torch.tensor([[10.0, 20.0, 30.0, 60.0]])
-    moved = jitter_boxes(boxes, torch.tensor([[0.1, -0.05, 0.2, 0.0]]))
-    torch.testing.assert_close(moved, torch.tensor([[10.0, 18.0, 34.0, 58.0]]))
 
 
 def test_inside_counts_the_border_unless_strict():
@@ -124,6 +68,6 @@ def test_the_memory_learns_the_smallest_box_that_contains_the_point():
 
 @pytest.mark.parametrize("crowd", [(), (0,)])
 def test_points_of_crowd_regions_are_not_written_to_the_memory(scenes, crowd):
-    truth = pad_truths(scenes.make_batch([10], crowd=crowd))
+    truth = scenes.make_batch([10], crowd=crowd).truth
     _, inside = memory_targets(scenes.make_points(), truth)
     assert inside.any() == (not crowd)

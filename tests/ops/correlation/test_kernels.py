@@ -28,13 +28,19 @@ CASES = {
     "window": ((2, 5, 9, 13), (3, 3, 1, 1, 1, 1)),
     "stride": ((1, 5, 9, 13), (1, 4, (2, 3), 0, 1, 2)),
     "everything": ((2, 5, 12, 17), ((2, 3), (3, 4), (3, 2), (1, 4), (2, 1), (2, 3))),
+    "odd_width": ((1, 40, 7, 45), (1, (3, 8), 1, 0, 1, (1, 2))),
+    "width_of_half_a_vector": ((2, 36, 9, 52), (1, (4, 9), 1, 0, 1, 2)),
+    "padding_beyond_a_tile": ((1, 33, 6, 20), (1, (2, 5), 1, (1, 19), 1, 2)),
+    "many_rows": ((2, 9, 37, 24), (1, (9, 3), 1, 0, 1, (2, 1))),
+    "more_classes_than_lie_together": ((1, 24, 8, 61), (1, (3, 5), 1, 0, 1, (2, 7))),
+    "classes_of_one_member": ((1, 12, 7, 18), (1, (3, 5), 1, 0, 1, (9, 50))),
     "one_row": ((1, 3, 1, 9), (1, (1, 5), 1, 0, 1, 1)),
 }
-LAYOUTS = ["contiguous", "channels_last", "every_second"]
+LAYOUTS = ["contiguous", "channels_last", "every_second", "odd_address"]
 
 
 def maps(shape, dtype, device, layout="contiguous", seed=0):
-    """Two random maps; every_second: a view into a larger tensor, transposed in memory."""
+    """Two random maps; every_second: a view into a larger tensor, transposed in memory; odd_address: one number on."""
     generator = torch.Generator().manual_seed(seed)
     made = []
     for _ in range(2):
@@ -46,6 +52,8 @@ def maps(shape, dtype, device, layout="contiguous", seed=0):
             larger = torch.full((batch, 2 * channels, width, height + 1), float("nan"), dtype=dtype, device=device)
             larger[:, ::2, :, 1:] = values.transpose(2, 3)
             values = larger[:, ::2, :, 1:].transpose(2, 3)
+        elif layout == "odd_address":
+            values = torch.cat([values.new_zeros(1), values.flatten()])[1:].view(shape)
         made.append(values.detach().requires_grad_())
     return made
 
@@ -76,7 +84,7 @@ def test_forward_and_both_gradients_are_those_of_the_reference(device, shape, pa
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
 @pytest.mark.parametrize("layout", LAYOUTS[1:])
-@pytest.mark.parametrize("name", ["odd_patch", "everything", "many_channels"])
+@pytest.mark.parametrize("name", ["odd_patch", "everything", "many_channels", "width_of_half_a_vector"])
 def test_strides_do_not_matter(device, name, layout, dtype):
     shape, parameters = CASES[name]
     geometry = make_geometry(*parameters)
@@ -85,6 +93,23 @@ def test_strides_do_not_matter(device, name, layout, dtype):
         run(compiled_correlation, maps(shape, dtype, device, layout), geometry), expected, strict=True
     ):
         assert torch.equal(result, plain)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=["float32", "float16"])
+@pytest.mark.parametrize(("layout1", "layout2"), list(itertools.permutations(LAYOUTS, 2)))
+def test_each_map_may_lie_in_memory_in_its_own_way(device, layout1, layout2, dtype):
+    shape, parameters = CASES["width_of_half_a_vector"]
+    one, two = maps(shape, dtype, device, layout1)[0], maps(shape, dtype, device, layout2)[1]
+    expected = compiled_correlation(*maps(shape, dtype, device), make_geometry(*parameters))
+    assert torch.equal(compiled_correlation(one, two, make_geometry(*parameters)), expected)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=["float32", "float16"])
+def test_sizes_that_take_turns_do_not_mix(device, dtype):
+    """More of them than the CUDA kernels remember plans for."""
+    for size in [*range(3, 25), *range(3, 25)]:
+        inputs, geometry = maps((1, 4, 3, size), dtype, device), make_geometry(1, (1, 4), 1, 0, 1, 2)
+        check(compiled_correlation(*inputs, geometry), reference_correlation(*inputs, geometry), dtype)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=["float32", "float16"])

@@ -14,7 +14,7 @@
 
 namespace memcnp {
 
-constexpr int kRows = 4; // destination rows of a block: they share most source rows
+constexpr int kRows = 4; // destination rows of a backward block: they share most source rows
 
 struct BandAxis {
   int count; // destination positions
@@ -24,25 +24,29 @@ struct BandAxis {
   int step;
   int padding; // output = position in map one + padding
   int tile; // members of a class in a block
-  int classes;
+  int together; // classes in a block
+  int starts; // blocks that begin within the first step
   int tiles; // of a class
 
-  __host__ __device__ int blocks() const { return classes * tiles; }
-  __device__ int start(int block) const { return block % classes + block / classes * tile * step; }
+  __host__ __device__ int blocks() const { return starts * tiles; }
+  __device__ int start(int block) const { return block % starts * together + block / starts * tile * step; }
 };
 
-inline BandAxis make_band(const Axis& axis, int tile, int count, int first) {
-  const int members = (count + axis.dilation_patch - 1) / axis.dilation_patch;
-  const int classes = axis.dilation_patch < count ? axis.dilation_patch : count;
-  return {count, axis.size, first, axis.patch, axis.dilation_patch, axis.padding, tile, classes, (members + tile - 1) / tile};
+inline int classes_of(const Axis& axis, int count) { return axis.dilation_patch < count ? axis.dilation_patch : count; }
+
+// `together` divides the number of classes.
+inline BandAxis make_band(const Axis& axis, int tile, int together, int count, int first) {
+  const int members = (count + axis.dilation_patch - 1) / axis.dilation_patch, starts = classes_of(axis, count) / together;
+  const int tiles = (members + tile - 1) / tile;
+  return {count, axis.size, first, axis.patch, axis.dilation_patch, axis.padding, tile, together, starts, tiles};
 }
 
-inline BandAxis forward_band(const Axis& axis, int tile) {
-  return make_band(axis, tile, axis.out, -axis.padding - axis.center());
+inline BandAxis forward_band(const Axis& axis, int tile, int together = 1) {
+  return make_band(axis, tile, together, axis.out, -axis.padding - axis.center());
 }
 
 inline BandAxis backward_band(const Axis& axis, int tile, bool mirrored) {
-  return make_band(axis, tile, axis.size, mirrored ? -axis.offset(axis.patch - 1) : -axis.center());
+  return make_band(axis, tile, 1, axis.size, mirrored ? -axis.offset(axis.patch - 1) : -axis.center());
 }
 
 // A block's place: first destination row and column, and two further indices, the slower one the batch.
@@ -92,13 +96,21 @@ void launch(Kernel* kernel, int64_t blocks, int threads, int shared, cudaStream_
   kernel<<<static_cast<unsigned>(blocks), threads, shared, stream>>>(arguments...);
 }
 
-// Copy 16 bytes into shared memory, or zeros; the bytes are there after copies_done and a barrier.
-__device__ inline void copy_async(void* to, const void* from, bool inside) {
+// Copy kBytes (4, 8 or 16, both ends so aligned) into shared memory, those from `inside` on as zeros; they are there
+// after copies_done and a barrier.
+template <int kBytes>
+__device__ inline void copy_async(void* to, const void* from, int inside) {
 #if __CUDA_ARCH__ >= 800
   const unsigned target = static_cast<unsigned>(__cvta_generic_to_shared(to));
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(target), "l"(from), "r"(inside ? 16 : 0));
+  if constexpr (kBytes == 16) {
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(target), "l"(from), "r"(inside));
+  } else {
+    asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;" ::"r"(target), "l"(from), "n"(kBytes), "r"(inside));
+  }
 #else
-  *static_cast<float4*>(to) = inside ? *static_cast<const float4*>(from) : float4{0, 0, 0, 0};
+  for (int i = 0; i < kBytes / 4; ++i) {
+    static_cast<unsigned*>(to)[i] = 4 * i < inside ? static_cast<const unsigned*>(from)[i] : 0;
+  }
 #endif
 }
 
@@ -108,11 +120,16 @@ __device__ inline void copies_begun() {
 #endif
 }
 
-// Wait for all groups of copies but the last `kBehind`.
-template <int kBehind>
-__device__ inline void copies_done() {
+// Wait for all groups of copies but the last `behind`, of 0 to 2.
+__device__ inline void copies_done(int behind) {
 #if __CUDA_ARCH__ >= 800
-  asm volatile("cp.async.wait_group %0;" ::"n"(kBehind));
+  if (behind == 2) {
+    asm volatile("cp.async.wait_group 2;" ::);
+  } else if (behind == 1) {
+    asm volatile("cp.async.wait_group 1;" ::);
+  } else {
+    asm volatile("cp.async.wait_group 0;" ::);
+  }
 #endif
 }
 

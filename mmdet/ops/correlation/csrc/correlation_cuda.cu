@@ -1,8 +1,10 @@
 // Spatial correlation on CUDA: chooses the kernel. geometry.h holds the mathematics, kernels.h lists the kernels.
 //
-// kernel_size 1 and stride 1 run fast: both maps are copied to channels-last order unless they are in it, then half types
-// run on tensor cores and float on its own units, in full float32. Everything else, and double, runs one thread a result.
+// kernel_size 1 and stride 1 run fast: half types on tensor cores and float on its own units, in full float32. Forward
+// they read contiguous maps, backward a copy in channels-last order, unless the map is in it. Everything else, and double,
+// runs one thread a result.
 #include <ATen/core/Tensor.h>
+#include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
 #include <c10/cuda/CUDAException.h>
@@ -11,8 +13,6 @@
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 #include <torch/library.h>
-
-#include <utility>
 
 #include "arguments.h"
 #include "kernels.h"
@@ -37,32 +37,28 @@ bool is_packed(const Tensor& map, const Geometry& g, int multiple) {
   return aligned && g.channels % multiple == 0 && map.permute({0, 2, 3, 1}).is_contiguous();
 }
 
-// Return one or two maps as [map][b][y][x][channels], channels rounded up to a multiple.
-Tensor packed(const Tensor& one, const Tensor& two, int maps, const Geometry& g, int multiple, cudaStream_t stream) {
+// Return a map as [b][y][x][channels], channels rounded up to a multiple.
+Tensor packed(const Tensor& map, const Geometry& g, int multiple, cudaStream_t stream) {
+  if (is_packed(map, g, multiple)) {
+    return map.permute({0, 2, 3, 1});
+  }
   const int64_t channels = (g.channels + multiple - 1) / multiple * multiple;
-  Tensor result = at::empty({maps, g.batch, g.y.size, g.x.size, channels}, one.options());
+  Tensor result = at::empty({g.batch, g.y.size, g.x.size, channels}, map.options());
   const int count = static_cast<int>(channels);
-  if (one.element_size() == sizeof(float)) {
-    memcnp::pack(view<float>(one), view<float>(two), maps, result.data_ptr<float>(), count, g, stream);
+  if (map.element_size() == sizeof(float)) {
+    memcnp::pack(view<float>(map), result.data_ptr<float>(), count, g, stream);
   } else {
-    auto* to = static_cast<uint16_t*>(result.data_ptr());
-    memcnp::pack(view<uint16_t>(one), view<uint16_t>(two), maps, to, count, g, stream);
+    memcnp::pack(view<uint16_t>(map), static_cast<uint16_t*>(result.data_ptr()), count, g, stream);
   }
   C10_CUDA_KERNEL_LAUNCH_CHECK();
   return result;
 }
 
-Tensor packed(const Tensor& map, const Geometry& g, int multiple, cudaStream_t stream) {
-  return is_packed(map, g, multiple) ? map.permute({0, 2, 3, 1}) : packed(map, map, 1, g, multiple, stream)[0];
-}
-
-std::pair<Tensor, Tensor> packed(
-    const Tensor& one, const Tensor& two, const Geometry& g, int multiple, cudaStream_t stream) {
-  if (is_packed(one, g, multiple) || is_packed(two, g, multiple)) {
-    return {packed(one, g, multiple, stream), packed(two, g, multiple, stream)};
-  }
-  const Tensor both = packed(one, two, 2, g, multiple, stream);
-  return {both[0], both[1]};
+// Return a map of half types, contiguous and `width` columns wide, the further ones zero, at an address of whole words.
+Tensor widened(const Tensor& map, int64_t width) {
+  const Tensor plain = map.contiguous();
+  const Tensor wide = width > map.size(3) ? at::constant_pad_nd(plain, {0, width - map.size(3)}) : plain;
+  return reinterpret_cast<uintptr_t>(wide.const_data_ptr()) % memcnp::kWord == 0 ? wide : wide.clone();
 }
 
 template <typename T>
@@ -94,7 +90,7 @@ template <typename T>
 void on_tensor_cores(const Tensor& one, const Tensor& two, Tensor& out, const Geometry& g, cudaStream_t stream) {
   memcnp::tensor_core_forward(
       static_cast<const T*>(one.const_data_ptr()), static_cast<const T*>(two.const_data_ptr()),
-      static_cast<T*>(out.data_ptr()), static_cast<int>(one.size(3)), g, stream);
+      static_cast<T*>(out.data_ptr()), g, stream);
 }
 
 template <typename T>
@@ -107,14 +103,17 @@ void on_tensor_cores(
 
 void fast(const Tensor& one, const Tensor& two, Tensor& out, const Geometry& g, cudaStream_t stream) {
   if (one.scalar_type() == at::kFloat) {
-    const auto [first, second] = packed(one, two, g, memcnp::kTiledChannels, stream);
+    const Tensor first = one.contiguous(), second = two.contiguous();
     memcnp::tiled_forward(
-        first.const_data_ptr<float>(), second.const_data_ptr<float>(), out.data_ptr<float>(),
-        static_cast<int>(first.size(3)), g, stream);
-  } else if (memcnp::tensor_cores_fit(g)) {
-    const auto [first, second] = packed(one, two, g, memcnp::kTensorCoreChannels, stream);
-    one.scalar_type() == at::kHalf ? on_tensor_cores<__half>(first, second, out, g, stream)
-                                   : on_tensor_cores<__nv_bfloat16>(first, second, out, g, stream);
+        first.const_data_ptr<float>(), second.const_data_ptr<float>(), out.data_ptr<float>(), g, stream);
+  } else if (memcnp::tensor_cores_fit_forward(g)) {
+    Geometry wide = g;
+    if (g.x.size % 2 != 0) { // rows of whole words are asked for: make them whole vectors, as that takes a copy anyway
+      wide.x.size += memcnp::kVectorColumns - g.x.size % memcnp::kVectorColumns;
+    }
+    const Tensor first = widened(one, wide.x.size), second = widened(two, wide.x.size);
+    one.scalar_type() == at::kHalf ? on_tensor_cores<__half>(first, second, out, wide, stream)
+                                   : on_tensor_cores<__nv_bfloat16>(first, second, out, wide, stream);
   } else {
     Tensor wide = at::empty(out.sizes(), out.options().dtype(at::kFloat));
     fast(one.to(at::kFloat), two.to(at::kFloat), wide, g, stream);

@@ -1,4 +1,5 @@
-// Spatial correlation for any parameters, and the copy that the fast kernels read. geometry.h holds the mathematics.
+// Spatial correlation for any parameters, and the copy that the fast backward kernels read.
+// geometry.h holds the mathematics.
 //
 // One thread sums one number, in gather form, so nothing is added by two threads and results are the same every time.
 
@@ -98,14 +99,13 @@ __global__ void backward_kernel(const T* grad, Map<T> other, T* result, Geometry
 }
 
 // Transpose (channel, x) through shared memory, so that both sides are read and written in order, with many loads of a
-// thread on their way at once. blockIdx: tile of x and row, tile of channels, map.
+// thread on their way at once. blockIdx: tile of x and row, tile of channels.
 template <typename T>
 __global__ void __launch_bounds__(kThreads) pack_kernel(
-    Map<T> one, Map<T> two, T* packed, int64_t size, int channels, int height, int width, int map_channels) {
+    Map<T> map, T* packed, int channels, int height, int width, int map_channels) {
   constexpr int kTogether = 4 / sizeof(T); // numbers written at once
   constexpr int kChannels = kWarp * kTogether, kWarps = kThreads / kWarp;
   __shared__ T tile[kChannels][kPositions + 1];
-  const Map<T> map = blockIdx.z == 0 ? one : two;
   const int lane = threadIdx.x % kWarp, warp = threadIdx.x / kWarp;
   const int tiles_x = (width + kPositions - 1) / kPositions;
   const int x0 = blockIdx.x % tiles_x * kPositions, c0 = blockIdx.y * kChannels;
@@ -124,7 +124,7 @@ __global__ void __launch_bounds__(kThreads) pack_kernel(
   if (c0 + lane * kTogether >= channels) {
     return;
   }
-  T* to = packed + blockIdx.z * size + (line * width + x0 + warp) * channels + c0 + lane * kTogether;
+  T* to = packed + (line * width + x0 + warp) * channels + c0 + lane * kTogether;
 #pragma unroll
   for (int x = warp; x < kPositions; x += kWarps) {
     if (x0 + x < width) {
@@ -154,15 +154,14 @@ void generic_backward(const T* grad, Map<T> other, T* result, const Geometry& g,
 }
 
 template <typename T>
-void pack(Map<T> one, Map<T> two, int maps, T* packed, int channels, const Geometry& g, cudaStream_t stream) {
+void pack(Map<T> map, T* packed, int channels, const Geometry& g, cudaStream_t stream) {
   // Where rows adjoin they are one long row.
-  const bool adjoin = one.y == one.x * g.x.size && two.y == two.x * g.x.size;
+  const bool adjoin = map.y == map.x * g.x.size;
   const int height = adjoin ? 1 : g.y.size, width = adjoin ? g.y.size * g.x.size : g.x.size;
   const int together = kWarp * 4 / int(sizeof(T));
-  const int64_t size = int64_t(g.batch) * g.y.size * g.x.size * channels;
   const unsigned tiles = unsigned(g.batch) * height * ((width + kPositions - 1) / kPositions);
-  const dim3 blocks(tiles, (channels + together - 1) / together, maps);
-  pack_kernel<<<blocks, kThreads, 0, stream>>>(one, two, packed, size, channels, height, width, g.channels);
+  const dim3 blocks(tiles, (channels + together - 1) / together);
+  pack_kernel<<<blocks, kThreads, 0, stream>>>(map, packed, channels, height, width, g.channels);
 }
 
 #define MEMCNP_GENERIC(T)                                                                \
@@ -172,7 +171,7 @@ MEMCNP_GENERIC(float)
 MEMCNP_GENERIC(double)
 MEMCNP_GENERIC(__half)
 MEMCNP_GENERIC(__nv_bfloat16)
-template void pack(Map<float>, Map<float>, int, float*, int, const Geometry&, cudaStream_t);
-template void pack(Map<uint16_t>, Map<uint16_t>, int, uint16_t*, int, const Geometry&, cudaStream_t);
+template void pack(Map<float>, float*, int, const Geometry&, cudaStream_t);
+template void pack(Map<uint16_t>, uint16_t*, int, const Geometry&, cudaStream_t);
 
 } // namespace memcnp

@@ -1,273 +1,238 @@
-// Spatial correlation in half types for kernel_size 1 and stride 1, by tensor cores. band.cuh says what a block works on.
+// Spatial correlation in half types for kernel_size 1 and stride 1, forward, by tensor cores. band.cuh says what a block
+// works on, with one difference: columns of all classes lie side by side, as in the map, so that they are copied in
+// vectors. Products of columns of different classes are thrown away.
 //
-// For one destination row and one source row that meet, with u and v as in band.cuh, both passes are a matrix product:
-//   forward:   S[u, v] = sum over c of  one[u, c] * two[v, c];  the band of S is output
-//   backward:  D[u, c] += sum over v of  G[u, v] * source[v, c];  G is the gradient of the output, zero beside the band
-// A warp owns one destination row of kTile positions; the block goes through the source rows, one in shared memory, the
-// next on its way. Products are of half precision, sums float32.
+// For one destination row and one source row that meet,  S[u, v] = sum over c of  one[u, c] * two[v, c]  is a matrix
+// product, and a band of S is output. A warp keeps S of one tile of destinations and kPatchRows source rows in registers, and
+// goes through the channels in slices that the block copies into shared memory, [channel][row][column]. One slice is
+// computed on while the next ones are on their way. Products are of half precision, sums float32.
+#include <iterator>
+#include <utility>
 
-#include <algorithm>
-
-#include "band.cuh"
 #include "numbers.cuh"
-#include "tensor_core.cuh"
+#include "tensor_core_plan.cuh"
 
 namespace memcnp {
 namespace {
 
-// Sizes of the instruction: (kTile x kDepth) by (kDepth x kWide).
-constexpr int kTile = 16;
-constexpr int kDepth = 16;
-constexpr int kWide = 8;
-constexpr int kVector = 8; // halves in 16 bytes
-constexpr int kPad = 8; // halves between rows in shared memory: the rows of an 8 x 8 matrix lie in different banks
-constexpr int kStage = kTile + 2; // likewise for a warp's outputs
-constexpr int kWarp = 32;
-constexpr int kThreads = kRows * kWarp;
-constexpr int kPatchRows = 8; // of the patch, in a forward block, at most
-constexpr int kMostChannels = 256; // of the forward pass: 64 registers a thread
-constexpr int kOldest = 80; // compute capability with these instructions for both types
+constexpr int kTogether = 4; // products of kWide columns under way
+constexpr int kInverseBits = 20; // divides exactly what lies in a row of sources
 
-__host__ __device__ constexpr int round_up(int number, int multiple) {
-  return (number + multiple - 1) / multiple * multiple;
+// The place of a block in output columns, rows and patch rows.
+struct Tile {
+  int column, row, part, batch;
+
+  __device__ Tile(int64_t block, const BandAxis& y, const BandAxis& x, int parts) {
+    column = static_cast<int>(block % x.tiles) * kTile - lead(x.padding);
+    row = y.start(static_cast<int>((block /= x.tiles) % y.blocks()));
+    part = static_cast<int>((block /= y.blocks()) % parts);
+    batch = static_cast<int>(block / parts);
+  }
+};
+
+// What a block copies of a slice: rows of destinations, then rows [begin, end) of sources.
+struct Rows {
+  int top_one, top_two, begin, end;
+
+  __device__ Rows(const Tile& place, const BandAxis& y, const TensorPlan& plan) {
+    const int first = place.part * plan.patch_rows();
+    top_one = place.row - y.padding;
+    top_two = place.row + y.first + y.step * first;
+    begin = top_two < 0 ? (-top_two + y.step - 1) / y.step : 0;
+    end = plan.rows + min(plan.patch_rows(), y.patch - first) - 1;
+    end = min(end, top_two < y.source ? (y.source - 1 - top_two) / y.step + 1 : 0);
+  }
+};
+
+template <typename T>
+__device__ VectorCopy find_copy(
+    int at, const T* one, const T* two, int halves, const Tile& place, const Rows& rows, const BandAxis& y,
+    const BandAxis& x, const TensorPlan& plan) {
+  const int ones = plan.rows * kTile / halves, of_source = plan.columns / halves;
+  const bool is_source = at >= ones;
+  const int index = is_source ? at - ones : at, width = is_source ? of_source : kTile / halves;
+  const int row = index / width + (is_source ? rows.begin : 0), column = index % width * halves;
+  const int row_y = (is_source ? rows.top_two : rows.top_one) + y.step * row;
+  const int column_x = place.column + (is_source ? x.first - plan.shift : -x.padding) + column;
+  const bool inside = row_y >= 0 && row_y < y.source && column_x >= 0 && column_x < x.source;
+  const T* map = is_source ? two : one;
+  const int to = is_source ? plan.rows * kTile + row * plan.width() : row * kTile;
+  return {inside ? map + int64_t(row_y) * x.source + column_x : map, to + column, inside};
 }
 
-// kSteps: channels / kDepth.
-template <typename T, int kSteps>
-__global__ void __launch_bounds__(kThreads) forward_kernel(
-    const T* one, const T* two, T* out, BandAxis y, BandAxis x, int patch_rows, int parts) {
-  constexpr int kChannels = kSteps * kDepth, kSlot = kChannels + kPad, kVectors = kChannels / kVector;
-  extern __shared__ float4 shared[];
-  const int columns = round_up(kTile + x.patch - 1, kWide);
-  const int k = threadIdx.x / kWarp, lane = threadIdx.x % kWarp, g = lane / 4, t = lane % 4;
-  T* rows = reinterpret_cast<T*>(shared); // [two][columns][kSlot]
-  T* stage = rows + 2 * columns * kSlot + k * x.patch * kStage; // this warp's output: [patch][kStage]
-  const Place place(blockIdx.x, y, x, parts);
-  const int64_t image = int64_t(place.batch) * y.source * x.source * kChannels;
-  one += image;
-  two += image;
-  const int row = place.row + y.step * k, first_patch_row = place.part * patch_rows;
-
-  unsigned a[kSteps][4];
-#pragma unroll
-  for (int half = 0; half < 2; ++half) {
-    const int row_one = row - y.padding, column_one = place.column + x.step * (g + 8 * half) - x.padding;
-    const bool inside = row_one >= 0 && row_one < y.source && column_one >= 0 && column_one < x.source;
-    const T* from = one + int64_t(inside ? row_one * x.source + column_one : 0) * kChannels + 2 * t;
-#pragma unroll
-    for (int step = 0; step < kSteps; ++step) {
-      a[step][half] = inside ? *reinterpret_cast<const unsigned*>(from + step * kDepth) : 0;
-      a[step][half + 2] = inside ? *reinterpret_cast<const unsigned*>(from + step * kDepth + 8) : 0;
-    }
+// Copy a vector of every `abreast`-th channel of a slice, from `first` on; zeros from `count` on.
+template <int kBytes, typename T>
+__device__ inline void copy_channels(
+    T* to, const T* from, int first, int abreast, int count, int64_t from_plane, int to_plane, bool inside) {
+#pragma unroll 4
+  for (int c = first; c < kChannels; c += abreast) {
+    copy_async<kBytes>(to, from, inside && c < count ? kBytes : 0);
+    to += abreast * to_plane;
+    from += c + abreast < count ? abreast * from_plane : 0;
   }
+}
 
-  const int top = y.first + place.row + y.step * first_patch_row;
-  const auto load = [&](int q) {
-    const int row_two = top + y.step * q;
-    const bool row_inside = row_two >= 0 && row_two < y.source;
-    const T* line = two + int64_t(row_inside ? row_two : 0) * x.source * kChannels;
-    for (int index = threadIdx.x; index < columns * kVectors; index += kThreads) {
-      const int v = index / kVectors, vector = index % kVectors * kVector, at = x.first + place.column + x.step * v;
-      const bool inside = row_inside && at >= 0 && at < x.source;
-      copy_async(rows + (q % 2 * columns + v) * kSlot + vector, line + int64_t(inside ? at : 0) * kChannels + vector, inside);
+// kWides times kPatchRows: the part of S that a warp keeps, in kWide columns and in source rows. halves: of a copy.
+template <typename T, int kWides, int kPatchRows>
+__global__ void __launch_bounds__(
+    most_tensor_threads(4 * kWides * kPatchRows), least_tensor_blocks(4 * kWides * kPatchRows)) forward_kernel(
+    const T* one, const T* two, T* out, int channels, int halves, BandAxis y, BandAxis x, TensorPlan plan) {
+  extern __shared__ float4 shared[];
+  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
+  const Tile place(blockIdx.x, y, x, plan.parts);
+  const Rows rows(place, y, plan);
+  const int plane = plan.plane, positions = (plan.rows * kTile + max(rows.end - rows.begin, 0) * plan.columns) / halves;
+  VectorCopy* copies = reinterpret_cast<VectorCopy*>(shared);
+  T* slices = reinterpret_cast<T*>(copies + positions); // [buffers][kChannels][plane]
+  const int64_t map_plane = int64_t(y.source) * x.source;
+  one += place.batch * channels * map_plane;
+  two += place.batch * channels * map_plane;
+  for (int at = threadIdx.x; at < positions; at += blockDim.x) {
+    copies[at] = find_copy(at, one, two, halves, place, rows, y, x, plan);
+  }
+  __syncthreads();
+
+  const int abreast = max(1, int(blockDim.x) / positions); // channels that are copied at once
+  const int first_channel = threadIdx.x / positions, first_at = threadIdx.x % positions;
+  const auto load = [&](int slice, int buffer) {
+    const int count = channels - slice * kChannels;
+    const int64_t skip = (int64_t(slice) * kChannels + first_channel) * map_plane;
+    for (int at = first_at; at < positions && first_channel < abreast; at += blockDim.x) {
+      const VectorCopy copy = copies[at];
+      const T* from = static_cast<const T*>(copy.from) + (first_channel < count ? skip : 0);
+      T* to = slices + (buffer * kChannels + first_channel) * plane + copy.to;
+      if (halves == 8) {
+        copy_channels<16>(to, from, first_channel, abreast, count, map_plane, plane, copy.inside);
+      } else if (halves == 4) {
+        copy_channels<8>(to, from, first_channel, abreast, count, map_plane, plane, copy.inside);
+      } else {
+        copy_channels<4>(to, from, first_channel, abreast, count, map_plane, plane, copy.inside);
+      }
+    }
+  };
+
+  const int k = warp % plan.rows, chunk = warp / plan.rows % plan.chunks, group = warp / plan.rows / plan.chunks;
+  const int first_row = k + group * kPatchRows; // of the warp's sources, those in [low, high) are there
+  const int low = max(rows.begin - first_row, 0);
+  const int patch_rows = min(plan.patch_rows(), y.patch - place.part * plan.patch_rows());
+  const int high = min(min(rows.end, k + patch_rows) - first_row, kPatchRows);
+  const int at_one = (lane / 16 * 8 + lane % 8) * plane + k * kTile + lane / 8 % 2 * 8;
+  const int at_two = lane * plane + plan.rows * kTile + first_row * plan.width() + chunk * kWides * kWide;
+  float sums[kPatchRows][kWides][4] = {};
+  const int count = rows.begin < rows.end ? (channels + kChannels - 1) / kChannels : 0; // else all is zero
+  for (int slice = 0; slice + 1 < plan.buffers; ++slice) {
+    if (slice < count) {
+      load(slice, slice);
     }
     copies_begun();
-  };
-  const int end = kRows + min(patch_rows, y.patch - first_patch_row) - 1;
-  load(0);
-  for (int q = 0; q < end; ++q) {
-    if (q + 1 < end) {
-      load(q + 1);
-      copies_done<1>();
-    } else {
-      copies_done<0>();
+  }
+  int buffer = 0, free_buffer = plan.buffers - 1;
+  for (int slice = 0; slice < count; ++slice) {
+    copies_done(plan.buffers - 2);
+    __syncthreads(); // the slice is there, and all warps are through with the one before: its place is free
+    if (slice + plan.buffers - 1 < count) {
+      load(slice + plan.buffers - 1, free_buffer);
     }
-    __syncthreads();
-    const int py = first_patch_row + q - k;
-    if (q >= k && q - k < patch_rows && py < y.patch) {
-      const bool meets = top + y.step * q >= 0 && top + y.step * q < y.source; // else all is zero
-      const T* source = rows + (q % 2 * columns + lane % 8) * kSlot + lane / 8 * 8;
-#pragma unroll 2
-      for (int v = 0; meets && v < columns; v += kWide) {
-        float even[4] = {}, odd[4] = {};
+    copies_begun();
+    const T* values = slices + buffer * kChannels * plane;
+    free_buffer = buffer;
+    buffer = buffer + 1 < plan.buffers ? buffer + 1 : 0;
+    unsigned a[2][4];
+    read_matrices<true>(a[0], values + at_one);
+    read_matrices<true>(a[1], values + at_one + kDepth * plane);
 #pragma unroll
-        for (int step = 0; step < kSteps; step += 2) {
-          unsigned b[4];
-          read_matrices<false>(b, source + v * kSlot + step * kDepth);
-          multiply_add<T>(even, a[step], b[0], b[1]);
-          multiply_add<T>(odd, a[step + 1], b[2], b[3]);
-        }
+    for (int py = 0; py < kPatchRows; ++py) {
+      if (py >= low && py < high) {
 #pragma unroll
-        for (int i = 0; i < 4; ++i) {
-          const int u = g + i / 2 * 8, p = v + 2 * t + i % 2 - u;
-          if (p >= 0 && p < x.patch) {
-            stage[p * kStage + u] = narrow<T, float>(even[i] + odd[i]);
+        for (int first = 0; first < kWides; first += kTogether) {
+          unsigned b[kTogether][4];
+#pragma unroll
+          for (int n = first; n < min(first + kTogether, kWides); ++n) {
+            read_matrices<true>(b[n - first], values + at_two + py * plan.width() + n * kWide);
+          }
+#pragma unroll
+          for (int n = first; n < min(first + kTogether, kWides); ++n) {
+            multiply_add<T>(sums[py][n], a[0], b[n - first][0], b[n - first][1]);
+          }
+#pragma unroll
+          for (int n = first; n < min(first + kTogether, kWides); ++n) {
+            multiply_add<T>(sums[py][n], a[1], b[n - first][2], b[n - first][3]);
           }
         }
       }
-      __syncwarp();
-      const int column = place.column + x.step * (lane % kTile);
-      if (row < y.count && column < x.count) {
-        const int64_t cell = (int64_t(place.batch) * y.patch + py) * x.patch;
-        for (int p = lane / kTile; p < x.patch; p += kWarp / kTile) {
-          out[((cell + p) * y.count + row) * x.count + column] = meets ? stage[p * kStage + lane % kTile] : narrow<T, float>(0.f);
-        }
-      }
     }
-    __syncthreads();
   }
-}
+  __syncthreads();
 
-// kChunk: channels of a block.
-template <typename T, int kChunk>
-__global__ void __launch_bounds__(kThreads) backward_kernel(
-    const T* grad, const T* other, T* result, int channels, int map_channels, BandAxis y, BandAxis x, bool mirrored,
-    int out_y, int out_x) {
-  constexpr int kSlot = kChunk + kPad, kVectors = kChunk / kVector;
-  extern __shared__ float4 shared[];
-  const int columns = round_up(kTile + x.patch - 1, kDepth), width = columns + kPad;
-  const int k = threadIdx.x / kWarp, lane = threadIdx.x % kWarp, g = lane / 4, t = lane % 4;
-  T* rows = reinterpret_cast<T*>(shared); // [two][columns][kSlot]
-  T* band = rows + 2 * columns * kSlot + k * kTile * width; // of this warp: [kTile][width]
-  const Place place(blockIdx.x, y, x, channels / kChunk);
-  const int channel = place.part * kChunk, row = place.row + y.step * k;
-  other += int64_t(place.batch) * y.source * x.source * channels + channel;
-  grad += int64_t(place.batch) * y.patch * x.patch * out_y * out_x;
-
-  const int top = y.first + place.row; // the first source row
-  const int begin = top < 0 ? (-top + y.step - 1) / y.step : 0;
-  const int end = top < y.source ? min(kRows + y.patch - 1, (y.source - 1 - top) / y.step + 1) : 0;
-  const auto load = [&](int q) {
-    const T* line = other + int64_t(top + y.step * q) * x.source * channels + threadIdx.x % kVectors * kVector;
-    for (int v = threadIdx.x / kVectors; v < columns; v += kThreads / kVectors) {
-      const int at = x.first + place.column + x.step * v;
-      const bool inside = at >= 0 && at < x.source;
-      T* to = rows + (q % 2 * columns + v) * kSlot + threadIdx.x % kVectors * kVector;
-      copy_async(to, line + int64_t(inside ? at : 0) * channels, inside);
-    }
-    copies_begun();
-  };
-  for (int index = lane; index < kTile * width; index += kWarp) {
-    band[index] = narrow<T, float>(0.f); // what lies beside the band stays so
-  }
-  __syncwarp();
-  float sums[kChunk / kWide][4] = {};
-  if (begin < end) {
-    load(begin);
-  }
-  for (int q = begin; q < end; ++q) {
-    if (q + 1 < end) {
-      load(q + 1);
-    }
-    const int py = q - k;
-    const bool meets = py >= 0 && py < y.patch;
-    if (meets) {
-      const int u = lane % kTile, first_p = lane / kTile;
-      const GradWalk walk(y, x, mirrored, py, row, top + y.step * q, place.column + x.step * u, first_p, out_y, out_x);
-      const T* from = grad + walk.start;
-      T* to = band + u * width + u + first_p;
-      int at = walk.at;
-#pragma unroll 8
-      for (int p = first_p; p < x.patch; p += 2) {
-        *to = walk.row_inside && at >= 0 && at < x.source ? *from : narrow<T, float>(0.f);
-        to += 2;
-        from += 2 * walk.step;
-        at += 2 * walk.shift;
-      }
-    }
-    if (q + 1 < end) {
-      copies_done<1>();
-    } else {
-      copies_done<0>();
-    }
-    __syncthreads();
-    if (meets) {
-      const T* source = rows + (q % 2 * columns + lane / 8 % 2 * 8 + lane % 8) * kSlot + lane / 16 * 8;
-      for (int v = 0; v < columns; v += kDepth) {
-        const T* factors = band + g * width + v + 2 * t;
-        const unsigned a[4] = {
-            *reinterpret_cast<const unsigned*>(factors), *reinterpret_cast<const unsigned*>(factors + 8 * width),
-            *reinterpret_cast<const unsigned*>(factors + 8), *reinterpret_cast<const unsigned*>(factors + 8 * width + 8)};
+  // By shared memory, [row][patch row][cell][column], so that neighbouring threads write neighbouring outputs.
+  T* stage = reinterpret_cast<T*>(shared);
+  T* mine = stage + (k * plan.patch_rows() + group * kPatchRows) * x.patch * kStage;
+  const unsigned inverse = (1u << kInverseBits) / x.step + 1;
 #pragma unroll
-        for (int c = 0; c < kChunk / kWide; c += 2) {
-          unsigned b[4];
-          read_matrices<true>(b, source + v * kSlot + c * kWide);
-          multiply_add<T>(sums[c], a, b[0], b[1]);
-          multiply_add<T>(sums[c + 1], a, b[2], b[3]);
-        }
-      }
-    }
-    __syncthreads();
-  }
-  if (row >= y.count) {
-    return;
-  }
-#pragma unroll
-  for (int c = 0; c < kChunk / kWide; ++c) {
+  for (int n = 0; n < kWides; ++n) {
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
-      const int column = place.column + x.step * (g + i / 2 * 8), to = channel + c * kWide + 2 * t + i % 2;
-      if (column < x.count && to < map_channels) {
-        const int64_t plane = int64_t(place.batch) * map_channels + to;
-        result[(plane * y.count + row) * x.count + column] = narrow<T, float>(sums[c][i]);
+      const int u = lane / 4 + i / 2 * 8, v = (chunk * kWides + n) * kWide + lane % 4 * 2 + i % 2;
+      const int offset = v - u - plan.shift, p = static_cast<int>(offset * inverse >> kInverseBits); // offset / step
+      if (offset >= 0 && p * x.step == offset && p < x.patch) {
+#pragma unroll
+        for (int py = 0; py < kPatchRows; ++py) {
+          mine[(py * x.patch + p) * kStage + u] = narrow<T, float>(sums[py][n][i]);
+        }
       }
+    }
+  }
+  __syncthreads();
+  const int column = place.column + lane % kTile;
+  const int64_t out_plane = int64_t(y.count) * x.count;
+  for (int line = warp; line < plan.rows * plan.patch_rows(); line += blockDim.x / 32) {
+    const int row = place.row + y.step * (line / plan.patch_rows());
+    const int patch_row = place.part * plan.patch_rows() + line % plan.patch_rows();
+    if (column < 0 || column >= x.count || row >= y.count || patch_row >= y.patch) {
+      continue;
+    }
+    const int64_t cell = (int64_t(place.batch) * y.patch + patch_row) * x.patch;
+    T* to = out + (cell * y.count + row) * x.count + column;
+    const T* from = stage + line * x.patch * kStage + lane % kTile;
+#pragma unroll 4
+    for (int p = lane / kTile; p < x.patch; p += 32 / kTile) {
+      to[p * out_plane] = from[p * kStage];
     }
   }
 }
 
-int forward_shared(const Geometry& g, int channels) {
-  const int columns = round_up(kTile + g.x.patch - 1, kWide);
-  return (2 * columns * (channels + kPad) + kRows * g.x.patch * kStage) * int(sizeof(__half));
+// The kernel of a plan's shape.
+template <typename T, size_t... kIndices>
+auto kernel_of(const TensorPlan& plan, std::index_sequence<kIndices...>) {
+  decltype(&forward_kernel<T, kShapes[0].wides, kShapes[0].depth>) kernel = nullptr;
+  ((kShapes[kIndices].wides == plan.wides && kShapes[kIndices].depth == plan.depth
+        ? void(kernel = forward_kernel<T, kShapes[kIndices].wides, kShapes[kIndices].depth>)
+        : void()),
+   ...);
+  return kernel;
 }
 
-int backward_shared(const Geometry& g, int chunk) {
-  const int columns = round_up(kTile + g.x.patch - 1, kDepth);
-  return (2 * columns * (chunk + kPad) + kRows * kTile * (columns + kPad)) * int(sizeof(__half));
-}
-
-template <typename T, int kChunk>
-void launch_backward(
-    const T* grad, const T* other, T* result, int channels, const Geometry& g, bool mirrored, cudaStream_t stream) {
-  const BandAxis y = backward_band(g.y, kRows, mirrored), x = backward_band(g.x, kTile, mirrored);
-  const int64_t blocks = int64_t(g.batch) * (channels / kChunk) * y.blocks() * x.blocks();
-  launch(
-      backward_kernel<T, kChunk>, blocks, kThreads, backward_shared(g, kChunk), stream, grad, other, result, channels,
-      g.channels, y, x, mirrored, g.y.out, g.x.out);
+// The vectors that rows and maps are aligned to, in halves: 8, 4 or 2.
+template <typename T>
+int vector_of(const T* one, const T* two, int width) {
+  const auto bits = reinterpret_cast<uintptr_t>(one) | reinterpret_cast<uintptr_t>(two) | width * sizeof(T) | 16;
+  return static_cast<int>((bits & -bits) / sizeof(T));
 }
 
 } // namespace
 
-bool tensor_cores_fit(const Geometry& g) {
-  cudaFuncAttributes code{};
-  const bool known = cudaFuncGetAttributes(&code, backward_kernel<__half, 64>) == cudaSuccess;
-  const int channels = round_up(g.channels, kTensorCoreChannels);
-  return known && code.ptxVersion >= kOldest && channels <= kMostChannels &&
-      std::max(forward_shared(g, channels), backward_shared(g, 128)) <= shared_memory_limit();
-}
-
 template <typename T>
-void tensor_core_forward(const T* one, const T* two, T* out, int channels, const Geometry& g, cudaStream_t stream) {
-  const BandAxis y = forward_band(g.y, kRows), x = forward_band(g.x, kTile);
-  const int parts = (g.y.patch + kPatchRows - 1) / kPatchRows, patch_rows = (g.y.patch + parts - 1) / parts;
-  const int64_t blocks = int64_t(g.batch) * parts * y.blocks() * x.blocks();
-  const auto kernel = channels == 64 ? forward_kernel<T, 4>
-      : channels == 128              ? forward_kernel<T, 8>
-      : channels == 192              ? forward_kernel<T, 12>
-                                     : forward_kernel<T, 16>;
-  launch(kernel, blocks, kThreads, forward_shared(g, channels), stream, one, two, out, y, x, patch_rows, parts);
+void tensor_core_forward(const T* one, const T* two, T* out, const Geometry& g, cudaStream_t stream) {
+  const TensorPlan plan = tensor_plan(g);
+  const BandAxis y = forward_band(g.y, plan.rows), x = tile_columns(g.x);
+  const int64_t blocks = int64_t(g.batch) * plan.parts * y.blocks() * x.tiles;
+  const int halves = vector_of(one, two, g.x.size);
+  const auto kernel = kernel_of<T>(plan, std::make_index_sequence<std::size(kShapes)>());
+  launch(kernel, blocks, plan.warps() * 32, plan.shared, stream, one, two, out, g.channels, halves, y, x, plan);
 }
 
-template <typename T>
-void tensor_core_backward(
-    const T* grad, const T* other, T* result, int channels, const Geometry& g, bool mirrored, cudaStream_t stream) {
-  channels % 128 == 0 ? launch_backward<T, 128>(grad, other, result, channels, g, mirrored, stream)
-                      : launch_backward<T, 64>(grad, other, result, channels, g, mirrored, stream);
-}
-
-#define MEMCNP_TENSOR_CORE(T)                                                                        \
-  template void tensor_core_forward(const T*, const T*, T*, int, const Geometry&, cudaStream_t);     \
-  template void tensor_core_backward(const T*, const T*, T*, int, const Geometry&, bool, cudaStream_t);
-MEMCNP_TENSOR_CORE(__half)
-MEMCNP_TENSOR_CORE(__nv_bfloat16)
+template void tensor_core_forward(const __half*, const __half*, __half*, const Geometry&, cudaStream_t);
+template void tensor_core_forward(
+    const __nv_bfloat16*, const __nv_bfloat16*, __nv_bfloat16*, const Geometry&, cudaStream_t);
 
 } // namespace memcnp

@@ -37,7 +37,8 @@ __global__ void __launch_bounds__(kBackwardThreads) backward_kernel(
     for (int v = threadIdx.x / kQuads; v < columns; v += kBackwardThreads / kQuads) {
       const int at = x.first + place.column + x.step * v, offset = threadIdx.x % kQuads * kQuad;
       const bool inside = at >= 0 && at < x.source && channel + offset < channels;
-      copy_async(&rows[(q % 2 * columns + v) * kQuads + offset / kQuad], inside ? line + at * channels + offset : other, inside);
+      float4* to = &rows[(q % 2 * columns + v) * kQuads + offset / kQuad];
+      copy_async<16>(to, inside ? line + at * channels + offset : other, inside ? 16 : 0);
     }
     copies_begun();
   };
@@ -70,9 +71,9 @@ __global__ void __launch_bounds__(kBackwardThreads) backward_kernel(
       }
     }
     if (q + 1 < end) {
-      copies_done<1>();
+      copies_done(1);
     } else {
-      copies_done<0>();
+      copies_done(0);
     }
     __syncthreads();
     if (meets) {

@@ -5,6 +5,11 @@
 
 namespace memcnp {
 
+// Sizes of the product: (kTile x kDepth) by (kDepth x kWide).
+constexpr int kTile = 16;
+constexpr int kDepth = 16;
+constexpr int kWide = 8;
+
 // sums (16 x 8) += a (16 x 16) times b (16 x 8), spread over the warp as the PTX manual draws them for mma.m16n8k16: with
 // g = lane / 4 and t = lane % 4, a thread has sums[g][2t, 2t+1], sums[g+8][2t, 2t+1], a[g][2t..], a[g+8][2t..],
 // a[g][2t+8..], a[g+8][2t+8..], b[2t, 2t+1][g] and b[2t+8, 2t+9][g].

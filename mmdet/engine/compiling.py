@@ -1,0 +1,25 @@
+"""torch.compile for the parts that a network repeats: their many small operations become a few kernels.
+
+Part by part rather than as a whole: a part compiles once for all its copies, and operations that the compiler makes
+slower (the gradient of bilinear resizing) stay outside.
+"""
+
+from __future__ import annotations
+
+import torch
+from timm.models.vision_transformer import Block
+from torch import nn
+
+from mmdet.models.heads.sipmask_head import ConvGN
+
+REPEATED = (Block, ConvGN)
+MOST_SIZES = 64  # of input that a part is compiled for; a convolution of the head sees four levels of each image size
+
+
+def compile_parts(model: nn.Module) -> int:
+    """Let the repeated parts of a model compile when they first run; return how many there are."""
+    torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, MOST_SIZES)
+    parts = [module for module in model.modules() if isinstance(module, REPEATED)]
+    for part in parts:
+        part.compile(dynamic=False)
+    return len(parts)

@@ -1,0 +1,67 @@
+"""The network and its post-processing on a device: frames go in, detections of fixed sizes come out, nobody waits.
+
+Precision, CUDA graphs and torch.compile are settled here. Knows nothing of tracks; what the network keeps of a video
+goes in and out.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from mmdet.engine.detection_graphs import GraphedDetection
+from mmdet.engine.distributed import place
+from mmdet.models.necks import TemporalContext
+from mmdet.models.vis_model import VISModel
+from mmdet.structures import ChunkDetections, ClipBatch, FrameMeta
+
+logger = logging.getLogger(__name__)
+Found = tuple[ChunkDetections, TemporalContext | None]
+
+
+class Detector:
+    """A model in evaluation; `amp_dtype` None is full precision, the others are `VideoPredictor`'s."""
+
+    def __init__(
+        self, model: VISModel, device: torch.device, amp_dtype: torch.dtype | None, cuda_graph: bool, compile: bool
+    ) -> None:
+        self.device, self.amp_dtype = device, amp_dtype
+        self.model = place(model, device).eval()
+        network = self.model.continue_video
+        self._network = torch.compile(network, dynamic=False) if compile else network
+        self._graphs = self._make_graphs() if cuda_graph else None
+
+    @torch.inference_mode()
+    def detect(self, batch: ClipBatch, context: TemporalContext | None) -> Found:
+        """Queue the detection of the next frames of a video (T = 1); also return the context for those after them."""
+        images = batch.images.to(self.device, non_blocking=True)
+        valid = batch.valid.to(self.device, non_blocking=True)
+        return self._detect(images, valid, _metas(batch), context)
+
+    @torch.inference_mode()
+    def detect_live(self, batch: ClipBatch, context: TemporalContext | None) -> Found:
+        """Do what `detect` does, as a CUDA graph if that was asked for: the next call may then overwrite the result."""
+        if self._graphs is None:
+            return self.detect(batch, context)
+        return self._graphs(batch.images, batch.valid, _metas(batch)), context
+
+    def _detect(
+        self, images: Tensor, valid: Tensor, metas: Sequence[FrameMeta], context: TemporalContext | None
+    ) -> Found:
+        with torch.autocast(self.device.type, dtype=self.amp_dtype, enabled=self.amp_dtype is not None):
+            outputs, context = self._network(images, valid, context)
+        return self.model.postprocess.detect(outputs, metas), context
+
+    def _make_graphs(self) -> GraphedDetection | None:
+        if self.device.type != "cuda" or self.model.temporal_neck is not None:
+            reason = "the device is no GPU" if self.device.type != "cuda" else "the model looks at earlier frames"
+            logger.warning("no CUDA graph, frames are launched kernel by kernel: %s", reason)
+            return None
+        return GraphedDetection(lambda images, valid, metas: self._detect(images, valid, metas, None)[0], self.device)
+
+
+def _metas(batch: ClipBatch) -> list[FrameMeta]:
+    return [clip[0] for clip in batch.metas]

@@ -1,0 +1,64 @@
+"""The detections of a chunk of frames as they leave the post-processing: tensors of fixed sizes, still on the device.
+
+B frames have N slots each, filled from the first on, highest score first; nothing in here says on the host how many
+are filled, so nobody has to wait for the device. What the host reads goes there in one tensor. Knows nothing of tracks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from mmdet.structures.frames import FrameObjects
+
+_WIDTHS = {"boxes": 4, "labels": 1, "scores": 1, "box_sigma": 4, "centerness": 1}  # before the embedding
+_VECTORS = ("boxes", "box_sigma", "embeddings")  # the others are one number a slot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkDetections:
+    """What was found in B frames, and what their masks are made of."""
+
+    rows: Tensor  # (B, N, 12 + E) float32: see `pack_rows`
+    input_boxes: Tensor  # (B, N, 4) input pixels
+    coefficients: Tensor  # (B, N, E) float32, of the mask basis
+    mask_basis: Tensor  # (B, E, H/2, W/2)
+
+    def __post_init__(self) -> None:
+        frames, slots = self.rows.shape[:2]
+        for field in fields(self):
+            shape: tuple[int, ...] = tuple(getattr(self, field.name).shape)
+            if shape[0] != frames or (field.name != "mask_basis" and shape[1] != slots):
+                raise ValueError(f"ChunkDetections.{field.name} has shape {shape}, rows {tuple(self.rows.shape)}")
+
+
+def pack_rows(
+    filled: Tensor,
+    boxes: Tensor,
+    labels: Tensor,
+    scores: Tensor,
+    box_sigma: Tensor,
+    centerness: Tensor,
+    embeddings: Tensor,
+) -> Tensor:
+    """Put what is known of every slot, (B, N) or (B, N, D) each, into one tensor (B, N, 12 + E).
+
+    `filled` (B, N) bool marks the slots that hold a detection. Labels are exact in float32 up to 2^24.
+    """
+    columns = (filled, boxes, labels, scores, box_sigma, centerness, embeddings)
+    return torch.cat([column.float() if column.dim() == 3 else column.float()[..., None] for column in columns], dim=2)
+
+
+def unpack_rows(rows: Tensor) -> list[FrameObjects]:
+    """Return the detections of every frame from packed rows; waits for the device that they are on."""
+    counts: list[int] = (rows[..., 0] > 0).sum(dim=1).tolist()
+    frames = []
+    for row, count in zip(rows, counts, strict=True):
+        parts = row[:count, 1:].split([*_WIDTHS.values(), rows.shape[2] - 1 - sum(_WIDTHS.values())], dim=1)
+        named = dict(zip((*_WIDTHS, "embeddings"), parts, strict=True))
+        named = {name: part if name in _VECTORS else part[:, 0] for name, part in named.items()}
+        named["labels"] = named["labels"].long()
+        frames.append(FrameObjects(**named))
+    return frames

@@ -1,0 +1,104 @@
+"""The truth of a batch of pairs as tensors of fixed sizes: what the losses read.
+
+Objects are padded to one of a few numbers of rows and masked, so that nothing on a device decides a shape, and shapes
+repeat from batch to batch. Made on the host, where the batch is put together, and moved as a few tensors. Knows nothing
+of predictions. Source: MODEL.md 6 (half masks, jitter) and 10 (crowd regions).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mmdet.structures.frames import FrameTruth, Size
+
+ROWS_MULTIPLE = 4  # of the rows a frame: CUDA graphs and compiled code are made anew for every number of them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaddedTruth:
+    """The truth of B pairs: G rows a key frame, R rows a reference frame; boxes in input pixels.
+
+    G and R are the batch's largest numbers of objects, rounded up to a multiple of ROWS_MULTIPLE, at least that. Crowd
+    regions keep their rows: not `valid`, but `is_crowd`. Rows of padding are neither.
+    """
+
+    boxes: Tensor  # (B, G, 4) float32, zeros in the padding
+    labels: Tensor  # (B, G) int64, 0-based
+    valid: Tensor  # (B, G) bool: an object
+    is_crowd: Tensor  # (B, G) bool: a crowd region
+    half_masks: Tensor  # (B, G, H/2, W/2) bool
+    reference_boxes: Tensor  # (B, R, 4) float32, jittered
+    reference_valid: Tensor  # (B, R) bool
+    match: Tensor  # (B, G) int64: row of the same object in the reference frame, or -1
+
+    @property
+    def has_objects(self) -> Tensor:
+        """(B,) bool: the key frame shows an object."""
+        return self.valid.any(dim=1)
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> PaddedTruth:
+        """Return a copy with every tensor changed alike, as in moving it to a device."""
+        return PaddedTruth(**{field.name: change(getattr(self, field.name)) for field in fields(self)})
+
+
+def pad_truths(truths: Sequence[Sequence[FrameTruth]], reference_jitter: Sequence[Tensor], size: Size) -> PaddedTruth:
+    """Pad the truths of pairs (key, reference) and find every object in its reference frame.
+
+    `reference_jitter`: for each pair offsets (N_ref, 4) of the reference frame's boxes, as fractions of their sides.
+    `size`: even (height, width) of the padded images, at least that of all masks. References' masks are not read.
+    """
+    keys, references = [clip[0] for clip in truths], [clip[1] for clip in truths]
+    is_crowd = _pad([key.is_crowd for key in keys])
+    valid = _pad([torch.ones_like(key.is_crowd) for key in keys]) & ~is_crowd
+    reference_valid = _pad([~reference.is_crowd for reference in references])
+    key_ids, reference_ids = (_pad([frame.instance_ids for frame in frames]) for frames in (keys, references))
+    same = (key_ids.unsqueeze(2) == reference_ids.unsqueeze(1)) & valid.unsqueeze(2) & reference_valid.unsqueeze(1)
+    jittered = zip(references, reference_jitter, strict=True)
+    return PaddedTruth(
+        boxes=_pad([key.boxes for key in keys]),
+        labels=_pad([key.labels for key in keys]),
+        valid=valid,
+        is_crowd=is_crowd,
+        half_masks=_pad([halve_masks(key.masks) for key in keys], size[0] // 2, size[1] // 2),
+        reference_boxes=_pad([jitter_boxes(reference.boxes, offsets) for reference, offsets in jittered]),
+        reference_valid=reference_valid,
+        match=torch.where(same.any(dim=2), same.int().argmax(dim=2), -1),
+    )
+
+
+def jitter_boxes(boxes: Tensor, offsets: Tensor) -> Tensor:
+    """Move the centres of boxes (N, 4) by offsets[:, :2] and stretch their sides by offsets[:, 2:] (fractions)."""
+    sides = boxes[:, 2:] - boxes[:, :2]
+    centre = (boxes[:, :2] + boxes[:, 2:]) / 2 + sides * offsets[:, :2]
+    half = sides * (1 + offsets[:, 2:]) / 2
+    return torch.cat((centre - half, centre + half), dim=1)
+
+
+def halve_masks(masks: Tensor) -> Tensor:
+    """Masks (N, H, W) bool on the host at half size: set where more than half of four are (bilinear x0.5, > 0.5).
+
+    Beyond an odd side there is nothing, so that halves may be padded instead of masks.
+    """
+    pixels = masks.numpy().view(np.uint8)
+    count, height, width = pixels.shape
+    sums = np.zeros((count, -(-height // 2), 2 * -(-width // 2)), np.uint8)  # of two pixels, one above the other
+    sums[..., :width] = pixels[:, ::2]
+    sums[:, : height // 2, :width] += pixels[:, 1::2]
+    neighbours = sums.view(np.uint16)  # a sum in either byte: steps of two bytes are slow
+    neighbours += neighbours << 8  # the upper byte: of four pixels
+    return torch.from_numpy(neighbours >= 3 << 8)
+
+
+def _pad(rows: Sequence[Tensor], *shape: int) -> Tensor:
+    """Stack tensors (n_i, ...) to (B, N, *shape), padded with zeros; without `shape` the first's is all theirs."""
+    most = max(len(row) for row in rows)
+    count = max(-(-most // ROWS_MULTIPLE), 1) * ROWS_MULTIPLE
+    stacked = rows[0].new_zeros(len(rows), count, *(shape or rows[0].shape[1:]))
+    for padded, row in zip(stacked, rows, strict=True):
+        padded[tuple(slice(length) for length in row.shape)] = row
+    return stacked

@@ -1,0 +1,207 @@
+"""Steps by CUDA graphs against steps that are launched one by one, and by what stands for graphs on the CPU."""
+
+import warnings
+from dataclasses import replace
+
+import pytest
+import torch
+
+from mmdet.engine import training_graphs as graphs
+from mmdet.engine.training_graphs import average_over_ranks
+
+
+@pytest.fixture
+def pretended(tiny_vis, tmp_path, monkeypatch):
+    """Trainers on the CPU: one as usual, and one whose steps go the way of graphs."""
+    monkeypatch.setattr(graphs, "NetworkGraph", graphs.NetworkGraph)  # put back afterwards
+    monkeypatch.setattr(graphs.TrainingGraphs, "_pool", graphs.TrainingGraphs._pool)
+    trainers = [tiny_vis.make_trainer(tmp_path / name, epochs=3) for name in ("plain", "pretended")]
+    tiny_vis.pretend_graphs(trainers[1])
+    return trainers
+
+
+def assert_alike(first, second, tolerance=1e-6):
+    for name, value in first.model.state_dict().items():
+        torch.testing.assert_close(second.model.state_dict()[name], value, rtol=tolerance, atol=tolerance, msg=name)
+
+
+def test_the_way_of_graphs_on_the_cpu_ends_like_the_usual_one(pretended):
+    plain, other = pretended
+    for trainer in pretended:
+        trainer.run()
+    assert len(other.make_step.graphs.networks) == 1
+    assert_alike(plain, other)
+
+
+def test_the_first_step_of_a_size_and_all_accumulated_ones_run_as_usual(pretended):
+    _, other = pretended
+    other.model.train()
+    batches = list(other.loader)
+    other.make_step(batches[:1])
+    other.make_step(batches[:2])
+    assert not other.make_step.graphs.networks
+    other.make_step(batches[:1])
+    assert len(other.make_step.graphs.networks) == 1
+
+
+def test_no_more_graphs_than_allowed(pretended, monkeypatch):
+    plain, other = pretended
+    monkeypatch.setattr(graphs, "MOST_GRAPHS", 0)
+    for trainer in pretended:
+        trainer.run()
+    assert not other.make_step.graphs.networks
+    assert_alike(plain, other, tolerance=0)
+
+
+def test_a_capture_that_fails_is_told_once_and_training_goes_on(pretended, monkeypatch):
+    plain, other = pretended
+    tried = []
+
+    def fail(*arguments):
+        tried.append(1)
+        try:
+            raise RuntimeError("not permitted when stream is capturing")
+        finally:
+            raise RuntimeError("capture ended")
+
+    monkeypatch.setattr(graphs, "NetworkGraph", fail)
+    plain.run()
+    with pytest.warns(UserWarning, match="no CUDA graph, steps are launched kernel by kernel: not permitted") as seen:
+        other.run()
+    assert len(tried) == len([warning for warning in seen if "CUDA graph" in str(warning.message)]) == 1
+    assert_alike(plain, other, tolerance=0)
+
+
+def test_outputs_that_no_loss_reads_learn_nothing(pretended):
+    _, other = pretended
+    step, (batch, *_) = other.make_step, list(other.loader)
+    other.model.train()
+    step([batch])
+    weigh = step._weigh
+    step.graphs.weigh = lambda output, pairs: (weigh(output, pairs)[0], output.box_sigma.sum())
+    step.optimizer.step = lambda: None
+    assert step([batch])["grad_norm"].isfinite()  # of NaN, had a gradient not been set to zero
+
+
+@pytest.fixture
+def trained(tiny_vis, tmp_path, gpu):
+    """Train the tiny model, and return what it ends with and its trainer."""
+
+    def train(name, **runtime):
+        trainer = tiny_vis.make_trainer(tmp_path / name, gpu, epochs=3, **{"amp": "off", **runtime})
+        trainer.run()
+        return {key: value.clone() for key, value in trainer.model.state_dict().items()}, trainer
+
+    return train
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("amp", ["off", "bf16"])
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_graphs_train_like_single_launches(trained, tiny_vis, amp, checkpointing):
+    backbone = {**tiny_vis.BACKBONE, "checkpointing": checkpointing}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plain, _ = trained("plain", cuda_graphs=False, amp=amp, backbone=backbone)
+        graphed, trainer = trained("graphed", cuda_graphs=True, amp=amp, backbone=backbone)
+    (network,) = trainer.make_step.graphs.networks.values()
+    assert len(network.loss_graphs) == 1
+    tolerance = 1e-4 if amp == "off" else 2e-2
+    for name, value in plain.items():
+        torch.testing.assert_close(graphed[name], value, rtol=tolerance, atol=tolerance, msg=name)
+
+
+@pytest.mark.cuda
+def test_a_model_that_cannot_be_captured_trains_without_graphs(trained, monkeypatch):
+    plain, _ = trained("plain", cuda_graphs=False)
+
+    def fail(*arguments):
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    monkeypatch.setattr(graphs.NetworkGraph, "__init__", fail)
+    with pytest.warns(UserWarning, match="no CUDA graph.*not permitted"):
+        alone, trainer = trained("graphed", cuda_graphs=True)
+    assert not trainer.make_step.graphs.networks
+    for name, value in plain.items():
+        torch.testing.assert_close(alone[name], value, rtol=1e-4, atol=1e-4, msg=name)
+
+
+@pytest.mark.cuda
+def test_a_forbidden_operation_in_a_capture_leaves_the_gpu_usable(trained, tiny_vis, monkeypatch):
+    head = graphs.nn.Module.__call__
+    calls = iter(range(10**6))
+
+    def synchronising(self, *arguments, **options):
+        if type(self).__name__ == "SipMaskHead" and next(calls) >= 1:
+            torch.cuda.synchronize()
+        return head(self, *arguments, **options)
+
+    monkeypatch.setattr(graphs.nn.Module, "__call__", synchronising)
+    with pytest.warns(UserWarning, match="no CUDA graph"):
+        _, trainer = trained("graphed", cuda_graphs=True)
+    assert trainer.step == 12
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("limit", ["MOST_GRAPHS", "MOST_LOSS_GRAPHS"])
+def test_more_sizes_than_graphs_run_as_usual(monkeypatch, trained, limit):
+    plain, _ = trained("plain", cuda_graphs=False)
+    monkeypatch.setattr(graphs, limit, 0)
+    mixed, trainer = trained("graphed", cuda_graphs=True)
+    networks = trainer.make_step.graphs.networks.values()
+    assert len(networks) == (limit == "MOST_LOSS_GRAPHS")
+    assert not any(network.loss_graphs for network in networks)
+    for name, value in plain.items():
+        torch.testing.assert_close(mixed[name], value, rtol=1e-4, atol=1e-4, msg=name)
+
+
+@pytest.mark.cuda
+def test_sizes_that_alternate_do_not_disturb_each_other(tiny_vis, tmp_path, gpu):
+    ends = []
+    for use in (False, True):
+        trainer = tiny_vis.make_trainer(tmp_path / str(use), gpu, amp="off", cuda_graphs=use)
+        trainer.model.train()
+        batches = list(trainer.loader)
+        halves = [
+            replace(
+                batch,
+                images=batch.images[..., :64],
+                valid=batch.valid[..., :64],
+                truth=replace(batch.truth, half_masks=batch.truth.half_masks[..., :32]),
+            )
+            for batch in batches
+        ]
+        for step in range(12):
+            trainer.make_step([(batches, halves)[step % 2][step // 2 % len(batches)]])
+        ends.append(trainer.model.state_dict())
+        assert not use or len(trainer.make_step.graphs.networks) == 2
+    for name, value in ends[0].items():
+        torch.testing.assert_close(ends[1][name], value, rtol=1e-4, atol=1e-4, msg=name)
+
+
+@pytest.mark.cuda
+def test_a_refused_step_leaves_the_memory_alone(tiny_vis, tmp_path, gpu):
+    trainer = tiny_vis.make_trainer(tmp_path / "refused", gpu, amp="off", grad_clip=None)
+    before = {name: value.clone() for name, value in trainer.model.state_dict().items()}
+    loss = trainer.model.loss
+
+    def spoilt(outputs, batch):
+        return {name: value * torch.nan for name, value in loss(outputs, batch).items()}
+
+    trainer.model.loss = spoilt
+    trainer.model.train()
+    for batch in (batch for batch in trainer.loader if batch.truth.valid.any()):
+        assert not trainer.make_step([batch])["grad_norm"].isfinite()
+    for name, value in trainer.model.state_dict().items():
+        assert torch.equal(value, before[name]), name
+
+
+def test_the_mean_over_one_process_changes_nothing(tmp_path):
+    torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/init", rank=0, world_size=1)
+    try:
+        gradients = [torch.rand(3, 2), torch.rand(5)]
+        wanted = [gradient.clone() for gradient in gradients]
+        average_over_ranks(gradients, 1)
+        assert all(torch.equal(mine, theirs) for mine, theirs in zip(gradients, wanted, strict=True))
+    finally:
+        torch.distributed.destroy_process_group()

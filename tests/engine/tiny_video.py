@@ -1,0 +1,49 @@
+"""A predictor with the real model at its smallest, and videos of noise for it."""
+
+import numpy as np
+import torch
+
+from mmdet.datasets import ResizeKeepRatio
+from mmdet.engine.predictor import VideoPredictor
+from mmdet.models import VISModel
+from mmdet.structures import ClipBatch
+from mmdet.tracking import Tracker
+
+SIZE = (50, 75)
+
+
+def make_predictor(**parts):
+    torch.manual_seed(0)
+    model = VISModel(
+        backbone={
+            "type": "ViTMAE",
+            "embed_dim": 32,
+            "depth": 3,
+            "num_heads": 2,
+            "out_blocks": (0, 1, 2),
+            "reset_blocks": (),
+        },
+        neck={"type": "FPN", "channels": 32},
+        head={"type": "SipMaskHead", "num_classes": 3, "norm_groups": 8, "memory": {"type": "CNPMemory"}},
+        criterion={"type": "Criterion", "assigner": {"type": "UncertaintyAssigner"}},
+        postprocess={"type": "PostProcess", "score_threshold": 1e-4, "max_per_image": 5},
+        **parts,
+    )
+    return VideoPredictor(model, Tracker(), [ResizeKeepRatio(96, 64)])
+
+
+def make_video(seed, length=4, size=SIZE):
+    return np.random.default_rng(seed).integers(0, 256, (length, *size, 3), dtype=np.uint8)
+
+
+def make_chunks(predictor, frames, video_id, size):
+    """Batches of up to `size` frames of a video."""
+    prepared = [predictor.prepare(frame, video_id, index) for index, frame in enumerate(frames)]
+    for start in range(0, len(frames), size):
+        part = prepared[start : start + size]
+        yield ClipBatch(
+            images=torch.cat([batch.images for batch in part]),
+            valid=torch.cat([batch.valid for batch in part]),
+            truth=None,
+            metas=sum((batch.metas for batch in part), ()),
+        )
