@@ -5,10 +5,12 @@ Source: MODEL.md 6 (loss_seg). Knows nothing of classes but their probability.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
-from torch.utils.checkpoint import checkpoint
 
 from mmdet.models.heads.mask_assembly import BASIS_STRIDE, crop_to_boxes
 from mmdet.models.losses.pairs import Pairs, sum_where
@@ -35,21 +37,46 @@ def cropped_errors(basis: Tensor, coefficients: Tensor, boxes: Tensor, masks: Te
     return crop_to_boxes(errors.flatten(0, 1), boxes.flatten(0, 1)).sum(dim=(1, 2)).view(boxes.shape[:2])
 
 
+class _CroppedErrors(torch.autograd.Function):
+    """`cropped_errors` of some images at a time, whose logits are computed again in the backward pass.
+
+    They take more memory than the network. The slope of the cross-entropy is the sigmoid minus the mask.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, images: int, basis: Tensor, coefficients: Tensor, boxes: Tensor, masks: Tensor) -> Tensor:
+        ctx.images = images
+        ctx.save_for_backward(basis, coefficients, boxes, masks)
+        parts = zip(*(tensor.split(images) for tensor in (basis, coefficients, boxes, masks)), strict=True)
+        return torch.cat([cropped_errors(*part) for part in parts])
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor, Tensor, None, None]:
+        basis_grads, coefficient_grads = [], []
+        saved = (*ctx.saved_tensors, grad)
+        for basis, coefficients, boxes, masks, upstream in zip(*(t.split(ctx.images) for t in saved), strict=True):
+            basis = basis.float()
+            logits = torch.einsum("bne,behw->bnhw", coefficients, basis)
+            slopes = (logits.sigmoid() - masks.float()) * upstream[..., None, None]
+            slopes = crop_to_boxes(slopes.flatten(0, 1), boxes.flatten(0, 1)).view(logits.shape)
+            basis_grads.append(torch.einsum("bnhw,bne->behw", slopes, coefficients).to(ctx.saved_tensors[0].dtype))
+            coefficient_grads.append(torch.einsum("bnhw,behw->bne", slopes, basis))
+        return None, torch.cat(basis_grads), torch.cat(coefficient_grads), None, None
+
+
 def errors_of_all(basis: Tensor, coefficients: Tensor, boxes: Tensor, masks: Tensor) -> Tensor:
     """Return the errors (B, G, A) of all slots: no size depends on the data, so a GPU's host waits for nothing.
 
     basis (B, E, h, w), coefficients (B, G, A, E), boxes (B, G, A, 4), masks (B, G, h, w). As many images at once as
-    PIXELS_AT_ONCE allows, and again in the backward pass: their logits take more memory than the network.
+    PIXELS_AT_ONCE allows.
     """
     slots = coefficients.shape[1] * coefficients.shape[2]
     images = max(1, PIXELS_AT_ONCE // (slots * masks.shape[2] * masks.shape[3]))
     of_slots = masks.repeat_interleave(coefficients.shape[2], dim=1)
     arguments = basis, coefficients.flatten(1, 2), boxes.flatten(1, 2), of_slots
-    errors = [
-        checkpoint(cropped_errors, *part, use_reentrant=False, preserve_rng_state=False)
-        for part in zip(*(argument.split(images) for argument in arguments), strict=True)
-    ]
-    return torch.cat(errors).view(coefficients.shape[:3])
+    errors: Tensor = _CroppedErrors.apply(images, *arguments)
+    return errors.view(coefficients.shape[:3])
 
 
 def errors_of_kept(basis: Tensor, coefficients: Tensor, boxes: Tensor, masks: Tensor, kept: Tensor) -> Tensor:
