@@ -1,8 +1,10 @@
 // What the fast kernels share: which positions a block works on, and copies into shared memory behind its back.
 //
-// With kernel_size 1 and stride 1 a destination position t meets the source positions  first + t + step * p,  p < patch,
-// step being dilation_patch. So only positions that are equal modulo step, a class, share sources, and for a tile of
-// consecutive members u of a class and their sources v = u + p, what pairs with what is a band:  0 <= v - u < patch.
+// With kernel_size 1 and stride 1 a destination position t meets the source positions  first + t + step * p  with
+// p < patch, step being dilation_patch. So only positions that are equal modulo step, a class, share sources, and for a
+// tile of consecutive members u of a class and their sources v = u + p, what pairs with what is a band:
+//   0 <= v - u < patch
+// What is what:
 //   forward:             destination = output, source = map two
 //   backward:            destination = map one, source = map two
 //   backward, mirrored:  destination = map two, source = map one, the patch counted from its end
@@ -36,7 +38,8 @@ inline int classes_of(const Axis& axis, int count) { return axis.dilation_patch 
 
 // `together` divides the number of classes.
 inline BandAxis make_band(const Axis& axis, int tile, int together, int count, int first) {
-  const int members = (count + axis.dilation_patch - 1) / axis.dilation_patch, starts = classes_of(axis, count) / together;
+  const int members = (count + axis.dilation_patch - 1) / axis.dilation_patch;
+  const int starts = classes_of(axis, count) / together;
   const int tiles = (members + tile - 1) / tile;
   return {count, axis.size, first, axis.patch, axis.dilation_patch, axis.padding, tile, together, starts, tiles};
 }
@@ -70,8 +73,8 @@ struct GradWalk {
   bool row_inside;
 
   __device__ GradWalk(
-      const BandAxis& y, const BandAxis& x, bool mirrored, int py, int row, int source_row, int column, int p, int out_y,
-      int out_x) {
+      const BandAxis& y, const BandAxis& x, bool mirrored, int py, int row, int source_row, int column, int p,
+      int out_y, int out_x) {
     const int64_t plane = int64_t(out_y) * out_x;
     shift = mirrored ? x.step : 0;
     step = mirrored ? x.step - plane : plane;

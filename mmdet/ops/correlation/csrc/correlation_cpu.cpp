@@ -1,8 +1,8 @@
 // Spatial correlation on the CPU, and the ops' schemas. geometry.h holds the mathematics.
 //
-// Both maps are copied once to rows [b][y][c][phase][m], a position x being phase = x mod stride, m = x div stride, with a
-// zero margin as wide as any access. Then neighbouring outputs read neighbouring numbers, whatever the stride, and no
-// inner loop asks whether a position lies outside. half and bfloat16 are computed in float, sums included.
+// Both maps are copied once to rows [b][y][c][phase][m], a position x being phase = x mod stride, m = x div stride,
+// with a zero margin as wide as any access. Then neighbouring outputs read neighbouring numbers, whatever the stride,
+// and no inner loop asks whether a position lies outside. half and bfloat16 are computed in float, sums included.
 #include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
@@ -63,7 +63,8 @@ MEMCNP_INLINE void add_products(T* to, const T* factor, const T* from, int64_t c
 MEMCNP_CLONES void products(float (*s)[kOutputs], const float* one, const float* const* two, int64_t c, int64_t row) {
   sum_products(s, one, two, c, row);
 }
-MEMCNP_CLONES void products(double (*s)[kOutputs], const double* one, const double* const* two, int64_t c, int64_t row) {
+MEMCNP_CLONES void products(
+    double (*s)[kOutputs], const double* one, const double* const* two, int64_t c, int64_t row) {
   sum_products(s, one, two, c, row);
 }
 MEMCNP_CLONES void add(float* to, const float* factor, const float* from, int64_t c, int64_t row, int64_t n) {
@@ -157,14 +158,15 @@ void forward(const Tensor& one, const Tensor& two, Tensor& out, const Geometry& 
 // Add to a row of gradient, laid out as the packed maps, what outputs (py, i) with tap ky contribute.
 template <typename T>
 void add_outputs(
-    T* to, const T* grad, const T* other, int c, int channels, const Geometry& g, const Columns& columns, bool mirrored) {
+    T* to, const T* grad, const T* other, int c, int channels, const Geometry& g, const Columns& columns,
+    bool mirrored) {
   const int64_t row = columns.row(), plane = int64_t(g.y.out) * g.x.out;
   for (int kx = 0; kx < g.x.kernel; ++kx) {
     const int64_t x = g.x.position(0, kx);
     for (int px = 0; px < g.x.patch; ++px) {
       const int64_t at_one = columns.at(x), at_two = columns.at(x + g.x.offset(px));
-      add(to + c * row + (mirrored ? at_two : at_one), grad + px * plane, other + c * row + (mirrored ? at_one : at_two),
-          channels, row, g.x.out);
+      const T* from = other + c * row + (mirrored ? at_one : at_two);
+      add(to + c * row + (mirrored ? at_two : at_one), grad + px * plane, from, channels, row, g.x.out);
     }
   }
 }

@@ -1,11 +1,11 @@
-// Spatial correlation in half types for kernel_size 1 and stride 1, forward, by tensor cores. band.cuh says what a block
-// works on, with one difference: columns of all classes lie side by side, as in the map, so that they are copied in
-// vectors. Products of columns of different classes are thrown away.
+// Spatial correlation in half types for kernel_size 1 and stride 1, forward, by tensor cores. band.cuh says what a
+// block works on, with one difference: columns of all classes lie side by side, as in the map, so that they are copied
+// in vectors. Products of columns of different classes are thrown away.
 //
 // For one destination row and one source row that meet,  S[u, v] = sum over c of  one[u, c] * two[v, c]  is a matrix
-// product, and a band of S is output. A warp keeps S of one tile of destinations and kPatchRows source rows in registers, and
-// goes through the channels in slices that the block copies into shared memory, [channel][row][column]. One slice is
-// computed on while the next ones are on their way. Products are of half precision, sums float32.
+// product, and a band of S is output. A warp keeps S of one tile of destinations and kPatchRows source rows in
+// registers, and goes through the channels in slices that the block copies into shared memory, [channel][row][column].
+// One slice is computed on while the next ones are on their way. Products are of half precision, sums float32.
 #include <iterator>
 #include <utility>
 
@@ -74,8 +74,7 @@ __device__ inline void copy_channels(
 
 // kWides times kPatchRows: the part of S that a warp keeps, in kWide columns and in source rows. halves: of a copy.
 template <typename T, int kWides, int kPatchRows>
-__global__ void __launch_bounds__(
-    most_tensor_threads(4 * kWides * kPatchRows), least_tensor_blocks(4 * kWides * kPatchRows)) forward_kernel(
+__global__ void __launch_bounds__(most_tensor_threads(kWides * kPatchRows)) forward_kernel(
     const T* one, const T* two, T* out, int channels, int halves, BandAxis y, BandAxis x, TensorPlan plan) {
   extern __shared__ float4 shared[];
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;

@@ -1,10 +1,11 @@
-// Spatial correlation in half types for kernel_size 1 and stride 1, backward, by tensor cores. band.cuh says what a block
-// works on.
+// Spatial correlation in half types for kernel_size 1 and stride 1, backward, by tensor cores. band.cuh says what a
+// block works on.
 //
-// For one destination row and one source row that meet, with u and v as in band.cuh,  D[u, c] += sum over v of  G[u, v] *
-// source[v, c]  is a matrix product; G is the gradient of the output, zero beside the band. A warp owns one destination
-// row of kTile positions; the block goes through the source rows, one in shared memory, the next on its way. Products are
-// of half precision, sums float32.
+// For one destination row and one source row that meet, with u and v as in band.cuh,
+//   D[u, c] += sum over v of  G[u, v] * source[v, c]
+// is a matrix product; G is the gradient of the output, zero beside the band. A warp owns one destination row of kTile
+// positions; the block goes through the source rows, one in shared memory, the next on its way. Products are of half
+// precision, sums float32.
 #include "band.cuh"
 #include "numbers.cuh"
 #include "tensor_core.cuh"
@@ -89,9 +90,8 @@ __global__ void __launch_bounds__(kThreads) backward_kernel(
       const T* source = rows + (q % 2 * columns + lane / 8 % 2 * 8 + lane % 8) * kSlot + lane / 16 * 8;
       for (int v = 0; v < columns; v += kDepth) {
         const T* factors = band + g * width + v + 2 * t;
-        const unsigned a[4] = {
-            *reinterpret_cast<const unsigned*>(factors), *reinterpret_cast<const unsigned*>(factors + 8 * width),
-            *reinterpret_cast<const unsigned*>(factors + 8), *reinterpret_cast<const unsigned*>(factors + 8 * width + 8)};
+        const auto pair = [factors](int at) { return *reinterpret_cast<const unsigned*>(factors + at); };
+        const unsigned a[4] = {pair(0), pair(8 * width), pair(8), pair(8 * width + 8)};
 #pragma unroll
         for (int c = 0; c < kChunk / kWide; c += 2) {
           unsigned b[4];

@@ -13,7 +13,7 @@ constexpr int kMembers = 8;
 constexpr int kQuad = 4; // channels read at once
 constexpr int kChunk = 64; // channels of a backward block
 constexpr int kQuads = kChunk / kQuad;
-constexpr int kTile = 2 * kMembers; // positions of a backward block's row: one warp, 16 quads times two groups of members
+constexpr int kTile = 2 * kMembers; // positions of a block's row: one warp, 16 quads times two groups of members
 constexpr int kBackwardThreads = kRows * 32;
 
 __global__ void __launch_bounds__(kBackwardThreads) backward_kernel(
@@ -127,8 +127,8 @@ void tiled_backward(
   const BandAxis y = backward_band(g.y, kRows, mirrored), x = backward_band(g.x, kTile, mirrored);
   const int64_t blocks = int64_t(g.batch) * ((channels + kChunk - 1) / kChunk) * y.blocks() * x.blocks();
   launch(
-      backward_kernel, blocks, kBackwardThreads, tiled_backward_shared(g), stream, grad, other, result, channels, g.channels, y,
-      x, mirrored, g.y.out, g.x.out);
+      backward_kernel, blocks, kBackwardThreads, tiled_backward_shared(g), stream, grad, other, result, channels,
+      g.channels, y, x, mirrored, g.y.out, g.x.out);
 }
 
 } // namespace memcnp

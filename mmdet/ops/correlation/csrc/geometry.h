@@ -4,9 +4,9 @@
 //   y = i * stride - padding + ky * dilation          (x alike), zero outside either map
 //   offset(p) = dilation_patch * p - (dilation_patch * (patch_size - 1)) / 2
 //
-// Backward, in gather form: the gradient of one map at a position is the sum, over all outputs that saw the position, of
-// the output's gradient times the other map where that output saw it. `mirrored` asks for the gradient of map two (whose
-// partner in map one lies at the negative offset), otherwise it is that of map one.
+// Backward, in gather form: the gradient of one map at a position is the sum, over all outputs that saw the position,
+// of the output's gradient times the other map where that output saw it. `mirrored` asks for the gradient of map two
+// (whose partner in map one lies at the negative offset), otherwise it is that of map one.
 #pragma once
 
 #ifdef __CUDACC__

@@ -26,8 +26,8 @@ void generic_backward(const T* grad, Map<T> other, T* result, const Geometry& g,
 template <typename T>
 void pack(Map<T> map, T* packed, int channels, const Geometry& g, cudaStream_t stream);
 
-// kernel_size 1 and stride 1, in float32: forward over contiguous maps, backward over a packed map of `channels` channels,
-// a multiple of the constant. Not for a patch too large for a block's shared memory: `tiles_fit` says so.
+// kernel_size 1 and stride 1, in float32: forward over contiguous maps, backward over a packed map of `channels`
+// channels, a multiple of the constant. Not for a patch too large for a block's shared memory: `tiles_fit` says so.
 constexpr int kTiledChannels = 16;
 constexpr int kMostPatch = 512;
 bool tiles_fit(const Geometry& g); // by device and sizes
@@ -37,9 +37,9 @@ void tiled_backward(
     const float* grad, const float* other, float* result, int channels, const Geometry& g, bool mirrored,
     cudaStream_t stream);
 
-// The same by tensor cores; T: __half, __nv_bfloat16. Neither for GPUs, nor where the code was built for ones, older than
-// compute capability 8.0. Forward over contiguous maps with rows of whole words, and only for classes so few that enough
-// of the products are kept: see the kernel.
+// The same by tensor cores; T: __half, __nv_bfloat16. Neither for GPUs, nor where the code was built for ones, older
+// than compute capability 8.0. Forward over contiguous maps with rows of whole words, and only for classes so few that
+// enough of the products are kept: see the kernel.
 constexpr int kWord = 4; // bytes
 constexpr int kVectorColumns = 8; // of the widest copy
 constexpr int kTensorCoreChannels = 64;

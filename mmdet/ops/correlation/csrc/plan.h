@@ -20,7 +20,6 @@ struct Device {
   int multiprocessors = 0;
   int shared = 0; // bytes of a multiprocessor
   int block_shared = 0; // of a block, at most
-  int registers = 0; // of a multiprocessor
 
   static Device current() {
     Device device;
@@ -29,7 +28,6 @@ struct Device {
     get(device.multiprocessors, cudaDevAttrMultiProcessorCount);
     get(device.shared, cudaDevAttrMaxSharedMemoryPerMultiprocessor);
     get(device.block_shared, cudaDevAttrMaxSharedMemoryPerBlockOptin);
-    get(device.registers, cudaDevAttrMaxRegistersPerMultiprocessor);
     return device;
   }
 };

@@ -10,19 +10,19 @@ constexpr int kTile = 16;
 constexpr int kDepth = 16;
 constexpr int kWide = 8;
 
-// sums (16 x 8) += a (16 x 16) times b (16 x 8), spread over the warp as the PTX manual draws them for mma.m16n8k16: with
-// g = lane / 4 and t = lane % 4, a thread has sums[g][2t, 2t+1], sums[g+8][2t, 2t+1], a[g][2t..], a[g+8][2t..],
+// sums (16 x 8) += a (16 x 16) times b (16 x 8), spread over the warp as the PTX manual draws them for mma.m16n8k16:
+// with g = lane / 4 and t = lane % 4, a thread has sums[g][2t, 2t+1], sums[g+8][2t, 2t+1], a[g][2t..], a[g+8][2t..],
 // a[g][2t+8..], a[g+8][2t+8..], b[2t, 2t+1][g] and b[2t+8, 2t+9][g].
 template <typename T>
 __device__ inline void multiply_add(float (&sums)[4], const unsigned (&a)[4], unsigned b0, unsigned b1);
 
-#define MEMCNP_MULTIPLY_ADD(T, NAME)                                                                              \
-  template <>                                                                                                     \
-  __device__ inline void multiply_add<T>(float (&s)[4], const unsigned (&a)[4], unsigned b0, unsigned b1) {              \
+#define MEMCNP_MULTIPLY_ADD(T, NAME)                                                                                   \
+  template <>                                                                                                          \
+  __device__ inline void multiply_add<T>(float (&s)[4], const unsigned (&a)[4], unsigned b0, unsigned b1) {            \
     asm volatile("mma.sync.aligned.m16n8k16.row.col.f32." NAME "." NAME ".f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, " \
-                 "{%0,%1,%2,%3};"                                                                                 \
-                 : "+f"(s[0]), "+f"(s[1]), "+f"(s[2]), "+f"(s[3])                                                 \
-                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));                                 \
+                 "{%0,%1,%2,%3};"                                                                                      \
+                 : "+f"(s[0]), "+f"(s[1]), "+f"(s[2]), "+f"(s[3])                                                      \
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));                                      \
   }
 #if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800
 MEMCNP_MULTIPLY_ADD(__half, "f16")
