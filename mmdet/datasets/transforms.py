@@ -28,6 +28,7 @@ class RawFrame:
     scale: float  # nominal factor from original to present pixels
     original_size: Size
     is_crowd: np.ndarray | None = None  # (N,) bool; None: no row is a crowd
+    allocate: Callable[[tuple[int, ...]], np.ndarray] | None = None  # memory for resized images; None: cv2's own
 
 
 Transform = Callable[[list[RawFrame], np.random.Generator], list[RawFrame]]
@@ -79,9 +80,10 @@ def _resize(frame: RawFrame, long_edge: int, short_edge: int) -> RawFrame:
     factor = min(long_edge / max(height, width), short_edge / min(height, width))
     new_height, new_width = (max(int(side * factor + 0.5), 1) for side in (height, width))
     limits = np.array([new_width, new_height, new_width, new_height], np.float32)
+    room = None if frame.allocate is None else frame.allocate((new_height, new_width, frame.image.shape[2]))
     return replace(
         frame,
-        image=cv2.resize(frame.image, (new_width, new_height), interpolation=cv2.INTER_LINEAR),
+        image=cv2.resize(frame.image, (new_width, new_height), dst=room, interpolation=cv2.INTER_LINEAR),
         boxes=np.clip(frame.boxes * np.float32(factor), 0, limits),
         masks=_resize_masks(frame.masks, (new_height, new_width)),
         scale=frame.scale * factor,
@@ -90,8 +92,10 @@ def _resize(frame: RawFrame, long_edge: int, short_edge: int) -> RawFrame:
 
 def _resize_masks(masks: np.ndarray, size: Size) -> np.ndarray:
     """Take the nearest pixels of masks (N, H, W), as cv2.resize does; only where a mask is are they looked for."""
-    rows, columns = (_nearest(old, new) for old, new in zip(masks.shape[1:], size, strict=True))
     resized = np.zeros((len(masks), *size), np.uint8)
+    if len(masks) == 0:
+        return resized
+    rows, columns = (_nearest(old, new) for old, new in zip(masks.shape[1:], size, strict=True))
     for out, mask in zip(resized, masks, strict=True):
         top, bottom = _extent(mask.max(axis=1))
         left, right = _extent(mask[top:bottom].max(axis=0, initial=0))

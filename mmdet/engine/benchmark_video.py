@@ -23,7 +23,7 @@ from mmdet.engine.benchmark import (
     time_steps,
 )
 from mmdet.engine.benchmark_network import dtype_of_amp, profile_case
-from mmdet.engine.benchmark_set import FRAME_SIZE, benchmark_data
+from mmdet.engine.benchmark_set import FRAME_SIZE, benchmark_data, describe_data
 from mmdet.engine.memory_probe import synthetic_frames
 from mmdet.engine.precision import float32_products
 from mmdet.engine.predictor import VideoPredictor
@@ -114,7 +114,7 @@ def _measure_passes(config: RunConfig, folder: Path, settings: BenchmarkSettings
         f"files to result json, {len(dataset.videos)} videos, {frames} frames of {height}x{width}, "
         f"chunks of {config.data.test.chunk_size}, {config.data.test.workers} workers, amp {settings.amp or 'off'}"
     )
-    return Case(name=name, figures=figures, notes=_notes(settings))
+    return Case(name=name, figures=figures, notes=(describe_data(settings), *_notes(settings)))
 
 
 def _describe_tracks(results: list[VideoResult]) -> dict[str, float | Spread]:

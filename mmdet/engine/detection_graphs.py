@@ -1,7 +1,8 @@
-"""Detection as CUDA graphs: everything from the images to the packed rows is launched at once, not kernel by kernel.
+"""Detection as CUDA graphs: everything from the images to the rows and masks is launched at once, not kernel by kernel.
 
 A single frame keeps a GPU busy for less time than it takes to launch its thousand kernels. A graph repeats one recorded
-sequence on memory of its own, so there is one for each size and scale of frames. Knows nothing of videos.
+sequence on memory of its own, so there is one for each size of frames, before and after resizing, and scale. Knows
+nothing of videos.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class GraphedDetection:
 
     def __call__(self, images: Tensor, valid: Tensor, metas: Sequence[FrameMeta]) -> ChunkDetections:
         """Return what `detect` returns, for images and valid on any device; the next call overwrites it."""
-        key = (images.shape, images.dtype, *(meta.scale for meta in metas))
+        key = (images.shape, images.dtype, *((meta.scale, meta.original_size) for meta in metas))
         if key not in self._graphs and not self._refused:
             self._record(key, images, valid, metas)
         if self._refused:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from mmdet.engine.detection_graphs import GraphedDetection
 from mmdet.engine.distributed import place
+from mmdet.models.heads.mask_assembly import draw_all
 from mmdet.models.necks import TemporalContext
 from mmdet.models.vis_model import VISModel
 from mmdet.structures import ChunkDetections, ClipBatch, FrameMeta
@@ -51,6 +52,9 @@ class Detector:
     def _detect(
         self, images: Tensor, valid: Tensor, metas: Sequence[FrameMeta], context: TemporalContext | None
     ) -> Found:
+        images = (
+            images.contiguous()
+        )  # a stream's frames come with the colours innermost, which the host leaves as it is
         with torch.autocast(self.device.type, dtype=self.amp_dtype, enabled=self.amp_dtype is not None):
             outputs, context = self._network(images, valid, context)
         return self.model.postprocess.detect(outputs, metas), context
@@ -60,7 +64,12 @@ class Detector:
             reason = "the device is no GPU" if self.device.type != "cuda" else "the model looks at earlier frames"
             logger.warning("no CUDA graph, frames are launched kernel by kernel: %s", reason)
             return None
-        return GraphedDetection(lambda images, valid, metas: self._detect(images, valid, metas, None)[0], self.device)
+        return GraphedDetection(self._detect_and_draw, self.device)
+
+    def _detect_and_draw(self, images: Tensor, valid: Tensor, metas: Sequence[FrameMeta]) -> ChunkDetections:
+        """Draw the masks of all slots, too: in a graph that is quicker than launching the drawing of the right ones."""
+        found, _ = self._detect(images, valid, metas, None)
+        return draw_all(found, metas[0])
 
 
 def _metas(batch: ClipBatch) -> list[FrameMeta]:

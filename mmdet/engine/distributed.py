@@ -25,6 +25,7 @@ Module = TypeVar("Module", bound=nn.Module)
 # A process that fails is noticed by whoever started it, so the timeout only has to exceed the longest validation.
 TIMEOUT = timedelta(hours=6)
 DEFAULT_PORT = 29500  # torch.distributed's own default
+_RESIZE_STRIPES = 6  # that cv2 cuts a frame of 480 x 864 into: one each 2^16 pixels (OpenCV, resize.cpp)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,13 +122,14 @@ def limit_threads(device: torch.device, wanted: int | None = None) -> None:
     """Set the number of this process's threads for CPU work; by default it is one beside a GPU, else left alone.
 
     What is computed beside a GPU is small, and threads that wait for more of it take processors from the workers: with
-    one for each of 32 processors a frame's tracking takes 5 ms instead of half of one.
+    one for each of 32 processors a frame's tracking takes 5 ms instead of half of one. The few of OpenCV resize the
+    frames of a stream and rest otherwise; a loader's workers set their own.
     """
     if wanted is not None:
         torch.set_num_threads(wanted)
     elif device.type == "cuda":
         torch.set_num_threads(1)
-        cv2.setNumThreads(0)
+        cv2.setNumThreads(min(_RESIZE_STRIPES, available_cores()))
 
 
 def place(model: Module, device: torch.device) -> Module:

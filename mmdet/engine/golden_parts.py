@@ -190,9 +190,9 @@ def choice_checks(arrays: Arrays, notes: Notes) -> Iterator[Check]:
         rows = zip(arrays[f"{name}_out_idx"].tolist(), arrays[f"{name}_out_labels"].tolist(), strict=True)
         found = zip(index.tolist(), labels.tolist(), strict=True)
         yield same_members(f"{name} rows", list(found), list(rows))  # tied scores may come in any order
-    inputs = [_tensor(arrays, f"comp_{name}") for name in ("logprob", "scores_in", "iou", "label")]
-    scores = comprehensive_scores(inputs[0], inputs[1][:, 0], inputs[2], inputs[3], Tracker().weights)
-    yield of_maximum("affinity", scores, arrays["comp_out"], TOLERANCE)
+    log_probs, seen_scores, iou, label = (arrays[f"comp_{name}"] for name in ("logprob", "scores_in", "iou", "label"))
+    affinities = comprehensive_scores(log_probs, np.log(seen_scores[:, 0]), iou, label, Tracker().weights)
+    yield of_maximum("affinity", torch.from_numpy(affinities), arrays["comp_out"], TOLERANCE)
 
 
 def mixture_checks(arrays: Arrays, notes: Notes) -> Iterator[Check]:

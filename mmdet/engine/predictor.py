@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-import cv2
 import numpy as np
 import torch
+from torch import Tensor
 
 from mmdet.config import RunConfig
 from mmdet.datasets import RawFrame, Transform, VideoInfo
@@ -24,21 +25,17 @@ from mmdet.evaluation.accumulator import VideoAccumulator
 from mmdet.models.build import build_model, build_part
 from mmdet.models.heads.mask_assembly import draw_masks
 from mmdet.models.necks import TemporalContext
-from mmdet.models.vis_model import VISModel
+from mmdet.models.vis_model import SIZE_DIVISOR, VISModel
 from mmdet.ops.host_copy import HostCopy
 from mmdet.ops.masks import encode_masks
 from mmdet.registry import TRACKERS, TRANSFORMS
 from mmdet.structures import (
     ChunkDetections,
     ClipBatch,
-    ClipSample,
-    FrameDetections,
     FrameMeta,
     FrameTracks,
-    FrameTruth,
     Size,
     VideoResult,
-    collate_clips,
 )
 from mmdet.structures.detections import unpack_rows
 from mmdet.tracking import Tracker
@@ -104,7 +101,10 @@ class VideoStream:
         tracks, start = [], 0
         for frame, own, shown in zip(objects, ids, rows, strict=True):
             part = slice(start, start + len(shown))
-            seen = FrameTracks.from_detections(FrameDetections.from_objects(frame[shown], masks[part]), own[shown])
+            if len(shown) < len(own):
+                kept = torch.tensor(shown, dtype=torch.int64)
+                frame, own = frame[kept], own[kept]
+            seen = FrameTracks.of(frame, masks[part], own)
             self.accumulator.add(seen, codes[part])
             tracks.append(seen)
             start = part.stop
@@ -198,22 +198,55 @@ class VideoPredictor:
                 yield stream, stream.launch(batch), is_last
 
     def prepare(self, frame: np.ndarray, video_id: int, frame_index: int) -> ClipBatch:
-        """Transform one frame (H, W, 3) uint8 RGB as in testing and make it a batch."""
-        size = (frame.shape[0], frame.shape[1])
+        """Transform one frame (H, W, 3) uint8 RGB as in testing; return the batch that `collate_clips` makes of it.
+
+        Its images lie as the transforms left them, colours innermost, in page-locked memory if a GPU takes them from
+        there. Frames of one size share `valid`, which nobody may change.
+        """
+        size, pinned = (frame.shape[0], frame.shape[1]), self.device.type == "cuda"
         no_boxes, no_masks = np.zeros((0, 4), np.float32), np.zeros((0, *size), np.uint8)
-        frames = [RawFrame(image=frame, boxes=no_boxes, masks=no_masks, scale=1.0, original_size=size)]
+        rooms: list[tuple[np.ndarray, Tensor]] = []
+
+        def allocate(shape: tuple[int, ...]) -> np.ndarray:
+            rooms.append(_padded_room((shape[0], shape[1]), pinned))
+            return rooms[-1][0]
+
+        raw = RawFrame(image=frame, boxes=no_boxes, masks=no_masks, scale=1.0, original_size=size, allocate=allocate)
+        frames = [raw]
         for transform in self.transforms:
             frames = transform(frames, np.random.default_rng(0))  # test transforms draw nothing
-        input_size = (frames[0].image.shape[0], frames[0].image.shape[1])
-        image = torch.empty(1, 3, *input_size, dtype=torch.uint8)
-        cv2.split(frames[0].image, list(image.numpy()[0]))  # several times as fast as numpy's transpose
+        image = frames[0].image
+        input_size = (image.shape[0], image.shape[1])
+        if not rooms or image is not rooms[-1][0]:  # the last transform left it elsewhere
+            np.copyto(allocate(image.shape), image)
         meta = FrameMeta(
             video_id=video_id, frame_index=frame_index, original_size=size, input_size=input_size, scale=frames[0].scale
         )
-        truth = FrameTruth.empty(input_size)
-        sample = ClipSample(images=image, truths=(truth,), metas=(meta,), reference_jitter=torch.zeros(0, 4))
-        batch = collate_clips([sample])
-        return batch.pin_memory() if self.device.type == "cuda" else batch
+        images = rooms[-1][1].permute(2, 0, 1)[None, None]
+        return ClipBatch(images=images, valid=_valid_pixels(input_size, pinned), truth=None, metas=((meta,),))
+
+
+def _padded_room(size: Size, pinned: bool) -> tuple[np.ndarray, Tensor]:
+    """Return memory for an image (H, W, 3) uint8 of `size`, and the same memory with the padding around it, zeros."""
+    room = torch.empty(*_padded(size), 3, dtype=torch.uint8, pin_memory=pinned)
+    pixels = room.numpy()
+    pixels[size[0] :] = 0
+    pixels[: size[0], size[1] :] = 0
+    return pixels[: size[0], : size[1]], room
+
+
+@lru_cache(maxsize=8)
+def _valid_pixels(size: Size, pinned: bool) -> Tensor:
+    """Return `ClipBatch.valid` (1, 1, H, W) of one image of `size`, padded."""
+    valid = torch.zeros(1, 1, *_padded(size), dtype=torch.bool, pin_memory=pinned)
+    valid[..., : size[0], : size[1]] = True
+    return valid
+
+
+def _padded(size: Size) -> Size:
+    """Round up a size as `collate_clips` does."""
+    height, width = (-(-side // SIZE_DIVISOR) * SIZE_DIVISOR for side in size)
+    return height, width
 
 
 def one_behind(items: Iterable[Item]) -> Iterator[Item]:

@@ -1,8 +1,8 @@
-"""A training step's network and losses as CUDA graphs: one launch each, where the host would launch thousands.
+"""A training step's network as CUDA graphs: one launch each for forward and backward instead of thousands.
 
 A graph belongs to one size of input and is captured when that size comes for the second time; the first time runs as
-usual and warms up libraries and compilers. The optimiser stays outside, and among several processes so do the losses:
-what they exchange has sizes that vary. Knows nothing of what losses are. Source: torch's notes on CUDA graphs.
+usual and warms up libraries and compilers. Losses and the optimiser stay outside: sizes of truths vary, and so does
+what processes exchange. Knows nothing of what losses are. Source: torch's notes on CUDA graphs.
 """
 
 from __future__ import annotations
@@ -10,18 +10,16 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from mmdet.structures import ClipBatch, HeadOutputs, PaddedTruth
+from mmdet.structures import ClipBatch, HeadOutputs
 
-MOST_GRAPHS = 4  # of the network; each keeps inputs, outputs, gradients: 1.2 GiB with ViT-B, 4 pairs of 480 x 864
-MOST_LOSS_GRAPHS = 16  # of one size of images; each keeps its truths
+MOST_GRAPHS = 4  # each keeps inputs, outputs, gradients: 1.2 GiB with ViT-B, 4 pairs of 480 x 864
 
 Losses = dict[str, Tensor]
-Made = TypeVar("Made")
 # (outputs, batch) to the figures of a step and the scalar whose gradient is wanted
 Weigh = Callable[[HeadOutputs, ClipBatch], tuple[Losses, Tensor]]
 
@@ -55,8 +53,6 @@ class NetworkGraph:
         self.leaves = [tensors[name].detach().requires_grad_() for name in names]
         # what a loss learns from are leaves; all of it stands until the next replay
         self.outputs = replace(outputs, **dict(zip(names, self.leaves, strict=True)))
-        self.loss_graphs: dict[tuple[int, ...], LossGraph] = {}
-        self.loss_sizes: set[tuple[int, ...]] = set()
 
     def forward(self, images: Tensor, valid: Tensor) -> None:
         """Compute `outputs`."""
@@ -66,9 +62,8 @@ class NetworkGraph:
 
     def learn(self, total: Tensor) -> None:
         """Find the gradient of a scalar with regard to the outputs, for `backward`."""
-        for target, found in zip(
-            self._output_grads, torch.autograd.grad(total, self.leaves, allow_unused=True), strict=True
-        ):
+        grads = torch.autograd.grad(total, self.leaves, allow_unused=True)
+        for target, found in zip(self._output_grads, grads, strict=True):
             if found is None:
                 target.zero_()
             else:
@@ -81,28 +76,6 @@ class NetworkGraph:
             parameter.grad = grad
 
 
-class LossGraph:
-    """The losses of a network graph's outputs and what is learned from them, for one size of truth.
-
-    `pool` must not be the network's: there the losses would be put where its backward pass reads.
-    """
-
-    def __init__(self, network: NetworkGraph, weigh: Weigh, batch: ClipBatch, pool: Any) -> None:
-        self._truth = batch.truth_of_pairs.each(torch.clone)
-        self._graph = torch.cuda.CUDAGraph()
-        with _capture(self._graph, pool):
-            losses, total = weigh(network.outputs, replace(batch, truth=self._truth))
-            network.learn(total)
-        self._losses = {name: value.detach() for name, value in losses.items()}
-
-    def replay(self, truth: PaddedTruth) -> Losses:
-        """Return the losses; they stand until the next replay."""
-        for field in fields(truth):
-            getattr(self._truth, field.name).copy_(getattr(truth, field.name), non_blocking=True)
-        self._graph.replay()
-        return self._losses
-
-
 def _laid_out_like(parameter: Tensor, grad: Tensor | None) -> Tensor | None:
     """Return the gradient with the strides of its parameter: fused optimisers ask for them."""
     if grad is None or grad.stride() == parameter.stride():
@@ -111,70 +84,46 @@ def _laid_out_like(parameter: Tensor, grad: Tensor | None) -> Tensor | None:
 
 
 class TrainingGraphs:
-    """The graphs of a model. `weigh` is captured, too, if it exchanges nothing with other processes (`with_losses`).
+    """The graphs of a model, at most MOST_GRAPHS. A capture that fails is reported and not retried."""
 
-    A capture that fails is reported and not retried.
-    """
-
-    def __init__(self, model: nn.Module, dtype: torch.dtype, weigh: Weigh, with_losses: bool) -> None:
-        self.model, self.dtype, self.weigh, self.with_losses = model, dtype, weigh, with_losses
+    def __init__(self, model: nn.Module, dtype: torch.dtype, weigh: Weigh) -> None:
+        self.model, self.dtype, self.weigh = model, dtype, weigh
         self.networks: dict[tuple[int, ...], NetworkGraph] = {}
         self._seen: set[tuple[int, ...]] = set()
-        self._pools: dict[str, Any] = {}
+        self._pool: Any = None
         self._failed = False
 
     def run(self, batch: ClipBatch) -> tuple[HeadOutputs, Losses] | None:
         """Set the parameters' gradients and return outputs and losses, or None where there is no graph for the batch.
 
-        What is returned stands until the next run.
+        The outputs stand until the next run.
         """
         network = self._network_for(batch)
         if network is None:
             return None
         network.forward(batch.images, batch.valid)
-        loss_graph = self._losses_for(network, batch) if self.with_losses else None
-        if loss_graph is not None:
-            losses = loss_graph.replay(batch.truth_of_pairs)
-        else:
-            losses, total = self.weigh(network.outputs, batch)
-            network.learn(total)
+        losses, total = self.weigh(network.outputs, batch)
+        network.learn(total)
         network.backward()
         return network.outputs, losses
 
     def _network_for(self, batch: ClipBatch) -> NetworkGraph | None:
         size = tuple(batch.images.shape)
         if size not in self.networks and size in self._seen and len(self.networks) < MOST_GRAPHS:
-            pool = self._pool("network")
-            graph = self._try(lambda: NetworkGraph(self.model, batch.images, batch.valid, self.dtype, pool))
-            if graph is not None:
-                self.networks[size] = graph
+            self._capture(size, batch)
         self._seen.add(size)
         return self.networks.get(size)
 
-    def _losses_for(self, network: NetworkGraph, batch: ClipBatch) -> LossGraph | None:
-        truth = batch.truth_of_pairs
-        size = (truth.valid.shape[1], truth.reference_valid.shape[1])
-        graphs = network.loss_graphs
-        if size not in graphs and size in network.loss_sizes and len(graphs) < MOST_LOSS_GRAPHS:
-            graph = self._try(lambda: LossGraph(network, self.weigh, batch, self._pool("losses")))
-            if graph is not None:
-                graphs[size] = graph
-        network.loss_sizes.add(size)
-        return graphs.get(size)
-
-    def _pool(self, name: str) -> Any:
-        return self._pools.setdefault(name, torch.cuda.graph_pool_handle())
-
-    def _try(self, make: Callable[[], Made]) -> Made | None:
+    def _capture(self, size: tuple[int, ...], batch: ClipBatch) -> None:
         if self._failed:
-            return None
+            return
+        self._pool = self._pool or torch.cuda.graph_pool_handle()
         try:
-            return make()
+            self.networks[size] = NetworkGraph(self.model, batch.images, batch.valid, self.dtype, self._pool)
         except RuntimeError as error:  # running out of memory is one, too
             self._failed = True
             first = str(error.__context__ or error).partition("\n")[0]  # ending a capture that failed fails, too
             warnings.warn(f"no CUDA graph, steps are launched kernel by kernel: {first}", stacklevel=2)
-            return None
 
 
 def average_over_ranks(gradients: Sequence[Tensor], world_size: int) -> None:

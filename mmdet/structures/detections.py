@@ -7,13 +7,17 @@ are filled, so nobody has to wait for the device. What the host reads goes there
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from itertools import accumulate
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from mmdet.structures.frames import FrameObjects
 
 _WIDTHS = {"boxes": 4, "labels": 1, "scores": 1, "box_sigma": 4, "centerness": 1}  # before the embedding
+_NAMES = (*_WIDTHS, "embeddings")
+_ENDS = tuple(accumulate(_WIDTHS.values()))
 _VECTORS = ("boxes", "box_sigma", "embeddings")  # the others are one number a slot
 
 
@@ -25,10 +29,13 @@ class ChunkDetections:
     input_boxes: Tensor  # (B, N, 4) input pixels
     coefficients: Tensor  # (B, N, E) float32, of the mask basis
     mask_basis: Tensor  # (B, E, H/2, W/2)
+    masks: Tensor | None = None  # (B, N, H0, W0) bool, original pixels, where all slots are drawn already
 
     def __post_init__(self) -> None:
         frames, slots = self.rows.shape[:2]
         for field in fields(self):
+            if field.name == "masks" and self.masks is None:
+                continue
             shape: tuple[int, ...] = tuple(getattr(self, field.name).shape)
             if shape[0] != frames or (field.name != "mask_basis" and shape[1] != slots):
                 raise ValueError(f"ChunkDetections.{field.name} has shape {shape}, rows {tuple(self.rows.shape)}")
@@ -52,13 +59,16 @@ def pack_rows(
 
 
 def unpack_rows(rows: Tensor) -> list[FrameObjects]:
-    """Return the detections of every frame from packed rows; waits for the device that they are on."""
-    counts: list[int] = (rows[..., 0] > 0).sum(dim=1).tolist()
+    """Return the detections of every frame from packed rows; waits for the device that they are on.
+
+    Those on the CPU are views of the rows, but for the labels.
+    """
     frames = []
-    for row, count in zip(rows, counts, strict=True):
-        parts = row[:count, 1:].split([*_WIDTHS.values(), rows.shape[2] - 1 - sum(_WIDTHS.values())], dim=1)
-        named = dict(zip((*_WIDTHS, "embeddings"), parts, strict=True))
-        named = {name: part if name in _VECTORS else part[:, 0] for name, part in named.items()}
-        named["labels"] = named["labels"].long()
-        frames.append(FrameObjects(**named))
+    for row in rows.numpy(force=True):  # a column costs a tenth of what it does in torch
+        filled = row[: np.count_nonzero(row[:, 0] > 0), 1:]
+        parts = np.split(filled, _ENDS, axis=1)
+        named = {name: part if name in _VECTORS else part[:, 0] for name, part in zip(_NAMES, parts, strict=True)}
+        named["labels"] = named["labels"].astype(np.int64)
+        objects = FrameObjects(**{name: torch.from_numpy(part) for name, part in named.items()})
+        frames.append(objects.to(rows.device) if rows.is_cuda else objects)
     return frames

@@ -58,14 +58,14 @@ class _Rows:
         """Raise ValueError unless every named tensor has N rows and the given further sizes (None: any)."""
         count = len(self)
         for name, shape in shapes.items():
-            value: Tensor = getattr(self, name)
-            expected, found = (count, *shape), tuple(value.shape)
-            fits = len(found) == len(expected) and all(
-                want is None or want == got for want, got in zip(expected, found, strict=True)
-            )
-            if not fits:
+            found, expected = getattr(self, name).shape, (count, *shape)
+            if found == expected:  # that is quick, and there are dozens a frame
+                continue
+            if len(found) != len(expected) or any(
+                want is not None and want != got for want, got in zip(expected, found, strict=True)
+            ):
                 shown = ", ".join("any" if size is None else str(size) for size in expected)
-                raise ValueError(f"{type(self).__name__}.{name} has shape {found}, expected ({shown})")
+                raise ValueError(f"{type(self).__name__}.{name} has shape {tuple(found)}, expected ({shown})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +140,11 @@ class FrameTracks(FrameDetections):
     def __post_init__(self) -> None:
         FrameDetections.__post_init__(self)
         self._check(track_ids=())
+
+    @staticmethod
+    def of(objects: FrameObjects, masks: Tensor, track_ids: Tensor) -> FrameTracks:
+        """Give every object its mask and its id."""
+        return FrameTracks(**objects._named(), masks=masks, track_ids=track_ids)
 
     @staticmethod
     def from_detections(detections: FrameDetections, track_ids: Tensor) -> FrameTracks:

@@ -5,35 +5,55 @@ Source: MODEL.md 7.8 (after MaskTrack R-CNN's comprehensive score). Knows nothin
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from mmdet.ops.boxes import pairwise_iou
-from mmdet.structures import FrameObjects
-from mmdet.tracking.state import TrackState
+from mmdet.tracking.state import Array, TrackState
 
 
 def comprehensive_scores(
-    log_probs: Tensor, scores: Tensor, iou: Tensor, same_label: Tensor, weights: tuple[float, float, float]
-) -> Tensor:
-    """Combine (N, 1 + M) log-probabilities with scores (N,), overlaps (N, M) and label agreement (N, M).
+    log_probs: Array, log_scores: Array, iou: Array, same_label: Array, weights: tuple[float, float, float]
+) -> Array:
+    """Combine (N, 1 + M) log-probabilities with log-scores (N,), overlaps (N, M) and label agreement (N, M).
 
     Column 0 stands for "a new object": no overlap, but full label agreement (Q14). weights: score, iou, label.
     """
     score_weight, iou_weight, label_weight = weights
-    total = log_probs + score_weight * scores.log()[:, None]
+    total = log_probs + score_weight * log_scores[:, None]
     total[:, 0] += label_weight
-    total[:, 1:] += iou_weight * iou
-    total[:, 1:] += label_weight * same_label
+    known = total[:, 1:]
+    known += iou_weight * iou
+    known += label_weight * same_label.astype(np.float32)
     return total
 
 
 def affinity(
-    objects: FrameObjects, state: TrackState, temperature: float, weights: tuple[float, float, float]
-) -> Tensor:
-    """Return (N, 1 + M): column 0 a new object, column 1 + j the known track j; all embeddings are of length 1."""
-    likeness = objects.embeddings @ state.embeddings.T / temperature
-    log_probs = torch.cat([likeness.new_zeros(len(objects), 1), likeness], dim=1).log_softmax(dim=1)
-    iou = pairwise_iou(objects.boxes, state.boxes, offset=1.0)  # the legacy area convention of the release
-    same_label = objects.labels[:, None] == state.labels[None, :]
-    return comprehensive_scores(log_probs, objects.scores, iou, same_label, weights)
+    embeddings: Tensor,
+    boxes: Array,
+    labels: Array,
+    scores: Tensor,
+    state: TrackState,
+    temperature: float,
+    weights: tuple[float, float, float],
+) -> Array:
+    """Return (N, 1 + M): column 0 a new object, column 1 + j the known track j; all embeddings are of length 1.
+
+    Takes what is known of N detections, on the CPU.
+    """
+    likeness = embeddings @ torch.from_numpy(state.embeddings).T / temperature
+    log_probs = F.pad(likeness, (1, 0)).log_softmax(dim=1)
+    same_label = labels[:, None] == state.labels
+    iou = legacy_iou(boxes, state.boxes)
+    return comprehensive_scores(log_probs.numpy(), scores.log().numpy(), iou, same_label, weights)
+
+
+def legacy_iou(a: Array, b: Array) -> Array:
+    """Return the IoU (N, M) of boxes (N, 4) and (M, 4) as `pairwise_iou` with the release's offset 1, in numpy."""
+    a, b = a[:, None], b[None]
+    sides = np.maximum(np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2]) + 1, 0)
+    intersection = sides[..., 0] * sides[..., 1]
+    area_a, area_b = ((boxes[..., 2] - boxes[..., 0] + 1) * (boxes[..., 3] - boxes[..., 1] + 1) for boxes in (a, b))
+    overlap: Array = intersection / (area_a + area_b - intersection)
+    return overlap

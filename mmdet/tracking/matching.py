@@ -1,6 +1,6 @@
 """Rules that decide from affinities which detection continues which track.
 
-A rule takes affinities (N, 1 + M) on the CPU, column 0 a new object and column 1 + j track j, and returns a choice per
+A rule takes affinities (N, 1 + M), column 0 a new object and column 1 + j track j, and returns a choice per
 detection (DROPPED, 0 new, 1 + j track j) and the detections whose appearance and box their track takes over.
 """
 
@@ -8,23 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 from scipy.optimize import linear_sum_assignment
-from torch import Tensor
+
+from mmdet.tracking.state import Array
 
 DROPPED = -1
 NEW = 0
 NO_SCORE = -100.0  # what the first detection of a track has to beat (MODEL.md 7.8)
 
-Matching = Callable[[Tensor], tuple[list[int], list[int]]]
+Matching = Callable[[Array], tuple[list[int], list[int]]]
 
 
-def greedy(scores: Tensor) -> tuple[list[int], list[int]]:
+def greedy(scores: Array) -> tuple[list[int], list[int]]:
     """Match as the release does: in order of detections, each takes its best column if it beats who took it before.
 
     One that does not beat the earlier detection is dropped and does not try its second choice; one that is beaten
     later keeps its choice, so a track may be chosen twice: the later detection stands (MODEL.md 7.8).
     """
-    best_scores, best_columns = (values.tolist() for values in scores.max(dim=1))
+    columns = scores.argmax(axis=1)
+    best_scores, best_columns = scores[np.arange(len(scores)), columns].tolist(), columns.tolist()
     choices: list[int] = []
     holder: dict[int, int] = {}  # column -> detection that took it last
     for row, (score, column) in enumerate(zip(best_scores, best_columns, strict=True)):
@@ -39,9 +42,9 @@ def greedy(scores: Tensor) -> tuple[list[int], list[int]]:
     return choices, list(holder.values())
 
 
-def one_to_one(scores: Tensor) -> tuple[list[int], list[int]]:
+def one_to_one(scores: Array) -> tuple[list[int], list[int]]:
     """Match so that the total gain over "all detections are new objects" is largest; no track is chosen twice."""
-    gain = (scores[:, 1:] - scores[:, :1]).clamp(min=0.0).numpy()
+    gain = np.maximum(scores[:, 1:] - scores[:, :1], 0)
     choices = [NEW] * len(scores)
     rows, tracks = linear_sum_assignment(gain, maximize=True)
     for row, track, gained in zip(rows.tolist(), tracks.tolist(), gain[rows, tracks].tolist(), strict=True):

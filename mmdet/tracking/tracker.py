@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -18,7 +19,7 @@ from mmdet.registry import TRACKERS
 from mmdet.structures import FrameDetections, FrameObjects, FrameTracks
 from mmdet.tracking.affinity import affinity
 from mmdet.tracking.matching import DROPPED, MATCHINGS, NEW
-from mmdet.tracking.state import TrackState
+from mmdet.tracking.state import Array, TrackState
 
 
 @TRACKERS.register_module()
@@ -45,19 +46,24 @@ class Tracker:
         self.max_tracks, self.temperature = max_tracks, temperature
         self.weights = (score_weight, iou_weight, label_weight)
 
-    def start(self, device: torch.device | str = "cpu") -> TrackState:
+    def start(self) -> TrackState:
         """Return the state before a video's first frame."""
-        return TrackState.empty(device)
+        return TrackState.empty()
 
     def assign(self, state: TrackState, objects: FrameObjects) -> tuple[TrackState, Tensor]:
         """Return the next state and raw ids (N,): -1 is dropped, an id may occur twice (MODEL.md 7.8)."""
         if len(objects) == 0:
             return replace(state, frame=state.frame + 1), objects.labels[:0]
-        objects = replace(objects, embeddings=F.normalize(objects.embeddings, dim=1))
-        if len(state) == 0:
-            return self._update(state, objects, [NEW] * len(objects), [])
-        scores = affinity(objects, state, self.temperature, self.weights)
-        return self._update(state, objects, *self.choose(scores.cpu()))
+        embeddings = F.normalize(objects.embeddings.detach().cpu(), dim=1)
+        boxes, labels = objects.boxes.numpy(force=True), objects.labels.numpy(force=True)
+        choices, writers = [NEW] * len(boxes), list[int]()
+        if len(state):
+            scores = objects.scores.detach().cpu()
+            choices, writers = self.choose(
+                affinity(embeddings, boxes, labels, scores, state, self.temperature, self.weights)
+            )
+        state, ids = self._update(state, embeddings.numpy(), boxes, labels, choices, writers)
+        return state, torch.tensor(ids, dtype=torch.int64, device=objects.boxes.device)
 
     def step(self, state: TrackState, detections: FrameDetections) -> tuple[TrackState, FrameTracks]:
         """Return the next state and the frame's tracks: of equal ids the later stands, dropped ones are left out."""
@@ -66,31 +72,29 @@ class Tracker:
         return state, FrameTracks.from_detections(detections[rows], ids[rows])
 
     def _update(
-        self, state: TrackState, objects: FrameObjects, choices: list[int], writers: list[int]
-    ) -> tuple[TrackState, Tensor]:
+        self, state: TrackState, embeddings: Array, boxes: Array, labels: Array, choices: list[int], writers: list[int]
+    ) -> tuple[TrackState, list[int]]:
         """Name the objects, let the writers' tracks take over what was seen, and append the new tracks."""
         old_ids = state.track_ids.tolist()
         new_ids = iter(range(state.next_id, state.next_id + len(choices)))
-        raw = [DROPPED if c == DROPPED else next(new_ids) if c == NEW else old_ids[c - 1] for c in choices]
+        ids = [DROPPED if c == DROPPED else next(new_ids) if c == NEW else old_ids[c - 1] for c in choices]
+        new = [row for row, choice in enumerate(choices) if choice == NEW]
+        target = [choices[row] - 1 for row in writers]
 
-        device = objects.boxes.device
-        ids = torch.tensor(raw, dtype=torch.int64, device=device)
-        seen_now = torch.full_like(ids, state.frame)
-        new = torch.tensor([row for row, c in enumerate(choices) if c == NEW], dtype=torch.int64, device=device)
-        source = torch.tensor(writers, dtype=torch.int64, device=device)
-        target = torch.tensor([choices[row] - 1 for row in writers], dtype=torch.int64, device=device)
+        def grown(known: Array, seen: Array) -> Array:
+            return np.concatenate([known, seen[new]]) if new else known
 
-        def grown(known: Tensor, seen: Tensor) -> Tensor:
-            return torch.cat([known, seen[new]]) if len(new) else known
+        def merged(known: Array, seen: Array) -> Array:
+            known = known.copy()
+            known[target] = seen[writers]
+            return grown(known, seen)
 
-        def merged(known: Tensor, seen: Tensor) -> Tensor:
-            return grown(known.index_copy(0, target, seen[source]) if writers else known, seen)
-
+        seen_now = np.full(len(choices), state.frame, np.int64)
         after = TrackState(
-            track_ids=grown(state.track_ids, ids),
-            embeddings=merged(state.embeddings if len(state) else objects.embeddings[:0], objects.embeddings),
-            boxes=merged(state.boxes, objects.boxes),
-            labels=grown(state.labels, objects.labels),  # a label never changes (Q15)
+            track_ids=grown(state.track_ids, np.array(ids, np.int64)),
+            embeddings=merged(state.embeddings, embeddings) if len(state) else embeddings[new],
+            boxes=merged(state.boxes, boxes),
+            labels=grown(state.labels, labels),  # a label never changes (Q15)
             last_seen=merged(state.last_seen, seen_now),
             next_id=state.next_id + len(new),
             frame=state.frame + 1,

@@ -201,6 +201,23 @@ def test_made_up_videos_have_the_classes_of_the_model(config, classes):
     assert not folder.exists()
 
 
+@pytest.mark.parametrize(("frames", "drawn"), [(1, [0]), (2, [0, 1]), (18, [*range(8), *range(6, 0, -1), *range(4)])])
+def test_drawn_frames_run_forward_and_back_in_files_of_their_own(config, frames, drawn):
+    settings = BenchmarkSettings(device=CPU, videos=2, frames=frames)
+    with benchmark_data(config, settings, SIZE) as (data, folder):
+        source = data.data.test.dataset
+        dataset = VISDataset(source["ann_file"], source["img_prefix"], [], test_mode=True)
+        assert [len(video.file_names) for video in dataset.videos] == [frames, frames]
+        names = [folder / "valid_images" / name for video in dataset.videos for name in video.file_names]
+        assert len({(name.stat().st_ino, name) for name in names}) == 2 * frames
+        assert all(name.stat().st_nlink == 1 for name in names)
+        content = [name.read_bytes() for name in names]
+        assert [content[: max(drawn) + 1].index(each) for each in content] == drawn * 2
+        areas = [annotation["areas"] for annotation in json.loads(Path(source["ann_file"]).read_text())["annotations"]]
+        assert all(own == [own[frame] for frame in drawn] for own in areas)
+        assert any(len(set(own)) > 1 for own in areas) == (frames > 1)
+
+
 def test_the_config_s_own_data_stay(config):
     with benchmark_data(config, BenchmarkSettings(device=CPU, own_data=True), SIZE) as (data, _):
         assert data.data == config.data

@@ -8,10 +8,11 @@ import torch
 from pycocotools.mask import area
 
 from mmdet.config import load_config
-from mmdet.datasets import VideoInfo
+from mmdet.datasets import RandomFlip, RawFrame, ResizeKeepRatio, VideoInfo
 from mmdet.engine import predictor as predictor_module
 from mmdet.engine.predictor import VideoPredictor, one_behind
 from mmdet.engine.testing import share_videos
+from mmdet.structures import ClipSample, FrameMeta, FrameTruth, collate_clips
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +126,51 @@ def test_the_predictor_of_a_config_resizes_as_its_test_data():
     batch = predictor.prepare(np.zeros((720, 1280, 3), np.uint8), video_id=1, frame_index=0)
     assert batch.metas[0][0].input_size == (480, 853)
     assert batch.images.shape == (1, 1, 3, 480, 864)
+
+
+@pytest.mark.parametrize(
+    "transforms",
+    [[ResizeKeepRatio(96, 64)], [ResizeKeepRatio(96, 64), RandomFlip(1.0)], [], [ResizeKeepRatio(128, 96)] * 2],
+)
+@pytest.mark.parametrize("size", [(50, 75), (64, 96), (33, 31)])
+def test_a_frame_is_prepared_as_a_loader_would(tiny_video, predictor, transforms, size, monkeypatch):
+    # memory of the past is not always zero
+    monkeypatch.setattr(torch, "empty", lambda *all, pin_memory, **kw: torch.full(all, 77, **kw))
+    monkeypatch.setattr(predictor, "transforms", transforms)
+    (frame,) = tiny_video.make_video(4, length=1, size=size)
+    kept = frame.copy()
+    batch = predictor.prepare(frame, video_id=3, frame_index=9)
+    raw = [RawFrame(image=frame, boxes=np.zeros((0, 4)), masks=np.zeros((0, *size)), scale=1.0, original_size=size)]
+    for transform in transforms:
+        raw = transform(raw, np.random.default_rng(0))
+    image = torch.from_numpy(raw[0].image.copy()).permute(2, 0, 1)[None]
+    sample = ClipSample(
+        images=image,
+        truths=(FrameTruth.empty(image.shape[-2:]),),
+        metas=(
+            FrameMeta(
+                video_id=3,
+                frame_index=9,
+                original_size=size,
+                input_size=tuple(image.shape[-2:]),
+                scale=raw[0].scale,
+            ),
+        ),
+        reference_jitter=torch.zeros(0, 4),
+    )
+    expected = collate_clips([sample])
+    assert torch.equal(batch.images, expected.images)
+    assert torch.equal(batch.valid, expected.valid)
+    assert (batch.metas, batch.truth) == (expected.metas, expected.truth)
+    assert np.array_equal(frame, kept)
+
+
+def test_frames_that_are_prepared_keep_their_pixels(tiny_video, predictor):
+    frames = tiny_video.make_video(4)
+    batches = [predictor.prepare(frame, 1, index) for index, frame in enumerate(frames)]
+    assert batches[0].valid is batches[1].valid
+    for index, frame in enumerate(frames):
+        assert torch.equal(predictor.prepare(frame, 1, index).images, batches[index].images)
 
 
 def test_an_item_comes_once_the_next_one_is_there():

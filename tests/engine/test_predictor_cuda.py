@@ -51,6 +51,26 @@ def test_a_cuda_graph_gives_what_launching_gives(tiny_video, caplog):
     assert len(graphed.detector._graphs._graphs) == 2
 
 
+def test_a_graph_draws_masks_that_are_the_callers_own(tiny_video):
+    graphed = on_gpu(tiny_video.make_predictor(), cuda_graph=True)
+    stream, again = graphed.stream((50, 75)), graphed.stream((50, 75))
+    frames = tiny_video.make_video(1)
+    kept = [stream.push(frame).masks for frame in frames]
+    for masks, frame in zip(kept, frames, strict=True):
+        assert torch.equal(again.push(frame).masks, masks)
+    assert any(masks.any() for masks in kept)
+
+
+def test_a_frame_is_prepared_in_page_locked_memory_and_copied_as_it_is(tiny_video):
+    predictor = on_gpu(tiny_video.make_predictor())
+    batch = predictor.prepare(tiny_video.make_video(1)[0], 1, 0)
+    assert batch.images.is_pinned()
+    assert batch.valid.is_pinned()
+    copied = batch.images.to("cuda", non_blocking=True)
+    assert copied.stride() == batch.images.stride()
+    assert torch.equal(copied.cpu(), batch.images)
+
+
 def test_streams_that_share_graphs_do_not_disturb_each_other(tiny_video):
     graphed = on_gpu(tiny_video.make_predictor(), cuda_graph=True)
     first, second = tiny_video.make_video(1), tiny_video.make_video(2)

@@ -99,7 +99,7 @@ class PretendedGraph(NetworkGraph):
     """Stands for a network's CUDA graph on the CPU: what would be replayed runs again."""
 
     def __init__(self, model, images, valid, dtype, pool):
-        self.model, self.loss_graphs, self.loss_sizes = model, {}, set()
+        self.model = model
         self._parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
 
     def forward(self, images, valid):
@@ -117,12 +117,12 @@ class PretendedGraph(NetworkGraph):
             parameter.grad = grad
 
 
-def pretend_graphs(trainer, with_losses=False):
+def pretend_graphs(trainer):
     """Let a trainer on the CPU make its steps the way of CUDA graphs."""
     training_graphs.NetworkGraph = PretendedGraph
-    TrainingGraphs._pool = lambda self, name: None
+    torch.cuda.graph_pool_handle = lambda: None
     step = trainer.make_step
-    step.network, step.graphs = step.model, TrainingGraphs(step.model, torch.float32, step._weigh, with_losses)
+    step.network, step.graphs = step.model, TrainingGraphs(step.model, torch.float32, step._weigh)
 
 
 def train_rank(ranks, folder, runtime):

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from mmdet.models.heads.mask_assembly import draw_masks
+from mmdet.models.heads import mask_assembly
+from mmdet.models.heads.mask_assembly import draw_all, draw_masks
 from mmdet.models.postprocess import PostProcess
 from mmdet.structures import FrameMeta, HeadOutputs, PointGrid
 from mmdet.structures.detections import unpack_rows
@@ -97,6 +98,22 @@ def test_chosen_slots_are_drawn_as_they_are_in_the_frame_as_a_whole():
     assert torch.equal(masks, torch.cat([frame.masks[own] for frame, own in zip(frames, rows, strict=True)]))
 
 
+def test_slots_that_are_drawn_beforehand_are_chosen_from():
+    found = PostProcess(score_threshold=0.4).detect(make_outputs(), [METAS[0]] * 3)
+    drawn, rows = draw_all(found, METAS[0]), [[0, 4], [], [2, 1]]
+    assert drawn.masks.shape == (3, 10, 100, 150)
+    masks = draw_masks(drawn, rows, METAS[0])
+    assert torch.equal(masks, draw_masks(found, rows, METAS[0]))
+    masks.logical_not_()  # the caller's own
+    assert torch.equal(draw_masks(drawn, rows, METAS[0]), ~masks)
+
+
+def test_more_slots_than_are_resized_at_once_are_not_drawn_beforehand(monkeypatch):
+    found = PostProcess().detect(make_outputs(), [METAS[0]] * 3)
+    monkeypatch.setattr(mask_assembly, "PIXELS_AT_ONCE", 3 * 10 * 100 * 150 - 1)
+    assert draw_all(found, METAS[0]).masks is None
+
+
 @pytest.mark.cuda
 def test_a_gpu_is_not_waited_for_and_finds_the_same():
     if not torch.cuda.is_available():
@@ -107,8 +124,10 @@ def test_a_gpu_is_not_waited_for_and_finds_the_same():
     torch.cuda.set_sync_debug_mode("error")
     try:
         found = postprocess.detect(outputs, METAS)
+        drawn = draw_all(found, METAS[0])
     finally:
         torch.cuda.set_sync_debug_mode("default")
     torch.testing.assert_close(found.rows.cpu(), expected.rows, atol=1e-4, rtol=1e-4)
     masks = [draw_masks(each, [[0, 1], [2], [0]], METAS[0]).cpu() for each in (expected, found)]
     assert (masks[0] != masks[1]).float().mean() < 1e-4
+    assert (draw_masks(drawn, [[0, 1], [2], [0]], METAS[0]).cpu() != masks[1]).float().mean() < 1e-4

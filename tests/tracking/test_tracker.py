@@ -6,8 +6,10 @@ import pytest
 import torch
 
 from mmdet.config import UserError
+from mmdet.ops.boxes import pairwise_iou
 from mmdet.structures import FrameDetections
 from mmdet.tracking import Tracker
+from mmdet.tracking.affinity import legacy_iou
 from mmdet.tracking.tracker import standing
 
 
@@ -128,6 +130,15 @@ def test_appearance_counts_by_its_direction_alone(tracker):
     faint = [replace(frame, embeddings=frame.embeddings * 1e-3) for frame in frames]
     assert run(tracker, faint) == [[0, 1], [0, 1]]
     assert faint[0].embeddings.max() == pytest.approx(1e-3)  # the caller's own are as they were
+
+
+def test_overlaps_are_those_of_the_ops():
+    generator = torch.Generator().manual_seed(0)
+    boxes = 40 * torch.rand(2, 30, 4, generator=generator)
+    boxes[..., 2:] += boxes[..., :2]
+    expected = pairwise_iou(boxes[0], boxes[1], offset=1.0)
+    assert 0 < expected.mean() < 1
+    assert torch.equal(torch.from_numpy(legacy_iou(boxes[0].numpy(), boxes[1].numpy())), expected)
 
 
 def test_of_equal_ids_the_last_row_stands_and_dropped_ones_do_not():

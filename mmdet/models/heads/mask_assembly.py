@@ -6,6 +6,7 @@ Source: MODEL.md 7.4 (SipMask without sub-masks). Knows nothing of scores, class
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -49,8 +50,23 @@ def draw_masks(found: ChunkDetections, rows: Sequence[Sequence[int]], meta: Fram
     chosen = torch.tensor([frame * slots + row for frame, own in enumerate(rows) for row in own], dtype=torch.int64)
     if device.type == "cuda":  # else the host would wait for everything that is queued
         chosen = chosen.pin_memory().to(device, non_blocking=True)
+    if found.masks is not None:
+        return found.masks.flatten(0, 1)[chosen]
     coefficients = found.coefficients.flatten(0, 1)[chosen].split([len(own) for own in rows])
     return assemble_masks(found.mask_basis, coefficients, found.input_boxes.flatten(0, 1)[chosen], meta)
+
+
+def draw_all(found: ChunkDetections, meta: FrameMeta) -> ChunkDetections:
+    """Return the detections with the masks of all slots, the empty ones too: nothing depends on what is found.
+
+    They stay without where that would be more than is resized at once.
+    """
+    frames, slots = found.rows.shape[:2]
+    height, width = meta.original_size
+    if frames * slots * height * width > PIXELS_AT_ONCE:
+        return found
+    masks = assemble_masks(found.mask_basis, list(found.coefficients), found.input_boxes.flatten(0, 1), meta)
+    return replace(found, masks=masks.unflatten(0, (frames, slots)))
 
 
 def _enlarge(soft: Tensor, meta: FrameMeta) -> Tensor:
