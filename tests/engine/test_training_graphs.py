@@ -8,6 +8,7 @@ import torch
 
 from mmdet.engine import training_graphs as graphs
 from mmdet.engine.training_graphs import average_over_ranks
+from mmdet.models.losses import mask
 
 
 @pytest.fixture
@@ -108,6 +109,15 @@ def test_graphs_train_like_single_launches(trained, tiny_vis, amp, checkpointing
     tolerance = 1e-4 if amp == "off" else 2e-2
     for name, value in plain.items():
         torch.testing.assert_close(graphed[name], value, rtol=tolerance, atol=tolerance, msg=name)
+
+
+@pytest.mark.cuda
+def test_graphs_and_a_mask_loss_in_parts_go_together(trained, monkeypatch):
+    monkeypatch.setattr(mask, "PIXELS_AT_ONCE", 1)  # one image at a time
+    plain, _ = trained("plain", cuda_graphs=False)
+    graphed, _ = trained("graphed", cuda_graphs=True)
+    for name, value in plain.items():
+        torch.testing.assert_close(graphed[name], value, rtol=1e-4, atol=1e-4, msg=name)
 
 
 @pytest.mark.cuda
