@@ -44,6 +44,7 @@ def main() -> None:
         [
             f"model.postprocess.score_threshold={NO_THRESHOLD}",
             f"model.postprocess.max_per_image={args.objects}",
+            "model.postprocess.nms_iou=1.0",  # nothing suppresses anything
             "tracker.matching=one_to_one",  # the greedy rule drops detections that claim one track
         ],
     )
