@@ -13,9 +13,9 @@ from mmdet.config import load_config
 from mmdet.engine.arguments import CommandParser
 from mmdet.engine.distributed import Ranks
 from mmdet.engine.launch import LAUNCHERS, launch, run_command_line
+from mmdet.engine.precision import AMP_TYPES
 from mmdet.engine.randomness import seed_everything
 from mmdet.engine.test_run import TestOptions, run_test
-from mmdet.engine.train_step import AMP_TYPES
 
 
 def parse_arguments(argv: list[str] | None = None) -> Namespace:

@@ -13,7 +13,7 @@ from mmdet.config import load_config
 from mmdet.engine.arguments import CommandParser
 from mmdet.engine.distributed import Ranks
 from mmdet.engine.launch import LAUNCHERS, launch, run_command_line
-from mmdet.engine.train_step import AMP_TYPES
+from mmdet.engine.precision import AMP_TYPES
 from mmdet.engine.training import train
 
 

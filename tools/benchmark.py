@@ -23,7 +23,7 @@ from mmdet.engine.benchmark_data import measure_data
 from mmdet.engine.benchmark_network import measure_model, measure_training
 from mmdet.engine.benchmark_video import measure_end_to_end, measure_stream
 from mmdet.engine.launch import run_command_line
-from mmdet.engine.train_step import AMP_TYPES
+from mmdet.engine.precision import AMP_TYPES
 from mmdet.ops.files import write_text_atomically
 
 MODES = {

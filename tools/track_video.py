@@ -19,8 +19,8 @@ from mmdet.engine.arguments import CommandParser
 from mmdet.engine.checkpoint import load_weights, read_weights
 from mmdet.engine.distributed import limit_threads
 from mmdet.engine.launch import run_command_line
+from mmdet.engine.precision import AMP_TYPES
 from mmdet.engine.predictor import VideoPredictor
-from mmdet.engine.train_step import AMP_TYPES
 from mmdet.models.build import build_model
 from mmdet.ops.files import write_text_atomically
 from mmdet.visualization.draw import draw_objects

@@ -26,8 +26,7 @@ from mmdet.engine.benchmark_profile import write_profile
 from mmdet.engine.compiling import compile_parts
 from mmdet.engine.distributed import Ranks
 from mmdet.engine.optim import build_optimizer
-from mmdet.engine.precision import float32_products
-from mmdet.engine.predictor import AMP_DTYPES
+from mmdet.engine.precision import float32_products, reduced_type
 from mmdet.engine.randomness import compute_deterministically
 from mmdet.engine.schedule import learning_rate_factor
 from mmdet.engine.train_step import TrainStep
@@ -121,7 +120,7 @@ def make_train_step(config: RunConfig, settings: BenchmarkSettings) -> TrainStep
 
 def dtype_of_amp(settings: BenchmarkSettings) -> torch.dtype | None:
     """Return what testing computes in by autocast, None where it does not: on the CPU, and with amp off."""
-    return AMP_DTYPES.get(settings.amp or "off") if settings.device.type == "cuda" else None
+    return reduced_type(settings.amp or "off", settings.device)
 
 
 def synthetic_batch(size: Size, pairs: int, objects: int, num_classes: int, seed: int) -> ClipBatch:

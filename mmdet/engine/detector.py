@@ -52,9 +52,7 @@ class Detector:
     def _detect(
         self, images: Tensor, valid: Tensor, metas: Sequence[FrameMeta], context: TemporalContext | None
     ) -> Found:
-        images = (
-            images.contiguous()
-        )  # a stream's frames come with the colours innermost, which the host leaves as it is
+        images = images.contiguous()  # a stream's frames come with the colours innermost: the host leaves that to us
         with torch.autocast(self.device.type, dtype=self.amp_dtype, enabled=self.amp_dtype is not None):
             outputs, context = self._network(images, valid, context)
         return self.model.postprocess.detect(outputs, metas), context

@@ -1,7 +1,8 @@
-"""How a GPU multiplies float32: exactly, or as TensorFloat-32 (10 bits of mantissa), which is several times faster.
+"""What a GPU computes in: the types of mixed precision by name, and how it multiplies what stays in float32.
 
-Published numbers are float32's, so tests run exactly. Training in bfloat16 or float16 may use TF32 for what stays in
-float32: it is as fine as float16 and finer than bfloat16. Knows nothing of autocast.
+That is exactly, or as TensorFloat-32 (10 bits of mantissa), which is several times faster. Published numbers are
+float32's, so tests run exactly. Training in bfloat16 or float16 may use TF32: it is as fine as float16 and finer than
+bfloat16.
 """
 
 from __future__ import annotations
@@ -10,6 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+
+AMP_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "off": torch.float32}
+
+
+def reduced_type(amp: str, device: torch.device) -> torch.dtype | None:
+    """Return the type of autocast, or None for full precision, as with "off" and on the CPU."""
+    return AMP_TYPES.get(amp) if device.type == "cuda" and amp != "off" else None
 
 
 @contextmanager

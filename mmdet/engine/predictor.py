@@ -21,6 +21,7 @@ from mmdet.config import RunConfig
 from mmdet.datasets import RawFrame, Transform, VideoInfo
 from mmdet.engine.checkpoint import load_weights, read_weights
 from mmdet.engine.detector import Detector
+from mmdet.engine.precision import reduced_type
 from mmdet.evaluation.accumulator import VideoAccumulator
 from mmdet.models.build import build_model, build_part
 from mmdet.models.heads.mask_assembly import draw_masks
@@ -42,8 +43,6 @@ from mmdet.tracking import Tracker
 from mmdet.tracking.tracker import standing
 
 Item = TypeVar("Item")
-
-AMP_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +135,7 @@ class VideoPredictor:
         self.device = torch.device(device)
         self.tracker, self.transforms = tracker, list(transforms)
         on_gpu = self.device.type == "cuda"
-        amp_dtype = AMP_DTYPES.get(amp) if on_gpu else None
+        amp_dtype = reduced_type(amp, self.device)
         self.detector = Detector(model, self.device, amp_dtype, cuda_graph=cuda_graph, compile=compile)
         self.model = self.detector.model
         # A queue beside that of the network; the GPU takes from it first, as the host waits for what is in it.

@@ -21,6 +21,7 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from mmdet.config import UserError
 from mmdet.engine.distributed import Ranks
 from mmdet.engine.optim import step_if
+from mmdet.engine.precision import AMP_TYPES
 from mmdet.engine.training_graphs import TrainingGraphs, average_over_ranks
 from mmdet.structures import ClipBatch, HeadOutputs
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 # what every forward would copy from rank 0; later torch calls it by another name
 _PARAMETERS = inspect.signature(DistributedDataParallel).parameters
 _SYNC_BUFFERS = "forward_sync_buffers" if "forward_sync_buffers" in _PARAMETERS else "broadcast_buffers"
-AMP_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "off": torch.float32}
 
 
 class TrainStep:

@@ -74,13 +74,7 @@ def numbers(result):
 @pytest.mark.parametrize("size", [1, 3, 8])
 def test_videos_in_chunks_give_what_their_streams_give(tiny_video, kind, size, request):
     predictor = request.getfixturevalue(kind)
-    videos = {1: tiny_video.make_video(1, length=8), 2: tiny_video.make_video(2, length=4)}
-    infos = [VideoInfo(video_id, (50, 75), ["frame.jpg"] * len(frames)) for video_id, frames in videos.items()]
-    batches = (
-        batch
-        for video_id, frames in videos.items()
-        for batch in tiny_video.make_chunks(predictor, frames, video_id, size)
-    )
+    videos, infos, batches = tiny_video.make_set(predictor, size)
     for result, frames in zip(predictor.run(batches, infos), videos.values(), strict=True):
         streamed = numbers(result_of(predictor, frames))
         assert len(streamed) > 0

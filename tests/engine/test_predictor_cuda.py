@@ -101,13 +101,7 @@ def test_what_cannot_be_recorded_runs_without_a_graph_after_one_warning(tiny_vid
 @pytest.mark.parametrize("size", [1, 3])
 def test_chunks_one_behind_give_what_streams_give(tiny_video, size):
     predictor = on_gpu(tiny_video.make_predictor())
-    videos = {1: tiny_video.make_video(1, length=8), 2: tiny_video.make_video(2, length=4)}
-    infos = [VideoInfo(video_id, (50, 75), ["frame.jpg"] * len(frames)) for video_id, frames in videos.items()]
-    batches = (
-        batch
-        for video_id, frames in videos.items()
-        for batch in tiny_video.make_chunks(predictor, frames, video_id, size)
-    )
+    videos, infos, batches = tiny_video.make_set(predictor, size)
     for result, frames in zip(predictor.run(batches, infos), videos.values(), strict=True):
         expected = streamed(predictor, frames)[1]
         assert [tube.track_id for tube in result.tubes] == [tube.track_id for tube in expected.tubes]

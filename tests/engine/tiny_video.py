@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from mmdet.datasets import ResizeKeepRatio
+from mmdet.datasets import ResizeKeepRatio, VideoInfo
 from mmdet.engine.predictor import VideoPredictor
 from mmdet.models import VISModel
 from mmdet.structures import ClipBatch
@@ -34,6 +34,14 @@ def make_predictor(**parts):
 
 def make_video(seed, length=4, size=SIZE):
     return np.random.default_rng(seed).integers(0, 256, (length, *size, 3), dtype=np.uint8)
+
+
+def make_set(predictor, size):
+    """Two videos by id, what a data set knows of them, and their frames in chunks of `size`."""
+    videos = {1: make_video(1, length=8), 2: make_video(2, length=4)}
+    infos = [VideoInfo(video_id, SIZE, ["frame.jpg"] * len(frames)) for video_id, frames in videos.items()]
+    chunks = (chunk for video_id, frames in videos.items() for chunk in make_chunks(predictor, frames, video_id, size))
+    return videos, infos, chunks
 
 
 def make_chunks(predictor, frames, video_id, size):
