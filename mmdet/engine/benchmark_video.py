@@ -1,7 +1,8 @@
 """How fast videos are tracked: frame by frame from decoded pictures, and whole sets from JPEG files to the result json.
 
-Random weights find nothing, so with them every frame gets as many detections as asked for, whatever their scores; their
-masks are noise, whose run-length codes are the longest there can be. Knows nothing of training.
+Random weights find nothing, so with them every frame gets a fixed number of detections, whatever their scores, as it
+does from a checkpoint if a number is asked for. The masks of random weights are noise, whose run-length codes are the
+longest there can be. Knows nothing of training.
 """
 
 from __future__ import annotations
@@ -59,8 +60,8 @@ def measure_end_to_end(config: RunConfig, settings: BenchmarkSettings) -> list[C
 
 
 def make_predictor(config: RunConfig, settings: BenchmarkSettings) -> VideoPredictor:
-    """Wrap the model for testing; without a checkpoint it detects a fixed number of objects in every frame."""
-    if settings.checkpoint is None:
+    """Wrap the model for testing; without a checkpoint, or asked to, it detects a fixed number of objects a frame."""
+    if settings.checkpoint is None or settings.objects is not None:
         objects = OBJECTS if settings.objects is None else settings.objects
         fixed = {"score_threshold": NO_THRESHOLD, "max_per_image": objects}
         config = replace(config, model={**config.model, "postprocess": {**config.model["postprocess"], **fixed}})

@@ -57,7 +57,8 @@ class TrainStep:
         self.scaler = torch.amp.GradScaler("cuda", enabled=self.dtype == torch.float16)
         self.graphs: TrainingGraphs | None = None
         if cuda_graphs and self.on_gpu:
-            self.graphs = TrainingGraphs(model, self.dtype, self._weigh)
+            alone = ranks.world_size == 1 and not self.scaler.is_enabled()  # a loss scale changes from step to step
+            self.graphs = TrainingGraphs(model, self.dtype, self._weigh, with_losses=alone)
         self.world_size = ranks.world_size
         self.network: nn.Module = model
         if ranks.world_size > 1 and self.graphs is None:

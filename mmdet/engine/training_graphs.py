@@ -1,50 +1,67 @@
-"""A training step's network as CUDA graphs: one launch each for forward and backward instead of thousands.
+"""A training step's network and losses as CUDA graphs: one launch each, where the host would launch thousands.
 
 A graph belongs to one size of input and is captured when that size comes for the second time; the first time runs as
-usual and warms up libraries and compilers. Losses and the optimiser stay outside: sizes of truths vary, and so does
-what processes exchange. Knows nothing of what losses are. Source: torch's notes on CUDA graphs.
+usual and warms up libraries and compilers. The optimiser stays outside, and among several processes so do the losses:
+what they exchange has sizes that vary. Knows nothing of what losses are. Source: torch's notes on CUDA graphs.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import fields, replace
-from typing import Any
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from mmdet.structures import ClipBatch, HeadOutputs
+from mmdet.structures import ClipBatch, HeadOutputs, PaddedTruth
 
-MOST_GRAPHS = 4  # each keeps inputs, outputs, gradients: 1.2 GiB with ViT-B, 4 pairs of 480 x 864
+MOST_GRAPHS = 4  # of the network; each keeps inputs, outputs, gradients: 1.2 GiB with ViT-B, 4 pairs of 480 x 864
+MOST_LOSS_GRAPHS = 16  # of one size of images; each keeps its truths
 
 Losses = dict[str, Tensor]
+Made = TypeVar("Made")
 # (outputs, batch) to the figures of a step and the scalar whose gradient is wanted
 Weigh = Callable[[HeadOutputs, ClipBatch], tuple[Losses, Tensor]]
 
 
-def _capture(graph: torch.cuda.CUDAGraph, pool: Any) -> torch.cuda.graph:
-    # "thread_local": the loader's thread may pin memory meanwhile, and NCCL's ask for events
-    return torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureSpace:
+    """Where graphs of one kind are captured: what is in the same space may overwrite what others left there.
+
+    A stream of its own belongs to it, as cuBLAS keeps a workspace for every thread and stream. One that is taken in a
+    backward pass may lie where the forward pass keeps activations; used by a graph that runs between the two, it
+    spoils them.
+    """
+
+    pool: Any = field(default_factory=torch.cuda.graph_pool_handle)
+    stream: torch.cuda.Stream = field(default_factory=torch.cuda.Stream)
+
+    def capture(self, graph: torch.cuda.CUDAGraph) -> torch.cuda.graph:
+        """Return the context in which everything launched goes into the graph."""
+        # "thread_local": the loader's thread may pin memory meanwhile, and NCCL's ask for events
+        return torch.cuda.graph(graph, pool=self.pool, stream=self.stream, capture_error_mode="thread_local")
 
 
 class NetworkGraph:
-    """Forward and backward of a model for one size of input, captured as it is made; `pool` is shared by all of them.
+    """Forward and backward of a model for one size of input, captured as it is made; all of them share a space.
 
     Nothing runs while it is captured. Replays have to alternate: forward, backward, forward, of whichever graph.
     """
 
-    def __init__(self, model: nn.Module, images: Tensor, valid: Tensor, dtype: torch.dtype, pool: Any) -> None:
+    def __init__(
+        self, model: nn.Module, images: Tensor, valid: Tensor, dtype: torch.dtype, space: CaptureSpace
+    ) -> None:
         self._images, self._valid = torch.empty_like(images), torch.empty_like(valid)
         self._parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self._forward, self._backward = torch.cuda.CUDAGraph(), torch.cuda.CUDAGraph()
-        with _capture(self._forward, pool), torch.autocast("cuda", dtype, enabled=dtype != torch.float32):
+        with space.capture(self._forward), torch.autocast("cuda", dtype, enabled=dtype != torch.float32):
             outputs: HeadOutputs = model(self._images, self._valid)
         tensors = {field.name: getattr(outputs, field.name) for field in fields(outputs)}
         names = [name for name, value in tensors.items() if isinstance(value, Tensor) and value.requires_grad]
         self._output_grads = [torch.zeros_like(tensors[name]) for name in names]
-        with _capture(self._backward, pool):
+        with space.capture(self._backward):
             found = torch.autograd.grad(
                 [tensors[name] for name in names], self._parameters, self._output_grads, allow_unused=True
             )
@@ -53,6 +70,8 @@ class NetworkGraph:
         self.leaves = [tensors[name].detach().requires_grad_() for name in names]
         # what a loss learns from are leaves; all of it stands until the next replay
         self.outputs = replace(outputs, **dict(zip(names, self.leaves, strict=True)))
+        self.loss_graphs: dict[tuple[int, ...], LossGraph] = {}
+        self.loss_sizes: set[tuple[int, ...]] = set()
 
     def forward(self, images: Tensor, valid: Tensor) -> None:
         """Compute `outputs`."""
@@ -76,6 +95,28 @@ class NetworkGraph:
             parameter.grad = grad
 
 
+class LossGraph:
+    """The losses of a network graph's outputs and what is learned from them, for one size of truth.
+
+    `space` must not be the network's: there the losses would be put where its backward pass reads.
+    """
+
+    def __init__(self, network: NetworkGraph, weigh: Weigh, batch: ClipBatch, space: CaptureSpace) -> None:
+        self._truth = batch.truth_of_pairs.each(torch.clone)
+        self._graph = torch.cuda.CUDAGraph()
+        with space.capture(self._graph):
+            losses, total = weigh(network.outputs, replace(batch, truth=self._truth))
+            network.learn(total)
+        self._losses = {name: value.detach() for name, value in losses.items()}
+
+    def replay(self, truth: PaddedTruth) -> Losses:
+        """Return the losses; they stand until the next replay."""
+        for part in fields(truth):
+            getattr(self._truth, part.name).copy_(getattr(truth, part.name), non_blocking=True)
+        self._graph.replay()
+        return self._losses
+
+
 def _laid_out_like(parameter: Tensor, grad: Tensor | None) -> Tensor | None:
     """Return the gradient with the strides of its parameter: fused optimisers ask for them."""
     if grad is None or grad.stride() == parameter.stride():
@@ -84,46 +125,72 @@ def _laid_out_like(parameter: Tensor, grad: Tensor | None) -> Tensor | None:
 
 
 class TrainingGraphs:
-    """The graphs of a model, at most MOST_GRAPHS. A capture that fails is reported and not retried."""
+    """The graphs of a model. `weigh` is captured, too, if it exchanges nothing with other processes (`with_losses`).
 
-    def __init__(self, model: nn.Module, dtype: torch.dtype, weigh: Weigh) -> None:
-        self.model, self.dtype, self.weigh = model, dtype, weigh
+    A capture that fails is reported and not retried.
+    """
+
+    def __init__(self, model: nn.Module, dtype: torch.dtype, weigh: Weigh, with_losses: bool) -> None:
+        self.model, self.dtype, self.weigh, self.with_losses = model, dtype, weigh, with_losses
         self.networks: dict[tuple[int, ...], NetworkGraph] = {}
         self._seen: set[tuple[int, ...]] = set()
-        self._pool: Any = None
+        self._spaces: dict[str, CaptureSpace] = {}
         self._failed = False
 
     def run(self, batch: ClipBatch) -> tuple[HeadOutputs, Losses] | None:
         """Set the parameters' gradients and return outputs and losses, or None where there is no graph for the batch.
 
-        The outputs stand until the next run.
+        What is returned stands until the next run.
         """
         network = self._network_for(batch)
         if network is None:
             return None
         network.forward(batch.images, batch.valid)
-        losses, total = self.weigh(network.outputs, batch)
-        network.learn(total)
+        graph = self._losses_for(network, batch) if self.with_losses else None
+        if graph is not None:
+            losses = graph.replay(batch.truth_of_pairs)
+        else:
+            losses, total = self.weigh(network.outputs, batch)
+            network.learn(total)
         network.backward()
         return network.outputs, losses
 
     def _network_for(self, batch: ClipBatch) -> NetworkGraph | None:
         size = tuple(batch.images.shape)
         if size not in self.networks and size in self._seen and len(self.networks) < MOST_GRAPHS:
-            self._capture(size, batch)
+            inputs = self.model, batch.images, batch.valid, self.dtype
+            graph = self._try(lambda: NetworkGraph(*inputs, self._space("network")))
+            if graph is not None:
+                self.networks[size] = graph
         self._seen.add(size)
         return self.networks.get(size)
 
-    def _capture(self, size: tuple[int, ...], batch: ClipBatch) -> None:
+    def _losses_for(self, network: NetworkGraph, batch: ClipBatch) -> LossGraph | None:
+        truth = batch.truth_of_pairs
+        size = (truth.valid.shape[1], truth.reference_valid.shape[1])
+        graphs = network.loss_graphs
+        if size not in graphs and size in network.loss_sizes and len(graphs) < MOST_LOSS_GRAPHS:
+            graph = self._try(lambda: LossGraph(network, self.weigh, batch, self._space("losses")))
+            if graph is not None:
+                graphs[size] = graph
+        network.loss_sizes.add(size)
+        return graphs.get(size)
+
+    def _space(self, kind: str) -> CaptureSpace:
+        if kind not in self._spaces:
+            self._spaces[kind] = CaptureSpace()
+        return self._spaces[kind]
+
+    def _try(self, make: Callable[[], Made]) -> Made | None:
         if self._failed:
-            return
-        self._pool = self._pool or torch.cuda.graph_pool_handle()
+            return None
         try:
-            self.networks[size] = NetworkGraph(self.model, batch.images, batch.valid, self.dtype, self._pool)
+            return make()
         except RuntimeError as error:  # running out of memory is one, too
             self._failed = True
             first = str(error.__context__ or error).partition("\n")[0]  # ending a capture that failed fails, too
             warnings.warn(f"no CUDA graph, steps are launched kernel by kernel: {first}", stacklevel=2)
+            return None
 
 
 def average_over_ranks(gradients: Sequence[Tensor], world_size: int) -> None:

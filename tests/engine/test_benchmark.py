@@ -231,14 +231,16 @@ def test_a_large_annotation_file_has_as_many_items_as_asked_for(config, tmp_path
     assert len(dataset) == 4 * INDEX_FRAMES
 
 
-def test_random_weights_detect_what_is_asked_for_and_trained_ones_what_they_find(config, tmp_path):
-    settings = BenchmarkSettings(device=CPU, objects=3)
-    assert vars(make_predictor(config, settings).model.postprocess)["max_per_image"] == 3
+def test_trained_weights_detect_what_they_find_unless_asked_for_a_number(config, tmp_path):
+    asked = BenchmarkSettings(device=CPU, objects=3)
+    assert vars(make_predictor(config, asked).model.postprocess)["max_per_image"] == 3
     torch.manual_seed(5)
     model = build_model(config)
     torch.save({"model": model.state_dict()}, tmp_path / "weights.pth")
-    trained = dataclasses.replace(settings, checkpoint=str(tmp_path / "weights.pth"))
+    trained = BenchmarkSettings(device=CPU, checkpoint=str(tmp_path / "weights.pth"))
     assert vars(make_predictor(config, trained).model.postprocess)["score_threshold"] == 0.1
+    both = dataclasses.replace(trained, objects=3)
+    assert vars(make_predictor(config, both).model.postprocess)["max_per_image"] == 3
     loaded = prepare_model(config, trained).state_dict()
     assert all(torch.equal(loaded[name], value) for name, value in model.state_dict().items())
 

@@ -1,23 +1,29 @@
 """Steps by CUDA graphs against steps that are launched one by one, and by what stands for graphs on the CPU."""
 
 import warnings
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 import torch
 
+from mmdet.config import load_config
 from mmdet.engine import training_graphs as graphs
+from mmdet.engine.benchmark_network import synthetic_batch
+from mmdet.engine.optim import build_optimizer
+from mmdet.engine.train_step import TrainStep
 from mmdet.engine.training_graphs import average_over_ranks
+from mmdet.models.build import build_model
 from mmdet.models.losses import mask
+from mmdet.structures.truths import ROWS_MULTIPLE
 
 
 @pytest.fixture
 def pretended(tiny_vis, tmp_path, monkeypatch):
     """Trainers on the CPU: one as usual, and one whose steps go the way of graphs."""
-    monkeypatch.setattr(graphs, "NetworkGraph", graphs.NetworkGraph)  # put back afterwards
-    monkeypatch.setattr(torch.cuda, "graph_pool_handle", torch.cuda.graph_pool_handle)
+    for name in ("NetworkGraph", "LossGraph", "CaptureSpace"):
+        monkeypatch.setattr(graphs, name, getattr(graphs, name))  # put back afterwards
     trainers = [tiny_vis.make_trainer(tmp_path / name, epochs=3) for name in ("plain", "pretended")]
-    tiny_vis.pretend_graphs(trainers[1])
+    tiny_vis.pretend_graphs(trainers[1], with_losses=True)
     return trainers
 
 
@@ -30,7 +36,8 @@ def test_the_way_of_graphs_on_the_cpu_ends_like_the_usual_one(pretended):
     plain, other = pretended
     for trainer in pretended:
         trainer.run()
-    assert len(other.make_step.graphs.networks) == 1
+    (network,) = other.make_step.graphs.networks.values()
+    assert len(network.loss_graphs) == 1
     assert_alike(plain.model.state_dict(), other.model.state_dict(), tolerance=1e-6)
 
 
@@ -45,13 +52,36 @@ def test_the_first_step_of_a_size_and_all_accumulated_ones_run_as_usual(pretende
     assert len(other.make_step.graphs.networks) == 1
 
 
-def test_no_more_graphs_than_allowed(pretended, monkeypatch):
+@pytest.mark.parametrize("limit", ["MOST_GRAPHS", "MOST_LOSS_GRAPHS"])
+def test_no_more_graphs_than_allowed(pretended, monkeypatch, limit):
     plain, other = pretended
-    monkeypatch.setattr(graphs, "MOST_GRAPHS", 0)
+    monkeypatch.setattr(graphs, limit, 0)
     for trainer in pretended:
         trainer.run()
-    assert not other.make_step.graphs.networks
-    assert_alike(plain.model.state_dict(), other.model.state_dict(), tolerance=0)
+    networks = other.make_step.graphs.networks.values()
+    assert len(networks) == (limit == "MOST_LOSS_GRAPHS")
+    assert not any(network.loss_graphs for network in networks)
+    assert_alike(plain.model.state_dict(), other.model.state_dict(), tolerance=1e-6)
+
+
+def test_every_number_of_rows_has_its_own_losses(pretended):
+    _, other = pretended
+    other.model.train()
+    batch = next(iter(other.loader))
+    more = replace(batch, truth=twice_the_rows(batch.truth))
+    for _ in range(3):
+        for each in (batch, more):
+            other.make_step([each])
+    (network,) = other.make_step.graphs.networks.values()
+    assert set(network.loss_graphs) == {(rows, rows) for rows in (ROWS_MULTIPLE, 2 * ROWS_MULTIPLE)}
+
+
+def twice_the_rows(truth):
+    """The same truth with as many rows of padding again."""
+    masks = torch.cat([truth.half_masks, torch.zeros_like(truth.half_masks)], dim=1)
+    flat = {field.name: getattr(truth, field.name) for field in fields(truth) if field.name != "half_masks"}
+    padded = {name: torch.cat([value, torch.zeros_like(value)], dim=1) for name, value in flat.items()}
+    return replace(truth, half_masks=masks, **padded)
 
 
 def test_a_capture_that_fails_is_told_once_and_training_goes_on(pretended, monkeypatch):
@@ -105,8 +135,26 @@ def test_graphs_train_like_single_launches(trained, tiny_vis, amp, checkpointing
         warnings.simplefilter("error")
         plain, _ = trained("plain", cuda_graphs=False, amp=amp, backbone=backbone)
         graphed, trainer = trained("graphed", cuda_graphs=True, amp=amp, backbone=backbone)
-    assert len(trainer.make_step.graphs.networks) == 1
+    (network,) = trainer.make_step.graphs.networks.values()
+    assert len(network.loss_graphs) == 1
     assert_alike(plain, graphed, tolerance=1e-4 if amp == "off" else 2e-2)
+
+
+@pytest.mark.cuda
+def test_losses_between_forward_and_backward_leave_activations_alone(gpu):
+    config = load_config("configs/vitmae_cnp_contrast_ms_1x.py", ["model.backbone.checkpointing=False"])
+    batch = synthetic_batch((480, 864), pairs=4, objects=4, num_classes=40, seed=0).pin_memory()
+    norms = []
+    for use in (False, True):
+        torch.manual_seed(0)
+        model = build_model(config).to(gpu.device).train()
+        optimizer = build_optimizer(model, config.optimizer)
+        for group in optimizer.param_groups:
+            group["lr"] = 0.0
+        step = TrainStep(model, optimizer, gpu, "bf16", None, use)
+        norms.append([step([batch])["grad_norm"] for _ in range(5)])
+    assert [len(network.loss_graphs) for network in step.graphs.networks.values()] == [1]
+    torch.testing.assert_close(torch.stack(norms[1]), torch.stack(norms[0]), rtol=0.01, atol=0)
 
 
 @pytest.mark.cuda
@@ -148,11 +196,12 @@ def test_a_forbidden_operation_in_a_capture_leaves_the_gpu_usable(trained, tiny_
 
 
 @pytest.mark.cuda
-def test_more_sizes_than_graphs_run_as_usual(monkeypatch, trained):
+@pytest.mark.parametrize("limit", ["MOST_GRAPHS", "MOST_LOSS_GRAPHS"])
+def test_more_sizes_than_graphs_run_as_usual(monkeypatch, trained, limit):
     plain, _ = trained("plain", cuda_graphs=False)
-    monkeypatch.setattr(graphs, "MOST_GRAPHS", 0)
+    monkeypatch.setattr(graphs, limit, 0)
     mixed, trainer = trained("graphed", cuda_graphs=True)
-    assert not trainer.make_step.graphs.networks
+    assert len(trainer.make_step.graphs.networks) == (limit == "MOST_LOSS_GRAPHS")
     assert_alike(plain, mixed)
 
 

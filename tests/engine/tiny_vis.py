@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import fields, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from mmdet.engine.distributed import Ranks, connect
 from mmdet.engine.optim import build_optimizer
 from mmdet.engine.randomness import compute_deterministically, seed_everything
 from mmdet.engine.trainer import Trainer
-from mmdet.engine.training_graphs import NetworkGraph, TrainingGraphs
+from mmdet.engine.training_graphs import LossGraph, NetworkGraph, TrainingGraphs
 from mmdet.models import VISModel
 from mmdet.structures import ClipSample, FrameMeta, FrameTruth
 
@@ -98,8 +99,8 @@ def make_trainer(folder, ranks=ALONE, batch_size=2, backbone=BACKBONE, workers=0
 class PretendedGraph(NetworkGraph):
     """Stands for a network's CUDA graph on the CPU: what would be replayed runs again."""
 
-    def __init__(self, model, images, valid, dtype, pool):
-        self.model = model
+    def __init__(self, model, images, valid, dtype, space):
+        self.model, self.loss_graphs, self.loss_sizes = model, {}, set()
         self._parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
 
     def forward(self, images, valid):
@@ -117,12 +118,27 @@ class PretendedGraph(NetworkGraph):
             parameter.grad = grad
 
 
-def pretend_graphs(trainer):
+class PretendedLosses(LossGraph):
+    """Stands for a CUDA graph of losses on the CPU: `replay` computes them again, from the truth that it was given."""
+
+    def __init__(self, network, weigh, batch, space):
+        self._truth = batch.truth_of_pairs.each(torch.zeros_like)
+        self._losses = {}
+
+        def launch():
+            losses, total = weigh(network.outputs, replace(batch, truth=self._truth))
+            network.learn(total)
+            self._losses.update(losses)
+
+        self._graph = SimpleNamespace(replay=launch)
+
+
+def pretend_graphs(trainer, with_losses=False):
     """Let a trainer on the CPU make its steps the way of CUDA graphs."""
-    training_graphs.NetworkGraph = PretendedGraph
-    torch.cuda.graph_pool_handle = lambda: None
+    training_graphs.NetworkGraph, training_graphs.LossGraph = PretendedGraph, PretendedLosses
+    training_graphs.CaptureSpace = lambda: None
     step = trainer.make_step
-    step.network, step.graphs = step.model, TrainingGraphs(step.model, torch.float32, step._weigh)
+    step.network, step.graphs = step.model, TrainingGraphs(step.model, torch.float32, step._weigh, with_losses)
 
 
 def train_rank(ranks, folder, runtime):

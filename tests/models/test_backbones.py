@@ -18,6 +18,14 @@ def test_maps_have_strides_8_16_32():
     assert [tuple(m.shape) for m in maps] == [(2, 32, 8, 12), (2, 32, 4, 6), (2, 32, 2, 3)]
 
 
+@pytest.mark.parametrize("images", [1, 2])
+def test_maps_that_are_resized_have_their_channels_last(images):
+    backbone = ViTMAE(embed_dim=16, depth=12, num_heads=2)
+    first, _, last = backbone(torch.zeros(images, 3, 64, 96))
+    for level in (first, last):
+        assert level.is_contiguous(memory_format=torch.channels_last)
+
+
 def test_position_table_and_its_resize_match_the_goldens(shared):
     import numpy as np
 

@@ -72,6 +72,15 @@ def test_any_size_works(model, size):
     assert model.predict(out, [meta])[0].masks.shape[1:] == size
 
 
+def test_under_autocast_the_mask_basis_is_reduced_in_testing_only(model):
+    images, valid = torch.rand(1, 1, 3, 64, 96), torch.ones(1, 1, 64, 96, dtype=torch.bool)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert model(images, valid).mask_basis.dtype == torch.float32
+        with torch.no_grad():
+            assert model(images, valid).mask_basis.dtype == torch.bfloat16
+    assert model(images, valid).mask_basis.dtype == torch.float32
+
+
 def test_uint8_is_normalised_and_its_padding_is_zero(model):
     images = torch.randint(0, 256, (1, 1, 3, 64, 64), dtype=torch.uint8)
     valid = torch.ones(1, 1, 64, 64, dtype=torch.bool)

@@ -145,7 +145,8 @@ class ViTMAE(nn.Module):
         for index, block in enumerate(self.blocks):
             tokens = self._run(block, tokens)
             if index in self.out_blocks:
-                maps.append(tokens[:, 1:].transpose(1, 2).unflatten(2, size))
+                # strides of channels last for one image, too: the other kernel for resizing is many times slower
+                maps.append(tokens[:, 1:].unflatten(1, size).permute(0, 3, 1, 2))
             if index in self.reset_blocks:
                 tokens = torch.cat([class_token, tokens[:, 1:]], dim=1)
         resize = partial(F.interpolate, mode="bilinear", align_corners=False)

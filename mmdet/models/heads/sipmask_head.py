@@ -147,9 +147,15 @@ class SipMaskHead(nn.Module):
         return fuse(torch.cat([levels[0], *finest], dim=1))
 
     def _mask_basis(self, aligned: Sequence[Tensor]) -> Tensor:
-        """(B, C, H/2, W/2). A 1x1 convolution and a bilinear resize commute: fusing first costs a sixteenth."""
+        """(B, C, H/2, W/2). A 1x1 convolution and a bilinear resize commute: fusing first costs a sixteenth.
+
+        Under autocast float32 in training, as the gradient of resizing adds up in this type, and reduced in testing.
+        """
         fused = self._fuse(aligned, self.mask_fuse)
-        return F.relu(F.interpolate(fused, scale_factor=4.0, mode="bilinear", align_corners=False))
+        if torch.is_grad_enabled():
+            fused = fused.float()
+        with torch.autocast(fused.device.type, enabled=False):
+            return F.relu(F.interpolate(fused, scale_factor=4.0, mode="bilinear", align_corners=False))
 
     def _embedding_map(self, pyramid: Sequence[Tensor]) -> Tensor:
         """(B, C, H/8, W/8), without activation."""
