@@ -6,6 +6,7 @@ of models or data. `tools/benchmark.py` is the command line.
 
 from __future__ import annotations
 
+import gc
 import os
 import platform
 import resource
@@ -167,8 +168,9 @@ def _milliseconds(first: Any, second: Any) -> float:
 
 
 def forget_peak_memory(device: torch.device) -> None:
-    """Let peaks on a GPU begin anew, and give back what is cached."""
+    """Let peaks on a GPU begin anew, and give back what is cached and what earlier measurements left in cycles."""
     if device.type == "cuda":
+        gc.collect()
         synchronize(device)  # also starts CUDA, without which there are no peaks to forget
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
