@@ -193,8 +193,14 @@ def parse_track(entry: Any, videos: dict[int, VideoInfo], category_ids: set[int]
         x, y, width, height = boxes[frame_index] = _box(boxes[frame_index], place)
         area = areas[frame_index] = _area(areas[frame_index], width * height, place)
         _check_segmentation(segmentation, video.size, width > 0 and height > 0 and area > 0, place)
-    is_crowd = bool(entry.get("iscrowd", 0))
+    is_crowd = _is_crowd(entry.get("iscrowd"), where)
     return Track(annotation_id, video_id, category_id, is_crowd, boxes, segmentations, areas)
+
+
+def _is_crowd(value: Any, where: str) -> bool:
+    if value not in (None, 0, 1):  # false and true are 0 and 1, too
+        raise UserError(f"{where}: 'iscrowd' is {shown(value)}, expected 0 or 1")
+    return bool(value)
 
 
 def _per_frame(entry: Any, key: str, video: VideoInfo, where: str) -> list[Any]:

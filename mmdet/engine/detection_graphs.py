@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from mmdet.engine.capture import capture, why_it_failed
 from mmdet.structures import ChunkDetections, FrameMeta
 
 WARM_UPS = 3  # runs before the recording: libraries choose kernels and allocate in the first ones (PyTorch's notes)
@@ -65,13 +66,11 @@ class GraphedDetection:
         with torch.cuda.device(self._device):
             self._warm_up(images, valid, metas)
             try:
-                # what other threads do meanwhile, such as pinning memory, is theirs
-                with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+                with capture(graph):
                     found = self._detect(images, valid, metas)
             except RuntimeError as error:
-                first = error.__context__ or error  # ending a recording that failed fails, too
                 self._refused = True
-                logger.warning("no CUDA graph, frames are launched kernel by kernel: %s", str(first).splitlines()[0])
+                logger.warning("no CUDA graph, frames are launched kernel by kernel: %s", why_it_failed(error))
             else:
                 self._graphs[key] = _Graph(graph=graph, images=images, valid=valid, found=found)
 

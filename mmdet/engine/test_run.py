@@ -8,8 +8,8 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ import torch
 from tqdm import tqdm
 
 from mmdet.config import RunConfig, UserError
-from mmdet.datasets import VISDataset
+from mmdet.datasets import VideoInfo, VISDataset
 from mmdet.datasets.frame_io import frame_path, read_frame
 from mmdet.engine.checkpoint import load_weights, read_weights
 from mmdet.engine.distributed import Ranks, barrier, limit_threads
@@ -64,7 +64,8 @@ def run_test(config: RunConfig, ranks: Ranks, options: TestOptions) -> None:
     _check(options)
     limit_threads(ranks.device)
     dataset = build_test_dataset(config.data.test, "config.data.test")
-    draw = partial(_draw, dataset=dataset, options=options) if options.show else None
+    names = picture_names(dataset.videos)
+    draw = partial(_draw, dataset=dataset, options=options, names=names) if options.show else None
     if options.load_result:
         entries = load_results(options.load_result) if ranks.is_main else []
         if draw and ranks.is_main:
@@ -167,7 +168,17 @@ def results_of(entries: list[dict[str, Any]], dataset: VISDataset) -> list[Video
     ]
 
 
-def _draw(result: VideoResult, dataset: VISDataset, options: TestOptions) -> None:
+def picture_names(videos: Sequence[VideoInfo]) -> dict[int, str]:
+    """Name every video, by its id, after the folder of its frames, or after its id if it has none for itself."""
+    folders = {video.video_id: Path(video.file_names[0]).parent for video in videos}
+    owners = Counter(folders.values())
+    return {
+        number: str(folder) if folder.name and owners[folder] == 1 else f"video_{number}"
+        for number, folder in folders.items()
+    }
+
+
+def _draw(result: VideoResult, dataset: VISDataset, options: TestOptions, names: dict[int, str]) -> None:
     """Write the frames and the mp4 of one video."""
     video = next(video for video in dataset.videos if video.video_id == result.video_id)
 
@@ -175,11 +186,9 @@ def _draw(result: VideoResult, dataset: VISDataset, options: TestOptions) -> Non
         for name in video.file_names:
             yield read_frame(frame_path(dataset.img_prefix, name), video.size)
 
-    folder = Path(video.file_names[0]).parent
-    name = str(folder) if folder.name else f"video_{video.video_id}"
+    name, classes = names[video.video_id], dataset.class_names
     factor = max(1, SMALL_SIDE_PX // min(video.size))
-    names = dataset.class_names
-    write_video(result, frames(), options.show_folder, name, names, threshold=options.threshold, factor=factor)
+    write_video(result, frames(), options.show_folder, name, classes, threshold=options.threshold, factor=factor)
 
 
 def _report(entries: list[dict[str, Any]], dataset: VISDataset, options: TestOptions) -> None:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from mmdet.engine.capture import capture, why_it_failed
 from mmdet.structures import ClipBatch, HeadOutputs, PaddedTruth
 
 MOST_GRAPHS = 4  # of the network; each keeps inputs, outputs, gradients: 1.2 GiB with ViT-B, 4 pairs of 480 x 864
@@ -40,8 +41,7 @@ class CaptureSpace:
 
     def capture(self, graph: torch.cuda.CUDAGraph) -> torch.cuda.graph:
         """Return the context in which everything launched goes into the graph."""
-        # "thread_local": the loader's thread may pin memory meanwhile, and NCCL's ask for events
-        return torch.cuda.graph(graph, pool=self.pool, stream=self.stream, capture_error_mode="thread_local")
+        return capture(graph, pool=self.pool, stream=self.stream)
 
 
 class NetworkGraph:
@@ -188,8 +188,7 @@ class TrainingGraphs:
             return make()
         except RuntimeError as error:  # running out of memory is one, too
             self._failed = True
-            first = str(error.__context__ or error).partition("\n")[0]  # ending a capture that failed fails, too
-            warnings.warn(f"no CUDA graph, steps are launched kernel by kernel: {first}", stacklevel=2)
+            warnings.warn(f"no CUDA graph, steps are launched kernel by kernel: {why_it_failed(error)}", stacklevel=2)
             return None
 
 

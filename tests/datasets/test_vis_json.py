@@ -63,6 +63,19 @@ def test_missing_iscrowd_is_no_crowd(two_videos):
     assert [t.is_crowd for t in load_vis_json(two_videos.write_json()).tracks] == [False, True, False]
 
 
+@pytest.mark.parametrize(("value", "is_crowd"), [(None, False), (False, False), (True, True), (1.0, True)])
+def test_a_crowd_is_one_or_true(two_videos, value, is_crowd):
+    two_videos.raw["annotations"][0]["iscrowd"] = value
+    assert load_vis_json(two_videos.write_json()).tracks[0].is_crowd is is_crowd
+
+
+@pytest.mark.parametrize("value", ["false", "0", 2, -1, [], {}])
+def test_another_crowd_is_refused(two_videos, value):
+    two_videos.raw["annotations"][0]["iscrowd"] = value
+    with pytest.raises(UserError, match=r"annotations\[0\].*'iscrowd' is .*, expected 0 or 1"):
+        load_vis_json(two_videos.write_json())
+
+
 def test_a_zero_box_without_segmentation_is_an_absent_object(two_videos):
     track = two_videos.raw["annotations"][0]
     track["bboxes"][3], track["segmentations"][3], track["areas"][3] = [0, 0, 0, 0], [], 0
