@@ -18,7 +18,9 @@ from torch import Tensor, nn
 from mmdet.engine.capture import capture, why_it_failed
 from mmdet.structures import ClipBatch, HeadOutputs, PaddedTruth
 
-MOST_GRAPHS = 4  # of the network; each keeps inputs, outputs, gradients: 1.2 GiB with ViT-B, 4 pairs of 480 x 864
+# of the network; each keeps inputs, outputs, gradients: 1.2 GiB with ViT-B, 4 pairs of 480 x 864
+FEW_GRAPHS = 4
+MOST_GRAPHS = 16  # as long as more than half of the GPU's memory is free
 MOST_LOSS_GRAPHS = 16  # of one size of images; each keeps its truths
 
 Losses = dict[str, Tensor]
@@ -157,13 +159,20 @@ class TrainingGraphs:
 
     def _network_for(self, batch: ClipBatch) -> NetworkGraph | None:
         size = tuple(batch.images.shape)
-        if size not in self.networks and size in self._seen and len(self.networks) < MOST_GRAPHS:
+        if size not in self.networks and size in self._seen and self._has_room():
             inputs = self.model, batch.images, batch.valid, self.dtype
             graph = self._try(lambda: NetworkGraph(*inputs, self._space("network")))
             if graph is not None:
                 self.networks[size] = graph
         self._seen.add(size)
         return self.networks.get(size)
+
+    def _has_room(self) -> bool:
+        count = len(self.networks)
+        if count < FEW_GRAPHS:
+            return True
+        free, total = torch.cuda.mem_get_info()
+        return count < MOST_GRAPHS and free > total / 2
 
     def _losses_for(self, network: NetworkGraph, batch: ClipBatch) -> LossGraph | None:
         truth = batch.truth_of_pairs

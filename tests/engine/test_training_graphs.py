@@ -52,16 +52,43 @@ def test_the_first_step_of_a_size_and_all_accumulated_ones_run_as_usual(pretende
     assert len(other.make_step.graphs.networks) == 1
 
 
-@pytest.mark.parametrize("limit", ["MOST_GRAPHS", "MOST_LOSS_GRAPHS"])
+@pytest.mark.parametrize("limit", ["FEW_GRAPHS", "MOST_LOSS_GRAPHS"])
 def test_no_more_graphs_than_allowed(pretended, monkeypatch, limit):
     plain, other = pretended
     monkeypatch.setattr(graphs, limit, 0)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (50, 100))
     for trainer in pretended:
         trainer.run()
     networks = other.make_step.graphs.networks.values()
     assert len(networks) == (limit == "MOST_LOSS_GRAPHS")
     assert not any(network.loss_graphs for network in networks)
     assert_alike(plain.model.state_dict(), other.model.state_dict(), tolerance=1e-6)
+
+
+@pytest.mark.parametrize(("free", "made"), [(51, 3), (50, 2)])
+def test_more_than_a_few_graphs_only_while_half_of_the_memory_is_free(pretended, monkeypatch, free, made):
+    _, other = pretended
+    monkeypatch.setattr(graphs, "FEW_GRAPHS", 2)
+    monkeypatch.setattr(graphs, "MOST_GRAPHS", 3)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (free, 100))
+    other.model.train()
+    batch = next(iter(other.loader))
+    for _ in range(2):
+        for width in (32, 64, 96, 128):
+            other.make_step([of_width(batch, width)])
+    assert len(other.make_step.graphs.networks) == made
+
+
+def of_width(batch, width):
+    """The batch with noise of that width for pictures."""
+    height, pairs = batch.images.shape[-2], len(batch.images)
+    masks = torch.zeros(*batch.truth.half_masks.shape[:2], height // 2, width // 2, dtype=torch.bool)
+    return replace(
+        batch,
+        images=torch.randint(0, 256, (pairs, 2, 3, height, width), dtype=torch.uint8),
+        valid=torch.ones(pairs, 2, height, width, dtype=torch.bool),
+        truth=replace(batch.truth, half_masks=masks),
+    )
 
 
 def test_every_number_of_rows_has_its_own_losses(pretended):
@@ -196,10 +223,11 @@ def test_a_forbidden_operation_in_a_capture_leaves_the_gpu_usable(trained, tiny_
 
 
 @pytest.mark.cuda
-@pytest.mark.parametrize("limit", ["MOST_GRAPHS", "MOST_LOSS_GRAPHS"])
+@pytest.mark.parametrize("limit", ["FEW_GRAPHS", "MOST_LOSS_GRAPHS"])
 def test_more_sizes_than_graphs_run_as_usual(monkeypatch, trained, limit):
     plain, _ = trained("plain", cuda_graphs=False)
     monkeypatch.setattr(graphs, limit, 0)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (50, 100))
     mixed, trainer = trained("graphed", cuda_graphs=True)
     assert len(trainer.make_step.graphs.networks) == (limit == "MOST_LOSS_GRAPHS")
     assert_alike(plain, mixed)
