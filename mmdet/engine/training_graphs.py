@@ -55,11 +55,11 @@ class NetworkGraph:
     def __init__(
         self, model: nn.Module, images: Tensor, valid: Tensor, dtype: torch.dtype, space: CaptureSpace
     ) -> None:
-        self._images, self._valid = torch.empty_like(images), torch.empty_like(valid)
+        self.images, self.valid = torch.empty_like(images), torch.empty_like(valid)
         self._parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self._forward, self._backward = torch.cuda.CUDAGraph(), torch.cuda.CUDAGraph()
         with space.capture(self._forward), torch.autocast("cuda", dtype, enabled=dtype != torch.float32):
-            outputs: HeadOutputs = model(self._images, self._valid)
+            outputs: HeadOutputs = model(self.images, self.valid)
         tensors = {field.name: getattr(outputs, field.name) for field in fields(outputs)}
         names = [name for name, value in tensors.items() if isinstance(value, Tensor) and value.requires_grad]
         self._output_grads = [torch.zeros_like(tensors[name]) for name in names]
@@ -77,8 +77,8 @@ class NetworkGraph:
 
     def forward(self, images: Tensor, valid: Tensor) -> None:
         """Compute `outputs`."""
-        self._images.copy_(images, non_blocking=True)
-        self._valid.copy_(valid, non_blocking=True)
+        self.images.copy_(images, non_blocking=True)
+        self.valid.copy_(valid, non_blocking=True)
         self._forward.replay()
 
     def learn(self, total: Tensor) -> None:
@@ -100,14 +100,16 @@ class NetworkGraph:
 class LossGraph:
     """The losses of a network graph's outputs and what is learned from them, for one size of truth.
 
-    `space` must not be the network's: there the losses would be put where its backward pass reads.
+    `space` must not be the network's: there the losses would be put where its backward pass reads. Tensors are those of
+    the batch at hand, but `metas` are captured: `weigh` may not depend on them.
     """
 
     def __init__(self, network: NetworkGraph, weigh: Weigh, batch: ClipBatch, space: CaptureSpace) -> None:
         self._truth = batch.truth_of_pairs.each(torch.clone)
         self._graph = torch.cuda.CUDAGraph()
+        batch = replace(batch, images=network.images, valid=network.valid, truth=self._truth)
         with space.capture(self._graph):
-            losses, total = weigh(network.outputs, replace(batch, truth=self._truth))
+            losses, total = weigh(network.outputs, batch)
             network.learn(total)
         self._losses = {name: value.detach() for name, value in losses.items()}
 

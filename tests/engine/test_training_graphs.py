@@ -1,7 +1,9 @@
 """Steps by CUDA graphs against steps that are launched one by one, and by what stands for graphs on the CPU."""
 
 import warnings
+from contextlib import nullcontext
 from dataclasses import fields, replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -101,6 +103,27 @@ def test_every_number_of_rows_has_its_own_losses(pretended):
             other.make_step([each])
     (network,) = other.make_step.graphs.networks.values()
     assert set(network.loss_graphs) == {(rows, rows) for rows in (ROWS_MULTIPLE, 2 * ROWS_MULTIPLE)}
+
+
+def test_captured_losses_read_tensors_that_every_replay_renews(monkeypatch, pretended):
+    monkeypatch.undo()  # the real one, with a graph that does nothing
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: SimpleNamespace(replay=lambda: None))
+    first, second = list(pretended[0].loader)[:2]
+    second = replace(second, truth=replace(second.truth, boxes=second.truth.boxes + 1))
+    network = SimpleNamespace(outputs="outputs", images=first.images + 1, valid=~first.valid, learn=lambda total: None)
+    read = []
+
+    def weigh(outputs, batch):
+        read.append(batch)
+        return {"loss": batch.truth.boxes.sum()}, None
+
+    graph = graphs.LossGraph(network, weigh, first, SimpleNamespace(capture=nullcontext))
+    (batch,) = read
+    assert batch.images is network.images
+    assert batch.valid is network.valid
+    assert torch.equal(batch.truth.boxes, first.truth.boxes)
+    graph.replay(second.truth)
+    assert torch.equal(batch.truth.boxes, second.truth.boxes)
 
 
 def twice_the_rows(truth):
