@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
@@ -66,9 +67,7 @@ def _measure_items(train: TrainData, test: VISDataset, settings: BenchmarkSettin
         test.test_sample(*places[index % len(places)])
 
     def decode(index: int) -> None:
-        cv2.imdecode(
-            torch.frombuffer(bytearray(jpegs[index % len(jpegs)]), dtype=torch.uint8).numpy(), cv2.IMREAD_COLOR
-        )
+        cv2.imdecode(np.frombuffer(jpegs[index % len(jpegs)], np.uint8), cv2.IMREAD_COLOR)
 
     height, width = test.videos[0].size
     return Case(

@@ -43,7 +43,7 @@ def write_profile(step: Callable[[int], object], path: Path, device: torch.devic
         synchronize(device)
     averages = profiler.key_averages()
     counts = count_calls(averages)
-    lines = [f"{PROFILED_STEPS} steps; all figures below are of all of them"]
+    lines = [f"{PROFILED_STEPS} steps; the tables below are of all of them"]
     lines += [f"{name:34} {count / PROFILED_STEPS:10.1f} a step" for name, count in counts.items()]
     if on_gpu:
         lines.append(f"{'kernels, ms':34} {_device_ms(averages) / PROFILED_STEPS:10.2f} a step")

@@ -64,8 +64,9 @@ def run_test(config: RunConfig, ranks: Ranks, options: TestOptions) -> None:
     _check(options)
     limit_threads(ranks.device)
     dataset = build_test_dataset(config.data.test, "config.data.test")
-    names = picture_names(dataset.videos)
-    draw = partial(_draw, dataset=dataset, options=options, names=names) if options.show else None
+    draw = None
+    if options.show:
+        draw = partial(_draw, dataset=dataset, options=options, names=picture_names(dataset.videos))
     if options.load_result:
         entries = load_results(options.load_result) if ranks.is_main else []
         if draw and ranks.is_main:

@@ -23,8 +23,9 @@ FEW_GRAPHS = 4
 MOST_GRAPHS = 16  # as long as more than half of the GPU's memory is free
 MOST_LOSS_GRAPHS = 16  # of one size of images; each keeps its truths
 
+Size = tuple[int, ...]  # of images, or numbers of objects
 Losses = dict[str, Tensor]
-Made = TypeVar("Made")
+Graph = TypeVar("Graph")
 # (outputs, batch) to the figures of a step and the scalar whose gradient is wanted
 Weigh = Callable[[HeadOutputs, ClipBatch], tuple[Losses, Tensor]]
 
@@ -60,7 +61,7 @@ class NetworkGraph:
         self._forward, self._backward = torch.cuda.CUDAGraph(), torch.cuda.CUDAGraph()
         with space.capture(self._forward), torch.autocast("cuda", dtype, enabled=dtype != torch.float32):
             outputs: HeadOutputs = model(self.images, self.valid)
-        tensors = {field.name: getattr(outputs, field.name) for field in fields(outputs)}
+        tensors = {part.name: getattr(outputs, part.name) for part in fields(outputs)}
         names = [name for name, value in tensors.items() if isinstance(value, Tensor) and value.requires_grad]
         self._output_grads = [torch.zeros_like(tensors[name]) for name in names]
         with space.capture(self._backward):
@@ -72,8 +73,8 @@ class NetworkGraph:
         self.leaves = [tensors[name].detach().requires_grad_() for name in names]
         # what a loss learns from are leaves; all of it stands until the next replay
         self.outputs = replace(outputs, **dict(zip(names, self.leaves, strict=True)))
-        self.loss_graphs: dict[tuple[int, ...], LossGraph] = {}
-        self.loss_sizes: set[tuple[int, ...]] = set()
+        self.loss_graphs: dict[Size, LossGraph] = {}
+        self.loss_sizes: set[Size] = set()
 
     def forward(self, images: Tensor, valid: Tensor) -> None:
         """Compute `outputs`."""
@@ -136,9 +137,9 @@ class TrainingGraphs:
 
     def __init__(self, model: nn.Module, dtype: torch.dtype, weigh: Weigh, with_losses: bool) -> None:
         self.model, self.dtype, self.weigh, self.with_losses = model, dtype, weigh, with_losses
-        self.networks: dict[tuple[int, ...], NetworkGraph] = {}
-        self._seen: set[tuple[int, ...]] = set()
-        self._spaces: dict[str, CaptureSpace] = {}
+        self.networks: dict[Size, NetworkGraph] = {}
+        self._seen: set[Size] = set()
+        self._network_space, self._loss_space = CaptureSpace(), CaptureSpace()
         self._failed = False
 
     def run(self, batch: ClipBatch) -> tuple[HeadOutputs, Losses] | None:
@@ -160,14 +161,14 @@ class TrainingGraphs:
         return network.outputs, losses
 
     def _network_for(self, batch: ClipBatch) -> NetworkGraph | None:
-        size = tuple(batch.images.shape)
-        if size not in self.networks and size in self._seen and self._has_room():
-            inputs = self.model, batch.images, batch.valid, self.dtype
-            graph = self._try(lambda: NetworkGraph(*inputs, self._space("network")))
-            if graph is not None:
-                self.networks[size] = graph
-        self._seen.add(size)
-        return self.networks.get(size)
+        inputs = self.model, batch.images, batch.valid, self.dtype
+        return self._get(
+            self.networks,
+            self._seen,
+            size=tuple(batch.images.shape),
+            has_room=self._has_room,
+            make=lambda: NetworkGraph(*inputs, self._network_space),
+        )
 
     def _has_room(self) -> bool:
         count = len(self.networks)
@@ -178,29 +179,32 @@ class TrainingGraphs:
 
     def _losses_for(self, network: NetworkGraph, batch: ClipBatch) -> LossGraph | None:
         truth = batch.truth_of_pairs
-        size = (truth.valid.shape[1], truth.reference_valid.shape[1])
-        graphs = network.loss_graphs
-        if size not in graphs and size in network.loss_sizes and len(graphs) < MOST_LOSS_GRAPHS:
-            graph = self._try(lambda: LossGraph(network, self.weigh, batch, self._space("losses")))
-            if graph is not None:
-                graphs[size] = graph
-        network.loss_sizes.add(size)
+        return self._get(
+            network.loss_graphs,
+            network.loss_sizes,
+            size=(truth.valid.shape[1], truth.reference_valid.shape[1]),
+            has_room=lambda: len(network.loss_graphs) < MOST_LOSS_GRAPHS,
+            make=lambda: LossGraph(network, self.weigh, batch, self._loss_space),
+        )
+
+    def _get(
+        self,
+        graphs: dict[Size, Graph],
+        seen: set[Size],
+        size: Size,
+        has_room: Callable[[], bool],
+        make: Callable[[], Graph],
+    ) -> Graph | None:
+        """Return the graph of a size if there is one, or if it can be made: the size comes again, and there is room."""
+        if size not in graphs and size in seen and not self._failed and has_room():
+            try:
+                graphs[size] = make()
+            except RuntimeError as error:  # running out of memory is one, too
+                self._failed = True
+                reason = why_it_failed(error)
+                warnings.warn(f"no CUDA graph, steps are launched kernel by kernel: {reason}", stacklevel=2)
+        seen.add(size)
         return graphs.get(size)
-
-    def _space(self, kind: str) -> CaptureSpace:
-        if kind not in self._spaces:
-            self._spaces[kind] = CaptureSpace()
-        return self._spaces[kind]
-
-    def _try(self, make: Callable[[], Made]) -> Made | None:
-        if self._failed:
-            return None
-        try:
-            return make()
-        except RuntimeError as error:  # running out of memory is one, too
-            self._failed = True
-            warnings.warn(f"no CUDA graph, steps are launched kernel by kernel: {why_it_failed(error)}", stacklevel=2)
-            return None
 
 
 def average_over_ranks(gradients: Sequence[Tensor], world_size: int) -> None:
