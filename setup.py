@@ -164,10 +164,8 @@ setup(
     package_data={"mmdet.ops.correlation": ["LICENSE"]},
     install_requires=requirements(),
     extras_require={
-        "video": ["av>=14"],
         "hota": ["trackeval>=1.3,<2"],
         "dev": [
-            "av>=14",
             "hypothesis",
             "mypy>=1.15",
             "pre-commit",

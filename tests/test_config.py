@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from mmdet.config import UserError, load_config
+from mmdet.config import load_config
+from mmdet.errors import UserError
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted(path for path in (ROOT / "configs").rglob("*.py") if "_base_" not in path.parts)

@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "mmdet"
-BASE = {"config", "registry", "structures", "ops"}
+BASE = {"config", "errors", "registry", "structures", "ops", "fileio"}
 MAY_IMPORT = {
-    "config": {"registry"},
+    "errors": set(),
     "registry": set(),
-    "structures": {"structures", "ops"},
-    "ops": {"ops", "structures", "config"},
+    "config": {"errors", "registry"},
+    "structures": {"errors", "structures", "ops"},
+    "ops": {"errors", "ops", "structures"},
+    "fileio": {"errors", "structures", "ops", "fileio"},
     "datasets": BASE | {"datasets"},
     "models": BASE | {"models"},
     "tracking": BASE | {"tracking"},

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from mmdet.config import UserError, load_config
+from mmdet.config import load_config
 from mmdet.engine.arguments import CommandParser
 from mmdet.engine.benchmark import BenchmarkSettings, describe_run, format_cases
 from mmdet.engine.benchmark_data import measure_data
@@ -24,6 +24,7 @@ from mmdet.engine.benchmark_network import measure_model, measure_training
 from mmdet.engine.benchmark_video import measure_end_to_end, measure_stream
 from mmdet.engine.launch import run_command_line
 from mmdet.engine.precision import AMP_TYPES
+from mmdet.errors import UserError
 from mmdet.ops.files import write_text_atomically
 
 MODES = {

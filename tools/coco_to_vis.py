@@ -10,10 +10,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmdet.config import UserError
 from mmdet.datasets.coco_conversion import convert_coco
 from mmdet.datasets.public_categories import CATEGORIES
 from mmdet.datasets.vis_json import write_vis_json
+from mmdet.errors import UserError
 
 
 def main(argv: Sequence[str] | None = None) -> int:

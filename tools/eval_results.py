@@ -10,7 +10,7 @@ import json
 import sys
 from typing import Any
 
-from mmdet.config import UserError
+from mmdet.errors import UserError
 from mmdet.evaluation.association import association_figures, format_association
 from mmdet.evaluation.diagnosis import diagnose, format_diagnosis
 from mmdet.evaluation.results_io import load_ground_truth, load_results

@@ -9,8 +9,8 @@ import sys
 import time
 from pathlib import Path
 
-from mmdet.config import UserError
 from mmdet.datasets.synthetic import SPLITS, DemoParameters, generate_demo_set, has_demo_set
+from mmdet.errors import UserError
 
 
 def parse_arguments() -> argparse.Namespace:

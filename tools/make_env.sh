@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Make (or refresh) the virtual environment `.venv` of this checkout and install memcnp-vis into it.
-#   bash tools/make_env.sh [EXTRAS]      EXTRAS: comma-separated extras of setup.py, e.g. video,dev (default: video)
+#   bash tools/make_env.sh [EXTRAS]      EXTRAS: comma-separated extras of setup.py, e.g. dev,hota (default: none)
 # $PYTHON names the interpreter to use (default: the newest of python3.13, 3.12, 3.11, python3 that works).
 set -euo pipefail
 cd "$(dirname "$0")/.."
-extras=${1:-video}
+extras=${1:-}
 
 find_python() {
   local candidate
@@ -32,7 +32,7 @@ echo "make_env.sh: making .venv with $("$python" --version)"
 "$python" -m venv .venv
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip setuptools wheel
 .venv/bin/python -m pip install --quiet --disable-pip-version-check -r env_pip.txt
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -e ".[$extras]"
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -e ".${extras:+[$extras]}"
 # trackeval requires opencv-python, which would replace the files of opencv-python-headless and needs libGL: leave it out.
 case ",$extras," in
   *,dev,*) .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps "trackeval>=1.3,<2" ;;

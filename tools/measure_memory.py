@@ -12,12 +12,13 @@ from pathlib import Path
 
 import torch
 
-from mmdet.config import UserError, load_config
+from mmdet.config import load_config
 from mmdet.engine.arguments import CommandParser
 from mmdet.engine.distributed import limit_threads
 from mmdet.engine.launch import run_command_line
 from mmdet.engine.memory_probe import growth, measure, smooth_masks, synthetic_frames
 from mmdet.engine.predictor import VideoPredictor
+from mmdet.errors import UserError
 from mmdet.models.build import build_model
 from mmdet.ops.files import write_text_atomically
 

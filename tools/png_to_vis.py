@@ -13,9 +13,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmdet.config import UserError
 from mmdet.datasets.png_conversion import convert_pngs, load_names
 from mmdet.datasets.vis_json import write_vis_json
+from mmdet.errors import UserError
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -17,7 +17,7 @@ part() {  # part NAME COMMAND...: run a command, note how long it took
   times+=("$(printf '%-34s %4d s' "$name" $((SECONDS - start)))")
 }
 
-part "environment and installation" bash tools/make_env.sh video
+part "environment and installation" bash tools/make_env.sh
 part "demo set" .venv/bin/python tools/make_demo_data.py --root data/demo
 part "training" .venv/bin/python train.py "$config" --work_dir "$work"
 checkpoint=$(.venv/bin/python -c 'import sys; from pathlib import Path; from mmdet.engine.checkpoint import latest_checkpoint; print(latest_checkpoint(Path(sys.argv[1])))' "$work")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from mmdet.config import UserError
+from mmdet.errors import UserError
 from mmdet.evaluation.results_io import load_ground_truth, parse_results
 from mmdet.evaluation.submission import find_faults, write_submission
 

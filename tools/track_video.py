@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from mmdet.config import UserError, load_config
+from mmdet.config import load_config
 from mmdet.datasets.frame_io import read_video
 from mmdet.engine.arguments import CommandParser
 from mmdet.engine.checkpoint import load_weights, read_weights
@@ -21,6 +21,7 @@ from mmdet.engine.distributed import limit_threads
 from mmdet.engine.launch import run_command_line
 from mmdet.engine.precision import AMP_TYPES
 from mmdet.engine.predictor import VideoPredictor
+from mmdet.errors import UserError
 from mmdet.models.build import build_model
 from mmdet.ops.files import write_text_atomically
 from mmdet.visualization.draw import draw_objects

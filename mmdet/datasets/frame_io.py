@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mmdet.config import UserError, shown
+from mmdet.errors import UserError, shown
 from mmdet.structures import Size
 
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp")

@@ -11,8 +11,8 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from mmdet.config import UserError
 from mmdet.datasets.transforms import RawFrame
+from mmdet.errors import UserError
 from mmdet.registry import TRANSFORMS
 
 Window = tuple[int, int, int, int]  # half-open xyxy, whole pixels

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from mmdet import config
-from mmdet.config import SHOWN_LENGTH, UserError
+from mmdet import errors
+from mmdet.errors import SHOWN_LENGTH, UserError
 
 _NUMBERS = (float, int)
 _LIMIT = 2**63
@@ -86,5 +86,5 @@ def shown(value: Any) -> str:
     try:
         text = json.dumps(value)
     except (RecursionError, ValueError):  # nested too deep, or a number of too many digits
-        return config.shown(value)
+        return errors.shown(value)
     return text if len(text) <= SHOWN_LENGTH else f"{text[:SHOWN_LENGTH]}..."

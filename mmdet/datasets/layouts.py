@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from mmdet.config import UserError
 from mmdet.datasets.frame_io import frame_path, read_frame
 from mmdet.datasets.vis_json import VISJson
+from mmdet.errors import UserError
 from mmdet.ops.masks import to_rles
 
 _ANN_FILE = re.compile(r"(instances|annotations|train|valid|val|test|gt)(_\w+)?\.json")

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from mmdet.config import UserError
 from mmdet.datasets.items import ItemKey
 from mmdet.datasets.vis_dataset import VISDataset
+from mmdet.errors import UserError
 from mmdet.structures import ClipSample
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from mmdet.config import UserError
 from mmdet.datasets.frame_io import IMAGE_ENDINGS
+from mmdet.errors import UserError
 
 _HEADER = slice(24, 26)  # of a PNG: bit depth and colour type (PNG specification, 11.2.1 IHDR)
 _GREY, _PALETTE = 0, 3

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mmdet.config import UserError
+from mmdet.errors import UserError
 
 Raw = dict[str, Any]
 _TRAIN, _VALID = 0, 1

@@ -19,9 +19,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mmdet.config import UserError
 from mmdet.datasets.synthetic_scene import MIN_VISIBLE_PX, OBJECTS_PER_FRAME, RenderedVideo, render_video
 from mmdet.datasets.synthetic_shapes import CLASS_NAMES
+from mmdet.errors import UserError
 from mmdet.ops.masks import encode_masks
 
 GENERATOR_NAME = "memcnp-vis generated demo set"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from mmdet.config import UserError
+from mmdet.errors import UserError
 from mmdet.registry import TRANSFORMS
 from mmdet.structures import Size
 

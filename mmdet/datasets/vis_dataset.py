@@ -14,7 +14,6 @@ import cv2
 import numpy as np
 import torch
 
-from mmdet.config import UserError
 from mmdet.datasets.frame_io import frame_path, missing_frames, read_frame
 from mmdet.datasets.independent_crop import IndependentCrop
 from mmdet.datasets.items import ItemKey
@@ -22,6 +21,7 @@ from mmdet.datasets.mask_decoding import decode_masks
 from mmdet.datasets.pair_sampler import choose_reference
 from mmdet.datasets.transforms import RandomFlip, RawFrame, ResizeKeepRatio, Transform
 from mmdet.datasets.vis_json import Track, VideoInfo, load_vis_json
+from mmdet.errors import UserError
 from mmdet.registry import DATASETS, TRANSFORMS
 from mmdet.structures import ClipSample, FrameMeta, FrameTruth, Size
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmdet.config import UserError
 from mmdet.datasets.json_fields import (
     check_unique,
     checked_text,
@@ -25,6 +24,7 @@ from mmdet.datasets.json_fields import (
     read_object,
     shown,
 )
+from mmdet.errors import UserError
 from mmdet.ops.files import write_text_atomically
 from mmdet.structures import Size
 

@@ -20,11 +20,12 @@ import cv2
 import numpy as np
 import torch
 
-from mmdet.config import RunConfig, UserError
+from mmdet.config import RunConfig
 from mmdet.engine.checkpoint import load_weights, read_weights
 from mmdet.engine.distributed import available_cores, limit_threads, place
 from mmdet.engine.randomness import seed_everything
 from mmdet.engine.work_dir import describe_environment
+from mmdet.errors import UserError
 from mmdet.models.build import build_model
 from mmdet.models.vis_model import VISModel
 from mmdet.structures import Size

@@ -22,7 +22,7 @@ from zipfile import BadZipFile, ZipFile, is_zipfile
 import torch
 from torch import Tensor, nn
 
-from mmdet.config import SHOWN_LENGTH, UserError, shown
+from mmdet.errors import SHOWN_LENGTH, UserError, shown
 from mmdet.models.release_layout import from_release, is_release
 from mmdet.ops.files import remove_unfinished, write_atomically, write_text_atomically
 

@@ -18,7 +18,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from mmdet.config import UserError
+from mmdet.errors import UserError
 
 Module = TypeVar("Module", bound=nn.Module)
 

@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from mmdet.config import RunConfig, UserError
+from mmdet.config import RunConfig
 from mmdet.engine import golden_eval, golden_train
 from mmdet.engine.golden_checks import Check
 from mmdet.engine.golden_parts import PART_GROUPS
+from mmdet.errors import UserError
 from mmdet.models import VISModel
 from mmdet.models.build import build_model
 from mmdet.models.release_layout import from_release

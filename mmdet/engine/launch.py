@@ -22,10 +22,10 @@ from typing import Any
 import torch
 import torch.multiprocessing as multiprocessing
 
-from mmdet.config import UserError
 from mmdet.engine.distributed import Ranks, available_cores, connect, connect_from_environment, disconnect
 from mmdet.engine.faults import known_fault
 from mmdet.engine.outcomes import SIGNAL_CODE_BASE, USER_ERROR_CODE, RunEnded
+from mmdet.errors import UserError
 
 Main = Callable[[Ranks, Namespace], None]
 LAUNCHERS = ("none", "pytorch", "slurm")

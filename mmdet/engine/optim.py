@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmdet.config import RunConfig, UserError
+from mmdet.config import RunConfig
+from mmdet.errors import UserError
 from mmdet.registry import OPTIMIZERS
 
 

@@ -1,6 +1,6 @@
 """How a run may end before its time: an error of the computation, or a signal. Command lines print it as one line.
 
-`mmdet.config.UserError` is for what the user can mend; what is here ends a run that was right to start.
+`mmdet.errors.UserError` is for what the user can mend; what is here ends a run that was right to start.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mmdet.config import UserError
 from mmdet.engine.checkpoint import read_weights
+from mmdet.errors import UserError
 
 KEY = "config.model.backbone.pretrained"
 # Where the files that the configs name are published.

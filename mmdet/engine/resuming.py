@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mmdet.config import RunConfig, UserError, shown
+from mmdet.config import RunConfig
+from mmdet.errors import UserError, shown
 
 BATCH_KEYS = ("batches_per_epoch", "accumulate", "pairs_a_batch")
 SHOWN = 12  # differences

@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from mmdet.config import UserError
 from mmdet.engine.checkpoint import load_weights
 from mmdet.engine.distributed import Ranks, gather_objects
 from mmdet.engine.outcomes import RunEnded
 from mmdet.engine.randomness import random_state, restore_random_state
+from mmdet.errors import UserError
 
 
 def capture_state(

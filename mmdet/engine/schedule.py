@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 
-from mmdet.config import ScheduleSection, UserError
+from mmdet.config import ScheduleSection
+from mmdet.errors import UserError
 
 
 def total_steps(settings: ScheduleSection, steps_per_epoch: int) -> int:

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from mmdet.config import RunConfig, UserError
+from mmdet.config import RunConfig
 from mmdet.datasets import VideoInfo, VISDataset
 from mmdet.datasets.frame_io import frame_path, read_frame
 from mmdet.engine.checkpoint import load_weights, read_weights
@@ -27,6 +27,7 @@ from mmdet.engine.distributed import Ranks, barrier, limit_threads
 from mmdet.engine.precision import float32_products
 from mmdet.engine.predictor import VideoPredictor
 from mmdet.engine.testing import build_test_dataset, predict_dataset
+from mmdet.errors import UserError
 from mmdet.evaluation.results_io import load_ground_truth, load_results, write_results
 from mmdet.evaluation.submission import find_faults, write_submission
 from mmdet.evaluation.tables import format_figures

@@ -18,11 +18,11 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
-from mmdet.config import UserError
 from mmdet.engine.distributed import Ranks
 from mmdet.engine.optim import step_if
 from mmdet.engine.precision import AMP_TYPES
 from mmdet.engine.training_graphs import TrainingGraphs, average_over_ranks
+from mmdet.errors import UserError
 from mmdet.structures import ClipBatch, HeadOutputs
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.utils.data import DataLoader
 
-from mmdet.config import RuntimeSection, ScheduleSection, UserError
+from mmdet.config import RuntimeSection, ScheduleSection
 from mmdet.engine import checkpoint as files
 from mmdet.engine.distributed import Ranks, barrier, gather_objects, largest_over_ranks
 from mmdet.engine.faults import out_of_memory
@@ -28,6 +28,7 @@ from mmdet.engine.run_state import capture_state, restore_state
 from mmdet.engine.schedule import learning_rate_factor, total_steps
 from mmdet.engine.signals import StopSignals
 from mmdet.engine.train_step import TrainStep
+from mmdet.errors import UserError
 from mmdet.structures import ClipBatch
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from zipfile import is_zipfile
 
-from mmdet.config import RunConfig, UserError, find_part, shown
+from mmdet.config import RunConfig, find_part
 from mmdet.datasets import MixedDataset, VISDataset, make_train_loader
 from mmdet.engine.checkpoint import (
     BEST,
@@ -33,6 +33,7 @@ from mmdet.engine.resuming import describe_run
 from mmdet.engine.testing import validate_model
 from mmdet.engine.trainer import Trainer
 from mmdet.engine.work_dir import prepare_work_dir
+from mmdet.errors import UserError, shown
 from mmdet.models.build import build_model, build_part
 from mmdet.models.vis_model import VISModel
 from mmdet.registry import DATASETS

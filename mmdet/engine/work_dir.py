@@ -18,7 +18,8 @@ from typing import Any
 
 import torch
 
-from mmdet.config import RunConfig, UserError
+from mmdet.config import RunConfig
+from mmdet.errors import UserError
 from mmdet.ops.files import write_text_atomically
 
 PACKAGES = (

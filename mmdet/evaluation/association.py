@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mmdet.config import UserError
+from mmdet.errors import UserError
 from mmdet.evaluation.association_data import read_sequences
 from mmdet.evaluation.inputs import ANY_CATEGORY, join_results, prepare_truth
 

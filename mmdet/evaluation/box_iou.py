@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
-from mmdet.config import shown
+from mmdet.errors import shown
 from mmdet.evaluation.results_io import is_number
 from mmdet.evaluation.track_iou import MaskTrack, area_sums
 

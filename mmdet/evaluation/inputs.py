@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mmdet.config import UserError, shown
+from mmdet.errors import UserError, shown
 from mmdet.evaluation.occlusion import occlusion_score
 from mmdet.evaluation.results_io import BOX_KEYS, check_results, is_id
 from mmdet.ops.masks import MAX_PIXELS

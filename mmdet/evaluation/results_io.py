@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from mmdet.config import UserError, shown
+from mmdet.errors import UserError, shown
 from mmdet.evaluation import plain_pickle
 from mmdet.ops.files import write_atomically, write_text_atomically
 

@@ -12,7 +12,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from mmdet.config import UserError, shown
+from mmdet.errors import UserError, shown
 from mmdet.evaluation.results_io import SUBMISSION_MEMBER, is_id, is_number
 from mmdet.ops.files import write_atomically
 from mmdet.ops.masks import to_rle

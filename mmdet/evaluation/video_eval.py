@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mmdet.config import UserError
+from mmdet.errors import UserError
 from mmdet.evaluation.box_iou import BoxTrack, box_ious, box_track_of, read_box_track
 from mmdet.evaluation.curves import MAX_RESULTS, CategoryRecord, Range
 from mmdet.evaluation.inputs import ResultTrack, TruthTrack, VideoCase

@@ -6,7 +6,8 @@ from typing import Any
 
 from mmengine.registry import Registry
 
-from mmdet.config import RunConfig, UserError
+from mmdet.config import RunConfig
+from mmdet.errors import UserError
 from mmdet.models.vis_model import VISModel
 from mmdet.registry import MODELS
 

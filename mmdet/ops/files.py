@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from mmdet.config import UserError
+from mmdet.errors import UserError
 
 _UNFINISHED = ".{name}.{process}.tmp"
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 from torch import Tensor
 
-from mmdet.config import shown
+from mmdet.errors import shown
 from mmdet.ops.rle_runs import Runs, decode_counts, encode_counts, find_runs
 from mmdet.structures import RLE, Size
 

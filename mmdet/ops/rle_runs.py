@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 from torch import Tensor
 
-from mmdet.config import shown
+from mmdet.errors import shown
 from mmdet.ops import extension
 from mmdet.ops.host_copy import HostCopy
 

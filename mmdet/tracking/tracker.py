@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmdet.config import UserError, near
+from mmdet.errors import UserError, near
 from mmdet.registry import TRACKERS
 from mmdet.structures import FrameDetections, FrameObjects, FrameTracks
 from mmdet.tracking.affinity import affinity

@@ -19,7 +19,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from mmdet.config import UserError
+from mmdet.errors import UserError
 from mmdet.ops.masks import decode_rle
 from mmdet.structures import FrameTracks, Size, VideoResult
 from mmdet.visualization.draw import DrawnObject, Picture, draw_objects, enlarge, track_color

@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
-from mmdet.config import UserError
 from mmdet.datasets import IndependentCrop, ItemKey, MixedDataset, VISDataset, load_vis_json, write_vis_json
 from mmdet.datasets.coco_conversion import convert_coco
 from mmdet.datasets.public_categories import CATEGORIES
+from mmdet.errors import UserError
 
 MAIN = runpy.run_path(str(Path(__file__).parents[2] / "tools" / "coco_to_vis.py"))["main"]
 SQUARE = [[10, 8, 30, 8, 30, 28, 10, 28]]

@@ -2,8 +2,8 @@ import cv2
 import numpy as np
 import pytest
 
-from mmdet.config import UserError
 from mmdet.datasets.frame_io import frame_path, missing_frames, read_frame
+from mmdet.errors import UserError
 
 
 @pytest.fixture

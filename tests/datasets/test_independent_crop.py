@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mmdet.config import UserError
 from mmdet.datasets import IndependentCrop, ItemKey, RawFrame, VISDataset
+from mmdet.errors import UserError
 from mmdet.registry import TRANSFORMS
 
 SIZE = (40, 60)

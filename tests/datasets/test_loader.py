@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from mmdet.config import UserError
 from mmdet.datasets import (
     ChunkSampler,
     ItemKey,
@@ -20,6 +19,7 @@ from mmdet.datasets import (
     make_test_loader,
     make_train_loader,
 )
+from mmdet.errors import UserError
 
 RANDOM = (ResizeKeepRatio((40, 96), (30, 72)), RandomFlip())
 

@@ -3,9 +3,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from mmdet.config import UserError
 from mmdet.datasets import ItemKey, MixedDataset, VISDataset
 from mmdet.datasets.mixed import apportion
+from mmdet.errors import UserError
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmdet.config import UserError
 from mmdet.datasets import VISDataset, load_vis_json
 from mmdet.datasets.png_conversion import convert_pngs
 from mmdet.datasets.png_masks import read_ids
+from mmdet.errors import UserError
 from mmdet.ops.masks import decode_segmentation
 
 MAIN = runpy.run_path(str(Path(__file__).parents[2] / "tools" / "png_to_vis.py"))["main"]

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmdet.config import UserError
 from mmdet.datasets import load_vis_json
 from mmdet.datasets.layouts import find_ann_files, find_img_prefix
 from mmdet.datasets.split import choose_valid, split_videos, track_table
+from mmdet.errors import UserError
 
 MAIN = runpy.run_path(str(Path(__file__).parents[2] / "tools" / "make_split.py"))["main"]
 

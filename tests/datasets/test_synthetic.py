@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 import pytest
 
-from mmdet.config import UserError
 from mmdet.datasets.synthetic import (
     MIN_VISIBLE_PX,
     SPLITS,
@@ -19,6 +18,7 @@ from mmdet.datasets.synthetic import (
 from mmdet.datasets.synthetic_scene import render_video
 from mmdet.datasets.synthetic_shapes import CLASS_NAMES, SPRITE_SIZE, make_sprite, sample_textures
 from mmdet.datasets.vis_json import load_vis_json
+from mmdet.errors import UserError
 from mmdet.evaluation.vis_ap import evaluate
 from mmdet.ops.masks import decode_rle
 

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from mmdet.config import UserError
 from mmdet.datasets.transforms import RandomFlip, RawFrame, ResizeKeepRatio
+from mmdet.errors import UserError
 from mmdet.registry import TRANSFORMS
 
 MEAN, STD = np.array([123.675, 116.28, 103.53]), np.array([58.395, 57.12, 57.375])

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from mmdet.config import UserError
 from mmdet.datasets import ItemKey, RandomFlip, ResizeKeepRatio, VISDataset
+from mmdet.errors import UserError
 from mmdet.registry import DATASETS
 
 DOUBLE = {"type": "ResizeKeepRatio", "long_edge": 96, "short_edge": 72}

@@ -15,7 +15,7 @@ import together
 import torch
 from torch import nn
 
-from mmdet.config import RuntimeSection, ScheduleSection, UserError
+from mmdet.config import RuntimeSection, ScheduleSection
 from mmdet.datasets.loader import make_train_loader
 from mmdet.engine import checkpoint
 from mmdet.engine import launch as launching
@@ -26,6 +26,7 @@ from mmdet.engine.optim import build_optimizer
 from mmdet.engine.outcomes import RunEnded
 from mmdet.engine.randomness import seed_everything
 from mmdet.engine.trainer import Trainer
+from mmdet.errors import UserError
 from mmdet.ops.collectives import sum_over_ranks
 from mmdet.structures import ClipSample, FrameMeta, FrameTruth
 

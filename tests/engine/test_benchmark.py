@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from mmdet.config import UserError, load_config
+from mmdet.config import load_config
 from mmdet.datasets import VISDataset
 from mmdet.engine.benchmark import BenchmarkSettings, Case, Spread, format_cases, prepare_model, time_steps
 from mmdet.engine.benchmark_data import INDEX_FRAMES, write_large_json
@@ -18,6 +18,7 @@ from mmdet.engine.benchmark_network import make_train_step, synthetic_batch
 from mmdet.engine.benchmark_profile import count_calls
 from mmdet.engine.benchmark_set import benchmark_data
 from mmdet.engine.benchmark_video import make_predictor
+from mmdet.errors import UserError
 from mmdet.models.build import build_model
 
 ROOT = Path(__file__).parents[2]

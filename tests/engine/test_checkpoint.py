@@ -11,7 +11,6 @@ import pytest
 import torch
 from torch import nn
 
-from mmdet.config import UserError
 from mmdet.engine.checkpoint import (
     forget_checkpoints,
     index_checkpoint,
@@ -25,6 +24,7 @@ from mmdet.engine.checkpoint import (
     save_checkpoint,
     weights_of,
 )
+from mmdet.errors import UserError
 from mmdet.models.release_layout import release_keys
 
 

@@ -11,10 +11,10 @@ from argparse import Namespace
 import pytest
 import torch
 
-from mmdet.config import UserError
 from mmdet.engine import launch
 from mmdet.engine.faults import known_fault
 from mmdet.engine.outcomes import RunEnded
+from mmdet.errors import UserError
 
 
 def end_of(trainer):

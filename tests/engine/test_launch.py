@@ -10,11 +10,11 @@ from argparse import Namespace
 import pytest
 import torch
 
-from mmdet.config import UserError
 from mmdet.engine import distributed, launch
 from mmdet.engine.checkpoint import load_checkpoint
 from mmdet.engine.outcomes import RunEnded
 from mmdet.engine.signals import GRACE_S
+from mmdet.errors import UserError
 
 
 def pretend(monkeypatch, gpus, cores):

@@ -5,8 +5,9 @@ import torch
 from mmengine.config import Config
 from torch import nn
 
-from mmdet.config import DataSection, RunConfig, RuntimeSection, ScheduleSection, TestData, TrainData, UserError
+from mmdet.config import DataSection, RunConfig, RuntimeSection, ScheduleSection, TestData, TrainData
 from mmdet.engine.optim import build_optimizer, scale_learning_rate, step_if
+from mmdet.errors import UserError
 
 
 class Layered(nn.Module):

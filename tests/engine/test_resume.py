@@ -9,10 +9,10 @@ from functools import partial
 import pytest
 import torch
 
-from mmdet.config import UserError
 from mmdet.engine.checkpoint import BEST, latest_checkpoint, load_checkpoint
 from mmdet.engine.outcomes import RunEnded
 from mmdet.engine.resuming import check_data, describe_run, differences, fingerprint
+from mmdet.errors import UserError
 
 STEPS = 12  # two epochs of six
 OPTIONS = {"dropout": 0.5, "log_every": 5, "optimizer": {"type": "AdamW", "lr": 0.01}}

@@ -4,8 +4,9 @@ import math
 
 import pytest
 
-from mmdet.config import ScheduleSection, UserError
+from mmdet.config import ScheduleSection
 from mmdet.engine.schedule import learning_rate_factor, total_steps
+from mmdet.errors import UserError
 
 RECIPE = ScheduleSection(epochs=12, warmup_steps=1000, warmup_ratio=1 / 80, milestones=[8, 11])
 

@@ -9,7 +9,6 @@ import time
 import pytest
 import torch
 
-from mmdet.config import UserError
 from mmdet.engine.checkpoint import (
     check_whole,
     index_checkpoint,
@@ -18,6 +17,7 @@ from mmdet.engine.checkpoint import (
     remove_leftovers,
     save_checkpoint,
 )
+from mmdet.errors import UserError
 
 KILLS = 25
 LONGEST_LIFE_S = 0.05  # of a writer: some saves

@@ -8,9 +8,9 @@ import signal
 import pytest
 import torch
 
-from mmdet.config import UserError
 from mmdet.engine.checkpoint import BEST, latest_checkpoint, load_checkpoint
 from mmdet.engine.outcomes import RunEnded
+from mmdet.errors import UserError
 
 
 def weights(trainer):

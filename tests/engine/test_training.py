@@ -5,10 +5,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from mmdet.config import UserError
 from mmdet.datasets.items import ItemKey
 from mmdet.datasets.synthetic import generate_demo_set
 from mmdet.engine.training import build_train_dataset, check_classes, train
+from mmdet.errors import UserError
 from mmdet.registry import DATASETS
 
 DATASET = SimpleNamespace(num_classes=25, ann_file="train.json")

@@ -6,8 +6,8 @@ import os
 import pytest
 from mmengine.config import Config
 
-from mmdet.config import UserError
 from mmdet.engine import work_dir
+from mmdet.errors import UserError
 
 
 class SomeConfig:

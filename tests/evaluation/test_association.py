@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import trackeval
 
-from mmdet.config import UserError
+from mmdet.errors import UserError
 from mmdet.evaluation.association import association_figures, format_association
 from mmdet.evaluation.association_data import read_sequences
 from mmdet.evaluation.inputs import ANY_CATEGORY, join_results, prepare_truth

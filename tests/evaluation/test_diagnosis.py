@@ -3,7 +3,7 @@ import copy
 import numpy as np
 import pytest
 
-from mmdet.config import UserError
+from mmdet.errors import UserError
 from mmdet.evaluation import evaluate
 from mmdet.evaluation.diagnosis import diagnose, format_diagnosis
 from mmdet.evaluation.diagnosis_overlaps import read_overlaps

@@ -5,7 +5,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from mmdet.config import UserError
+from mmdet.errors import UserError
 from mmdet.evaluation import load_ground_truth, load_results, write_results
 
 ENTRIES = [

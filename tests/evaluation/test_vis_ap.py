@@ -3,7 +3,7 @@ import copy
 import numpy as np
 import pytest
 
-from mmdet.config import UserError
+from mmdet.errors import UserError
 from mmdet.evaluation import evaluate, format_figures
 from mmdet.ops.masks import encode_masks
 

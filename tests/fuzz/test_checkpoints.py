@@ -12,9 +12,9 @@ from miniature import make_trainer
 from test_pickles import FOREIGN, programs
 from torch import nn
 
-from mmdet.config import UserError
 from mmdet.engine.checkpoint import check_whole, load_checkpoint, load_weights, read_weights
 from mmdet.engine.training import _resume
+from mmdet.errors import UserError
 
 STATE = {
     "model": {"weight": torch.arange(6.0).reshape(2, 3), "bias": torch.zeros(2)},

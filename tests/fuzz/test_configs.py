@@ -8,7 +8,8 @@ from hostile import LONGEST_MESSAGE, damaged, damages, documents, hostile, refus
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmdet.config import RunConfig, UserError, load_config
+from mmdet.config import RunConfig, load_config
+from mmdet.errors import UserError
 
 DEMO = Path(__file__).parents[2] / "configs" / "demo" / "memcnp_demo.py"
 VALUES = {

@@ -6,9 +6,9 @@ from hostile import damaged, damages, documents, hostile, refused_or_read, to_js
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mmdet.config import UserError
 from mmdet.datasets import VISDataset
 from mmdet.datasets.vis_json import load_vis_json
+from mmdet.errors import UserError
 from mmdet.evaluation.results_io import load_ground_truth, load_results, parse_results
 from mmdet.evaluation.submission import find_faults
 from mmdet.evaluation.tables import format_figures

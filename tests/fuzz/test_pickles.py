@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_json import RESULTS, TRUTH
 
-from mmdet.config import UserError
+from mmdet.errors import UserError
 from mmdet.evaluation.results_io import load_results, write_results
 from mmdet.evaluation.vis_ap import evaluate
 

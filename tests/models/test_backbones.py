@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from mmdet.config import UserError
+from mmdet.errors import UserError
 from mmdet.models.backbones import TimmBackbone, ViTMAE
 from mmdet.models.backbones.vit_mae import resize_positions, sincos_position_table
 

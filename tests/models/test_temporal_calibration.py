@@ -8,10 +8,10 @@ import torch
 from torch.nn import functional as F
 from torchvision.ops import deform_conv2d
 
-from mmdet.config import UserError
 from mmdet.datasets.items import ItemKey
 from mmdet.engine.optim import build_optimizer
 from mmdet.engine.train_step import TrainStep
+from mmdet.errors import UserError
 from mmdet.models import VISModel
 from mmdet.models.build import build_part
 from mmdet.models.necks import TemporalCalibration

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mmdet.config import UserError
+from mmdet.errors import UserError
 from mmdet.ops.files import remove_unfinished, write_atomically
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from mmdet.config import UserError
+from mmdet.errors import UserError
 from mmdet.ops.boxes import pairwise_iou
 from mmdet.structures import FrameDetections
 from mmdet.tracking import Tracker

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmdet.config import UserError
+from mmdet.errors import UserError
 from mmdet.structures import FrameTruth
 from mmdet.visualization.contact_sheet import (
     CAPTION_HEIGHT_PX,

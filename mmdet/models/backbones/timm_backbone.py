@@ -13,7 +13,7 @@ from timm.layers import BatchNormAct2d, FrozenBatchNormAct2d
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mmdet.config import UserError, near
+from mmdet.errors import UserError, near
 from mmdet.models.backbones.pretrained import load_matching
 from mmdet.registry import BACKBONES
 

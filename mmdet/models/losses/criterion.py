@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmdet.config import UserError, near
+from mmdet.errors import UserError, near
 from mmdet.models.losses.cnp import cnp_loss
 from mmdet.models.losses.contrastive import gathered_contrastive_loss, match_accuracy
 from mmdet.models.losses.detection import box_loss, centerness_loss, class_loss

@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 import torch
 
-from mmdet.config import UserError
+from mmdet.errors import UserError
 from mmdet.models.assigners import CenterAssigner, UncertaintyAssigner
 from mmdet.models.losses.criterion import LOSSES, Criterion
 from mmdet.registry import CRITERIA

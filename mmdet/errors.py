@@ -1,0 +1,45 @@
+"""The user's mistakes: the error that one line explains, wrong values as short text, and near names.
+
+Imports nothing heavy: command lines read it before they know that there is work to do.
+"""
+
+from __future__ import annotations
+
+import difflib
+import reprlib
+from collections.abc import Sequence
+from typing import Any
+
+SHOWN_LENGTH = 80  # characters of a value in an error message
+_SHOWN_BITS = 64  # of a whole number
+
+
+class UserError(Exception):
+    """A mistake of the user's that one line explains; the command lines print it and exit with 2."""
+
+
+class _ShortText(reprlib.Repr):
+    """Looks at little of a value, however large, deep, or often repeated inside of itself it is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel, self.maxstring, self.maxother = 3, SHOWN_LENGTH, SHOWN_LENGTH
+
+    def repr_int(self, x: int, level: int) -> str:
+        """Python refuses to write out numbers of thousands of digits."""
+        return repr(x) if x.bit_length() <= _SHOWN_BITS else f"a number of {x.bit_length()} bits"
+
+
+def shown(value: Any) -> str:
+    """Return a value as short text for an error: a wrong one may be megabytes long."""
+    text = _ShortText().repr(value)
+    return text if len(text) <= SHOWN_LENGTH else f"{text[:SHOWN_LENGTH]}..."
+
+
+def near(name: str, known: Sequence[str]) -> str:
+    """Return the end of an error message: near names, or all of them."""
+    names = [key for key in known if isinstance(key, str)]  # of a config's keys some may be none
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5) if isinstance(name, str) else []
+    if close:
+        return f"did you mean {', '.join(close)}?"
+    return f"known: {', '.join(sorted(names))}"
