@@ -17,8 +17,8 @@ from pathlib import Path
 from mmdet.datasets.frame_io import frame_path, missing_frames
 from mmdet.datasets.layouts import figures_line, find_ann_files, find_img_prefix, first_frame_faults, mask_faults
 from mmdet.datasets.vis_dataset import VISDataset
-from mmdet.datasets.vis_json import load_vis_json
 from mmdet.errors import UserError
+from mmdet.fileio.vis_json import load_vis_json
 from mmdet.visualization.contact_sheet import TruthFrame, evenly_spaced, truth_sheet, write_sheet
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from mmdet.datasets.coco_conversion import convert_coco
 from mmdet.datasets.public_categories import CATEGORIES
-from mmdet.datasets.vis_json import write_vis_json
 from mmdet.errors import UserError
+from mmdet.fileio.vis_json import write_vis_json
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mmdet.datasets.json_fields import read_object
 from mmdet.datasets.split import split_videos, track_table
-from mmdet.datasets.vis_json import load_vis_json
 from mmdet.errors import UserError
+from mmdet.fileio.json_fields import read_object
+from mmdet.fileio.vis_json import load_vis_json
 from mmdet.ops.files import write_text_atomically
 
 

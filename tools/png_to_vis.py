@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmdet.datasets.png_conversion import convert_pngs, load_names
-from mmdet.datasets.vis_json import write_vis_json
 from mmdet.errors import UserError
+from mmdet.fileio.vis_json import write_vis_json
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -6,7 +6,7 @@ from mmdet.datasets.loader import ChunkSampler, PairBatchSampler, VideoFrame, ma
 from mmdet.datasets.mixed import MixedDataset
 from mmdet.datasets.transforms import RandomFlip, RawFrame, ResizeKeepRatio, Transform
 from mmdet.datasets.vis_dataset import VISDataset
-from mmdet.datasets.vis_json import Category, Track, VideoInfo, VISJson, load_vis_json, write_vis_json
+from mmdet.fileio.vis_json import Category, Track, VideoInfo, VISJson, load_vis_json, write_vis_json
 
 __all__ = [
     "Category",

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmdet.datasets.json_fields import check_unique, get_field, get_integer, get_list, read_object
 from mmdet.datasets.public_categories import CATEGORIES, COCO_NAMES, COCO_TO_VIS
-from mmdet.datasets.vis_json import Category, Track, VideoInfo, VISJson, parse_categories, parse_track, parse_video
 from mmdet.errors import UserError
+from mmdet.fileio.json_fields import check_unique, get_field, get_integer, get_list, read_object
+from mmdet.fileio.vis_json import Category, Track, VideoInfo, VISJson, parse_categories, parse_track, parse_video
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

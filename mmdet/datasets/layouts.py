@@ -10,8 +10,8 @@ import re
 from pathlib import Path
 
 from mmdet.datasets.frame_io import frame_path, read_frame
-from mmdet.datasets.vis_json import VISJson
 from mmdet.errors import UserError
+from mmdet.fileio.vis_json import VISJson
 from mmdet.ops.masks import to_rles
 
 _ANN_FILE = re.compile(r"(instances|annotations|train|valid|val|test|gt)(_\w+)?\.json")

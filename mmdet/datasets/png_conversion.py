@@ -14,10 +14,10 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from mmdet.datasets.frame_io import read_frame
-from mmdet.datasets.json_fields import checked_text, read_object
 from mmdet.datasets.png_masks import frame_files, list_folder, mask_files, read_ids
-from mmdet.datasets.vis_json import XYWH, Category, Track, VideoInfo, VISJson
 from mmdet.errors import UserError
+from mmdet.fileio.json_fields import checked_text, read_object
+from mmdet.fileio.vis_json import XYWH, Category, Track, VideoInfo, VISJson
 from mmdet.ops.masks import encode_masks, mask_areas
 from mmdet.structures import RLE, Size
 

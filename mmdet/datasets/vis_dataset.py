@@ -20,8 +20,8 @@ from mmdet.datasets.items import ItemKey
 from mmdet.datasets.mask_decoding import decode_masks
 from mmdet.datasets.pair_sampler import choose_reference
 from mmdet.datasets.transforms import RandomFlip, RawFrame, ResizeKeepRatio, Transform
-from mmdet.datasets.vis_json import Track, VideoInfo, load_vis_json
 from mmdet.errors import UserError
+from mmdet.fileio.vis_json import Track, VideoInfo, load_vis_json
 from mmdet.registry import DATASETS, TRANSFORMS
 from mmdet.structures import ClipSample, FrameMeta, FrameTruth, Size
 

@@ -1,7 +1,7 @@
 import pytest
 
 from mmdet.datasets.layouts import find_ann_files, find_img_prefix
-from mmdet.datasets.vis_json import load_vis_json
+from mmdet.fileio.vis_json import load_vis_json
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,9 @@ from mmdet.datasets.synthetic import (
 )
 from mmdet.datasets.synthetic_scene import render_video
 from mmdet.datasets.synthetic_shapes import CLASS_NAMES, SPRITE_SIZE, make_sprite, sample_textures
-from mmdet.datasets.vis_json import load_vis_json
 from mmdet.errors import UserError
 from mmdet.evaluation.vis_ap import evaluate
+from mmdet.fileio.vis_json import load_vis_json
 from mmdet.ops.masks import decode_rle
 
 SMALL = DemoParameters(train_videos=4, valid_videos=2, length=6, size=(64, 96))

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from mmdet.datasets.vis_json import load_vis_json, write_vis_json
 from mmdet.errors import UserError
+from mmdet.fileio.vis_json import load_vis_json, write_vis_json
 
 
 def test_categories_stay_in_file_order_whatever_their_ids(two_videos):

@@ -13,7 +13,6 @@ from test_json import RESULTS, RLE, TRUTH
 from torch import nn
 
 from mmdet.config import load_config
-from mmdet.datasets.vis_json import load_vis_json
 from mmdet.engine.checkpoint import load_checkpoint, load_weights, read_weights
 from mmdet.engine.training import _resume
 from mmdet.errors import UserError, shown
@@ -21,6 +20,7 @@ from mmdet.evaluation.results_io import load_ground_truth, load_results
 from mmdet.evaluation.submission import find_faults
 from mmdet.evaluation.tables import format_figures
 from mmdet.evaluation.vis_ap import evaluate
+from mmdet.fileio.vis_json import load_vis_json
 from mmdet.ops.masks import to_rle
 
 DEMO = "configs/demo/memcnp_demo.py"

@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmdet.datasets import VISDataset
-from mmdet.datasets.vis_json import load_vis_json
 from mmdet.errors import UserError
 from mmdet.evaluation.results_io import load_ground_truth, load_results, parse_results
 from mmdet.evaluation.submission import find_faults
 from mmdet.evaluation.tables import format_figures
 from mmdet.evaluation.vis_ap import evaluate
+from mmdet.fileio.vis_json import load_vis_json
 
 RLE = {"size": [2, 3], "counts": "132"}
 POLYGONS = [[0, 0, 2, 0, 2, 2]]

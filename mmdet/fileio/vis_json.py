@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmdet.datasets.json_fields import (
+from mmdet.errors import UserError
+from mmdet.fileio.json_fields import (
     check_unique,
     checked_text,
     get_field,
@@ -24,7 +25,6 @@ from mmdet.datasets.json_fields import (
     read_object,
     shown,
 )
-from mmdet.errors import UserError
 from mmdet.ops.files import write_text_atomically
 from mmdet.structures import Size
 
