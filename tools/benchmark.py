@@ -25,7 +25,7 @@ from mmdet.engine.benchmark_video import measure_end_to_end, measure_stream
 from mmdet.engine.launch import run_command_line
 from mmdet.engine.precision import AMP_TYPES
 from mmdet.errors import UserError
-from mmdet.ops.files import write_text_atomically
+from mmdet.fileio.atomic import write_text_atomically
 
 MODES = {
     "train": measure_training,

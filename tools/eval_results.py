@@ -16,7 +16,7 @@ from mmdet.evaluation.diagnosis import diagnose, format_diagnosis
 from mmdet.evaluation.results_io import load_ground_truth, load_results
 from mmdet.evaluation.tables import format_agnostic, format_figures
 from mmdet.evaluation.vis_ap import evaluate
-from mmdet.ops.files import write_text_atomically
+from mmdet.fileio.atomic import write_text_atomically
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -16,9 +16,9 @@ from typing import Any
 
 from mmdet.datasets.split import split_videos, track_table
 from mmdet.errors import UserError
+from mmdet.fileio.atomic import write_text_atomically
 from mmdet.fileio.json_fields import read_object
 from mmdet.fileio.vis_json import load_vis_json
-from mmdet.ops.files import write_text_atomically
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -19,8 +19,8 @@ from mmdet.engine.launch import run_command_line
 from mmdet.engine.memory_probe import growth, measure, smooth_masks, synthetic_frames
 from mmdet.engine.predictor import VideoPredictor
 from mmdet.errors import UserError
+from mmdet.fileio.atomic import write_text_atomically
 from mmdet.models.build import build_model
-from mmdet.ops.files import write_text_atomically
 
 SAMPLES = 40  # lines of the table
 NO_THRESHOLD = -1.0  # below every score

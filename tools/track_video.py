@@ -22,8 +22,8 @@ from mmdet.engine.launch import run_command_line
 from mmdet.engine.precision import AMP_TYPES
 from mmdet.engine.predictor import VideoPredictor
 from mmdet.errors import UserError
+from mmdet.fileio.atomic import write_text_atomically
 from mmdet.models.build import build_model
-from mmdet.ops.files import write_text_atomically
 from mmdet.visualization.draw import draw_objects
 from mmdet.visualization.writer import objects_of_tracks, open_mp4
 

@@ -13,7 +13,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from mmdet.engine.benchmark import synchronize
-from mmdet.ops.files import write_text_atomically
+from mmdet.fileio.atomic import write_text_atomically
 
 PROFILED_STEPS = 3
 US_IN_MS = 1e3  # the profiler counts microseconds

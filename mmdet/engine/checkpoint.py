@@ -1,19 +1,17 @@
 """Checkpoint files: written whole or not at all, read without running code, fitted to a model strictly.
 
-Files of the published release are recognised by their keys; their weights come out under this package's names. A work
-dir holds `epoch_N.pth`, `step_N.pth`, `best.pth` and an index of the numbered ones in the order of writing, with the
-figures of their validations. Knows nothing of training; what a checkpoint contains is the trainer's business, but for
-the weights under `model`.
+Files of the published release are recognised by their keys; their weights come out under this package's names. Knows
+nothing of training or of work dirs; what a checkpoint contains is the trainer's business, but for the weights under
+`model`.
 """
 
 from __future__ import annotations
 
-import json
 import pickle
 import pickletools
 import re
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,11 +21,9 @@ import torch
 from torch import Tensor, nn
 
 from mmdet.errors import SHOWN_LENGTH, UserError, shown
+from mmdet.fileio.atomic import write_atomically
 from mmdet.models.release_layout import from_release, is_release
-from mmdet.ops.files import remove_unfinished, write_atomically, write_text_atomically
 
-INDEX = "checkpoints.json"
-BEST = "best.pth"
 SHOWN_KEYS = 5  # of each kind, in an error message
 LONGEST_KEY = 200  # characters, with the shapes beside it
 MOST_TUPLES = (
@@ -210,81 +206,3 @@ def check_whole(path: Path) -> None:
         raise UserError(f"{path} is not a checkpoint, or is damaged (cut off?): {error}") from error
     if damaged is not None:
         raise UserError(f"{path} is damaged: its part {damaged} has changed since it was written")
-
-
-def latest_checkpoint(work_dir: Path) -> Path | None:
-    """Return the numbered checkpoint that was written last, None if there is none."""
-    names = list(_read_index(work_dir))
-    return work_dir / names[-1] if names else None
-
-
-def latest_whole_checkpoint(work_dir: Path, say: Callable[[str], object]) -> Path | None:
-    """Return the numbered checkpoint that was written last and is whole, None if there is none.
-
-    `say` gets a line for each that is damaged. Raises UserError if all are.
-    """
-    names = list(_read_index(work_dir))
-    for name in reversed(names):
-        try:
-            check_whole(work_dir / name)
-        except UserError as error:
-            say(f"{error}: taking the one before")
-        else:
-            return work_dir / name
-    if names:
-        raise UserError(f"all {len(names)} checkpoints in {work_dir} are damaged; start anew without --resume_from")
-    return None
-
-
-def index_checkpoint(work_dir: Path, name: str, keep_last: int, keep_best: int = 0) -> None:
-    """Note `name` as the latest checkpoint, and delete all noted ones but the last and those of the best figures."""
-    make_latest(work_dir, name)
-    figures = _read_index(work_dir)
-    scored = {other: figure for other, figure in figures.items() if figure is not None}
-    best = sorted(scored, key=lambda other: scored[other], reverse=True)[:keep_best]
-    # A crash in between leaves names in the index whose files are gone, and these are not read.
-    for old in list(figures)[:-keep_last]:
-        if old not in best:
-            (work_dir / old).unlink(missing_ok=True)
-
-
-def make_latest(work_dir: Path, name: str) -> None:
-    """Note `name` as the latest checkpoint."""
-    figures = _read_index(work_dir)
-    figure = figures.pop(name, None)
-    _write_index(work_dir, {**figures, name: figure})
-
-
-def note_figure(work_dir: Path, name: str, figure: float) -> None:
-    """Note the figure of a validation beside the checkpoint `name`, if there is one."""
-    figures = _read_index(work_dir)
-    if name in figures:
-        _write_index(work_dir, {**figures, name: figure})
-
-
-def forget_checkpoints(work_dir: Path) -> None:
-    """Start a new index: checkpoints of an earlier run stay until one of their name is written."""
-    (work_dir / INDEX).unlink(missing_ok=True)
-
-
-def remove_leftovers(work_dir: Path) -> None:
-    """Delete what processes that were killed while they wrote checkpoints have left."""
-    for names in ("*.pth", INDEX):
-        remove_unfinished(work_dir, names)
-
-
-def _read_index(work_dir: Path) -> dict[str, float | None]:
-    """Return the checkpoints in the order of writing, with the figures of their validations."""
-    index = work_dir / INDEX
-    if not index.is_file():
-        return {}
-    try:
-        names = json.loads(index.read_text())
-    except ValueError as error:
-        raise UserError(f"{index} is damaged; delete it and name the checkpoint to resume from") from error
-    figures = names if isinstance(names, dict) else dict.fromkeys(names)  # a list was written before there were figures
-    return {name: figure for name, figure in figures.items() if (work_dir / name).is_file()}
-
-
-def _write_index(work_dir: Path, figures: Mapping[str, float | None]) -> None:
-    write_text_atomically(work_dir / INDEX, json.dumps(figures))

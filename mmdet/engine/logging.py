@@ -18,7 +18,7 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
-from mmdet.ops.files import write_text_atomically
+from mmdet.fileio.atomic import write_text_atomically
 
 
 class TrainLog:

@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader
 
 from mmdet.config import RuntimeSection, ScheduleSection
 from mmdet.engine import checkpoint as files
+from mmdet.engine import checkpoint_index as index
 from mmdet.engine.distributed import Ranks, barrier, gather_objects, largest_over_ranks
 from mmdet.engine.faults import out_of_memory
 from mmdet.engine.logging import TrainLog
@@ -150,9 +151,9 @@ class Trainer:
         best = -math.inf if self.best is None else self.best
         if any(gather_objects(self.ranks, figure > best)):
             self.best = max(figure, best)
-            self.save(files.BEST)
+            self.save(index.BEST)
         if figures and self.ranks.is_main:
-            files.note_figure(self.work_dir, self.checkpoint_name, figure)
+            index.note_figure(self.work_dir, self.checkpoint_name, figure)
             self._log.figures(self.step, "validation", figures)
 
     def save(self, name: str) -> None:
@@ -164,8 +165,8 @@ class Trainer:
         state["position"], state["best"], state["about"] = self._position(), self.best, self.about
         state["log"] = self._log.state()
         files.save_checkpoint(self.work_dir / name, state)
-        if name != files.BEST:
-            files.index_checkpoint(self.work_dir, name, self.runtime.keep_last, self.runtime.keep_best)
+        if name != index.BEST:
+            index.index_checkpoint(self.work_dir, name, self.runtime.keep_last, self.runtime.keep_best)
 
     def resume(self, path: Path, trusted: bool = False) -> None:
         """Take up a run where a checkpoint of this class left it; learning rates and the like are the config's.
@@ -183,7 +184,7 @@ class Trainer:
         ]
         self.step, self._taken_up = position["step"], state.get("log", {})
         self.best = state.get("best")
-        best = self.work_dir / files.BEST  # knows of a validation that came after the checkpoint
+        best = self.work_dir / index.BEST  # knows of a validation that came after the checkpoint
         if best.is_file():
             try:
                 self.best = files.load_checkpoint(best).get("best")

@@ -12,14 +12,12 @@ from zipfile import is_zipfile
 
 from mmdet.config import RunConfig, find_part
 from mmdet.datasets import MixedDataset, VISDataset, make_train_loader
-from mmdet.engine.checkpoint import (
+from mmdet.engine.checkpoint import check_whole, load_weights, read_weights
+from mmdet.engine.checkpoint_index import (
     BEST,
-    check_whole,
     forget_checkpoints,
     latest_whole_checkpoint,
-    load_weights,
     make_latest,
-    read_weights,
     remove_leftovers,
 )
 from mmdet.engine.compiling import compile_parts

@@ -20,7 +20,7 @@ import torch
 
 from mmdet.config import RunConfig
 from mmdet.errors import UserError
-from mmdet.ops.files import write_text_atomically
+from mmdet.fileio.atomic import write_text_atomically
 
 PACKAGES = (
     "memcnp-vis",

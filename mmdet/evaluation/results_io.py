@@ -18,7 +18,7 @@ import numpy as np
 
 from mmdet.errors import UserError, shown
 from mmdet.evaluation import plain_pickle
-from mmdet.ops.files import write_atomically, write_text_atomically
+from mmdet.fileio.atomic import write_atomically, write_text_atomically
 
 _PICKLE_PROTOCOL = 4
 SUBMISSION_MEMBER = "results.json"  # at the root of a submission's zip

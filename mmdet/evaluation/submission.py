@@ -14,7 +14,7 @@ from typing import Any
 
 from mmdet.errors import UserError, shown
 from mmdet.evaluation.results_io import SUBMISSION_MEMBER, is_id, is_number
-from mmdet.ops.files import write_atomically
+from mmdet.fileio.atomic import write_atomically
 from mmdet.ops.masks import to_rle
 
 KEYS = ("video_id", "category_id", "score", "segmentations")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mmdet.errors import UserError
+from mmdet.fileio.atomic import write_text_atomically
 from mmdet.fileio.json_fields import (
     check_unique,
     checked_text,
@@ -25,7 +26,6 @@ from mmdet.fileio.json_fields import (
     read_object,
     shown,
 )
-from mmdet.ops.files import write_text_atomically
 from mmdet.structures import Size
 
 XYWH = tuple[float, float, float, float]

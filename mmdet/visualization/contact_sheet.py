@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mmdet.ops.files import write_atomically
+from mmdet.fileio.atomic import write_atomically
 from mmdet.structures import FrameTruth
 from mmdet.visualization.draw import FONT, Color, DrawnObject, Picture, contact_sheet, draw_objects, track_color
 

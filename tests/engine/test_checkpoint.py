@@ -11,18 +11,14 @@ import pytest
 import torch
 from torch import nn
 
-from mmdet.engine.checkpoint import (
+from mmdet.engine.checkpoint import load_checkpoint, load_weights, read_weights, save_checkpoint, weights_of
+from mmdet.engine.checkpoint_index import (
     forget_checkpoints,
     index_checkpoint,
     latest_checkpoint,
-    load_checkpoint,
-    load_weights,
     make_latest,
     note_figure,
-    read_weights,
     remove_leftovers,
-    save_checkpoint,
-    weights_of,
 )
 from mmdet.errors import UserError
 from mmdet.models.release_layout import release_keys

@@ -9,7 +9,8 @@ from functools import partial
 import pytest
 import torch
 
-from mmdet.engine.checkpoint import BEST, latest_checkpoint, load_checkpoint
+from mmdet.engine.checkpoint import load_checkpoint
+from mmdet.engine.checkpoint_index import BEST, latest_checkpoint
 from mmdet.engine.outcomes import RunEnded
 from mmdet.engine.resuming import check_data, describe_run, differences, fingerprint
 from mmdet.errors import UserError

@@ -9,14 +9,8 @@ import time
 import pytest
 import torch
 
-from mmdet.engine.checkpoint import (
-    check_whole,
-    index_checkpoint,
-    latest_whole_checkpoint,
-    load_checkpoint,
-    remove_leftovers,
-    save_checkpoint,
-)
+from mmdet.engine.checkpoint import check_whole, load_checkpoint, save_checkpoint
+from mmdet.engine.checkpoint_index import index_checkpoint, latest_whole_checkpoint, remove_leftovers
 from mmdet.errors import UserError
 
 KILLS = 25

@@ -8,7 +8,8 @@ import signal
 import pytest
 import torch
 
-from mmdet.engine.checkpoint import BEST, latest_checkpoint, load_checkpoint
+from mmdet.engine.checkpoint import load_checkpoint
+from mmdet.engine.checkpoint_index import BEST, latest_checkpoint
 from mmdet.engine.outcomes import RunEnded
 from mmdet.errors import UserError
 

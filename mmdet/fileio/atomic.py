@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -10,30 +11,35 @@ from typing import BinaryIO
 
 from mmdet.errors import UserError
 
-_UNFINISHED = ".{name}.{process}.tmp"
+_UNFINISHED = ".{name}.{random}.tmp"
+_RANDOM_BYTES = 6
 
 
 def write_atomically(path: str | Path, write: Callable[[BinaryIO], object]) -> None:
     """Let `write(file)` fill a temporary file beside `path`, bring it to the disk, and give it its name.
 
     Makes the folder if it is missing. Raises UserError with the reason if the file cannot be written; what was there
-    before is then as it was.
+    before is then as it was. A link is replaced, not followed, and so is one name of a file with several.
     """
     path = Path(path)
-    temporary = path.with_name(_UNFINISHED.format(name=path.name, process=os.getpid()))
+    temporary = path.with_name(_UNFINISHED.format(name=path.name, random=secrets.token_hex(_RANDOM_BYTES)))
+    if path.exists() and not path.is_file():
+        raise UserError(f"{path} cannot be written: it is a folder, a device or a pipe")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        file = temporary.open("xb")  # exclusively: whoever else has that name keeps his file  # noqa: SIM115
+        try:
+            with file:
+                write(file)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            with suppress(OSError):
+                temporary.unlink()
         _sync_folder(path.parent)
     except (OSError, RuntimeError) as error:
         raise UserError(f"{path} cannot be written: {_reason(error)}") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
 
 
 def write_text_atomically(path: str | Path, text: str) -> None:
@@ -43,7 +49,7 @@ def write_text_atomically(path: str | Path, text: str) -> None:
 
 def remove_unfinished(folder: Path, names: str) -> None:
     """Delete what killed processes left of files whose names match the pattern `names`; nobody may be writing them."""
-    for leftover in folder.glob(_UNFINISHED.format(name=names, process="*")):
+    for leftover in folder.glob(_UNFINISHED.format(name=names, random="*")):
         leftover.unlink(missing_ok=True)
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from mmdet.errors import UserError
-from mmdet.ops.files import remove_unfinished, write_atomically
+from mmdet.fileio.atomic import remove_unfinished, write_atomically
 
 
 def test_a_file_appears_with_its_folder(tmp_path):
@@ -50,3 +50,29 @@ def test_what_a_killed_writer_left_is_removed_by_the_name_of_its_file(tmp_path):
         (tmp_path / name).touch()
     remove_unfinished(tmp_path, "*.pth")
     assert {path.name for path in tmp_path.iterdir()} == {".b.json.12.tmp", "a.pth"}
+
+
+def test_a_foreign_file_of_a_temporary_name_is_not_written_over(tmp_path, monkeypatch):
+    monkeypatch.setattr("mmdet.fileio.atomic.secrets.token_hex", lambda size: "guessed")
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    (tmp_path / ".file.guessed.tmp").symlink_to(victim)
+    with pytest.raises(UserError, match="File exists"):
+        write_atomically(tmp_path / "file", lambda file: file.write(b"whole"))
+    assert victim.read_text() == "mine"
+    assert (tmp_path / ".file.guessed.tmp").is_symlink()
+
+
+def test_a_link_is_replaced_and_what_it_leads_to_stays(tmp_path):
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    (tmp_path / "file").symlink_to(victim)
+    write_atomically(tmp_path / "file", lambda file: file.write(b"whole"))
+    assert victim.read_text() == "mine"
+    assert (tmp_path / "file").read_bytes() == b"whole"
+    assert not (tmp_path / "file").is_symlink()
+
+
+def test_a_device_is_not_replaced_by_a_file():
+    with pytest.raises(UserError, match="a device or a pipe"):
+        write_atomically("/dev/null", lambda file: file.write(b"whole"))

@@ -1,0 +1,89 @@
+"""Outputs that would destroy an input, refused before the work starts: files are compared by identity, not by name.
+
+Links, relative paths, and names that differ in case where the file system does not tell them apart lead to one file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from mmdet.errors import UserError, shown
+
+AnyPath = str | Path
+_Identity = tuple[int, int]  # device and inode: one file, whatever its names
+
+
+def refuse_overwriting(outputs: Iterable[AnyPath | None], inputs: Iterable[AnyPath | None]) -> None:
+    """Raise UserError if one of `outputs` is one of `inputs`, or two of the outputs are one file; None is left out.
+
+    An output is a file to be written, or an existing folder to be filled with files whose names are not known yet: it
+    may hold no input. An input is a file, or a folder of files that are read: none of them may be written.
+    """
+    targets = [Path(path) for path in outputs if path is not None]
+    _refuse_twice(targets)
+    existing = {identity: path for path in targets if (identity := _identity(path)) is not None}
+    if not existing:
+        return  # what does not exist yet is no input
+    folders: dict[Path, Path] = {}  # of the inputs, each with one input in it
+    for source in (Path(path) for path in inputs if path is not None):
+        if (target := existing.get(_identity(source) or (-1, -1))) is not None:
+            raise UserError(f"{target} would be written over the input {source}: choose another output")
+        folders.setdefault(source if source.is_dir() else source.parent, source)
+    for folder, source in folders.items():
+        if (target := existing.get(_identity(folder) or (-1, -1))) is not None:
+            raise UserError(f"{target} holds the input {source} and would be filled with output: choose another folder")
+        if folder == source:
+            for target in existing.values():
+                if os.path.samefile(target.parent, folder):
+                    raise UserError(f"{target} is a file of the input folder {folder}: choose another output")
+
+
+def _refuse_twice(targets: list[Path]) -> None:
+    seen: dict[tuple[_Identity | None, str], Path] = {}
+    for path in targets:
+        identity = _identity(path)
+        key = (identity, "") if identity else (_identity(path.parent), path.name)
+        if key[0] is None:
+            key = (None, os.path.abspath(path))
+        if key in seen:
+            raise UserError(f"{path} and {seen[key]} are one output file: give each a name of its own")
+        seen[key] = path
+
+
+def _identity(path: Path) -> _Identity | None:
+    """Return what tells a file or folder from all others, None for one that does not exist."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):  # of a name with a zero byte, too
+        return None
+    return status.st_dev, status.st_ino
+
+
+def check_output_file(path: AnyPath, option: str) -> None:
+    """Raise UserError, naming `option`, unless a file can be written to `path`; its folder may be missing yet."""
+    path = Path(path)
+    if path.is_dir():
+        raise UserError(f"{option} {path} is a folder, expected the name of a file")
+    if path.exists() and not path.is_file():
+        raise UserError(f"{option} {path} is a device or a pipe, expected the name of a file")
+    _check_can_be_filled(path.parent, f"{option} {path}")
+
+
+def check_output_folder(path: AnyPath, option: str) -> None:
+    """Raise UserError, naming `option`, unless files can be written into the folder `path`; it may be missing yet."""
+    _check_can_be_filled(Path(path), f"{option} {path}")
+
+
+def _check_can_be_filled(folder: Path, what: str) -> None:
+    """Raise UserError unless `folder`, or the nearest one above it that exists, takes new files."""
+    if "\0" in what:
+        raise UserError(f"{shown(what)} cannot be written: no name of a file holds a zero byte")
+    nearest = folder
+    while not os.path.lexists(nearest) and nearest != nearest.parent:
+        nearest = nearest.parent
+    if not nearest.is_dir():
+        raise UserError(f"{what} cannot be written: {nearest} is a file, expected a folder")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise UserError(f"{what} cannot be written: the folder {nearest} is read-only")
