@@ -105,6 +105,14 @@ def mask_areas(rles: Sequence[RLE]) -> NDArray[np.int64]:
     return np.concatenate([np.zeros(0, np.int64), *parts]).astype(np.int64)
 
 
+def mask_boxes(rles: Sequence[RLE]) -> NDArray[np.float64]:
+    """Return the boxes around masks, (N, 4) x, y, width, height in whole pixels; zeros for one without a pixel.
+
+    For RLEs as `to_rles` makes them: checked, and without empty runs.
+    """
+    return np.asarray(coco_mask.toBbox(list(rles)), np.float64).reshape(-1, 4) if rles else np.zeros((0, 4))
+
+
 def _read(segmentation: Any, size: Size, any_size: bool = False) -> RLE:
     """Turn a segmentation into an RLE whose counts, where they come compressed, are not checked yet."""
     if isinstance(segmentation, list | tuple):
