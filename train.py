@@ -1,7 +1,7 @@
 """Train a model as a config describes it: python train.py CONFIG [options].
 
-Logs, checkpoints, the resolved config and the versions of everything go to the work dir. Interrupted by SIGTERM or
-Ctrl-C the run finishes its step and saves; go on with `--resume_from auto`.
+Logs, checkpoints, the resolved config and the versions of everything go to the work dir. Interrupted by Ctrl-C,
+SIGTERM or SIGHUP the run finishes its step and saves; go on with `--resume_from auto`.
 """
 
 from __future__ import annotations

@@ -5,18 +5,17 @@ The order is a function of (seed, epoch) alone. Knows nothing of what an item is
 
 from __future__ import annotations
 
-import gc
 import multiprocessing
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from mmdet.datasets.items import ClipDataset, ItemKey
 from mmdet.datasets.vis_dataset import VISDataset
+from mmdet.datasets.workers import signals_held_back, start_worker
 from mmdet.structures import ClipBatch, ClipSample, collate_clips
 
 # Workers touch no GPU, so a fork is safe. A process that was itself spawned (train.py --gpus) would spawn its workers
@@ -125,8 +124,17 @@ def make_test_loader(
     return _make_loader(_TestFrames(dataset), sampler, workers, persistent=False)
 
 
+class _Loader(DataLoader[ClipBatch]):
+    """A loader whose workers heed no signal but their parent's, from their first moment on."""
+
+    def __iter__(self) -> Any:
+        """Start the workers, or let them start over."""
+        with signals_held_back():
+            return super().__iter__()
+
+
 def _make_loader(dataset: object, sampler: Sampler, workers: int, persistent: bool) -> DataLoader[ClipBatch]:
-    return DataLoader(
+    return _Loader(
         dataset,  # type: ignore[arg-type]  # anything with __getitem__ serves
         batch_sampler=sampler,
         num_workers=workers,
@@ -134,16 +142,9 @@ def _make_loader(dataset: object, sampler: Sampler, workers: int, persistent: bo
         collate_fn=collate_clips,
         pin_memory=torch.cuda.is_available(),
         persistent_workers=persistent and workers > 0,
-        worker_init_fn=_start_worker,
+        worker_init_fn=start_worker,
         generator=torch.Generator(),  # its own: torch's global generator stays untouched, so a resumed run repeats
     )
-
-
-def _start_worker(worker: int) -> None:
-    """Keep a worker to one thread, as there is one worker a core, and its hands off what it shares with its parent."""
-    cv2.setNumThreads(0)
-    torch.set_num_threads(1)
-    gc.freeze()  # the collector writes to all it looks at, which would make a copy of a large index in every worker
 
 
 def _occurrences(values: np.ndarray) -> np.ndarray:

@@ -25,6 +25,7 @@ import torch.multiprocessing as multiprocessing
 from mmdet.engine.distributed import Ranks, available_cores, connect, connect_from_environment, disconnect
 from mmdet.engine.faults import known_fault
 from mmdet.engine.outcomes import SIGNAL_CODE_BASE, USER_ERROR_CODE, RunEnded
+from mmdet.engine.signals import CAUGHT, heeded
 from mmdet.errors import UserError
 
 Main = Callable[[Ranks, Namespace], None]
@@ -124,12 +125,12 @@ def _spawn(main: Main, count: int, args: Namespace) -> None:
         ]
 
         def pass_on(number: int, frame: FrameType | None) -> None:
-            # Ctrl-C reaches the children by itself; SIGTERM on top of it is harmless (see signals.py)
+            # most signals reach the children by themselves; SIGTERM on top of them is harmless (see signals.py)
             for process in processes:
                 if process.is_alive():
                     process.terminate()
 
-        previous = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGINT)}
+        previous = {number: signal.signal(number, pass_on) for number in heeded()}
         try:
             for process in processes:
                 process.start()
@@ -167,8 +168,8 @@ def _exit_code(process: Any) -> int:
 
 def _reported(process: Any, reports: Any) -> Exception:
     """Return the oldest report; a process killed from outside leaves none."""
-    if process.exitcode == -signal.SIGTERM:  # before it could catch the signal
-        return RunEnded("stopped by SIGTERM", SIGNAL_CODE_BASE + signal.SIGTERM)
+    if -process.exitcode in CAUGHT:  # before it could catch the signal
+        return RunEnded(f"stopped by {signal.Signals(-process.exitcode).name}", SIGNAL_CODE_BASE - process.exitcode)
     if process.exitcode < 0:
         hint = " (out of memory?)" if process.exitcode == -signal.SIGKILL else ""
         return RunEnded(f"{process.name} was killed by signal {-process.exitcode}{hint}; the others were stopped")

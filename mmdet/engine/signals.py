@@ -1,6 +1,7 @@
-"""SIGTERM and SIGINT during training: remembered, so that the step in progress is finished and saved.
+"""SIGTERM, SIGINT and SIGHUP during training: remembered, so that the step in progress is finished and saved.
 
-A second SIGINT (a second Ctrl-C) interrupts at once. Knows nothing of what is saved.
+A second SIGINT (a second Ctrl-C) interrupts at once. What the run was started to ignore (by nohup, or by a script's
+shell in the background) it goes on to ignore. Knows nothing of what is saved.
 """
 
 from __future__ import annotations
@@ -11,16 +12,18 @@ import threading
 from types import FrameType
 from typing import Any
 
-CAUGHT = (signal.SIGTERM, signal.SIGINT)
-GRACE_S = 30  # as long as Slurm by default lets pass between SIGTERM and SIGKILL
+CAUGHT = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def heeded() -> list[signal.Signals]:
+    """Return the stop signals that this process was not started to ignore."""
+    return [number for number in CAUGHT if signal.getsignal(number) != signal.SIG_IGN]
 
 
 class StopSignals:
-    """A context in which `received` holds the number of the first stop signal, 0 before there is one.
+    """A context in which `received` holds the number of the stop signal that has come, 0 before there is one.
 
-    Processes forked inside (workers of a loader) inherit the handlers: signals often go to the whole group, and the
-    step in progress may need them. They outlive SIGINT, and SIGTERM for a while. Outside the main thread no signal can
-    be caught, and none is.
+    Outside the main thread no signal can be caught, and none is.
     """
 
     def __init__(self) -> None:
@@ -30,7 +33,7 @@ class StopSignals:
 
     def __enter__(self) -> StopSignals:
         if threading.current_thread() is threading.main_thread():
-            self._previous = {number: signal.signal(number, self._remember) for number in CAUGHT}
+            self._previous = {number: signal.signal(number, self._remember) for number in heeded()}
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -38,10 +41,10 @@ class StopSignals:
             signal.signal(number, handler)
 
     def _remember(self, number: int, frame: FrameType | None) -> None:
-        if os.getpid() != self._owner:
-            if number == signal.SIGTERM:
-                signal.alarm(GRACE_S)  # which ends the process
-        elif self.received and number == signal.SIGINT:
+        if os.getpid() != self._owner:  # forked inside
+            return
+        if self.received == number == signal.SIGINT:
             raise KeyboardInterrupt
-        else:
-            self.received = self.received or number
+        # whoever started this process passes a signal to the whole group on as SIGTERM: the signal itself counts
+        if self.received in (0, signal.SIGTERM):
+            self.received = number

@@ -3,12 +3,15 @@
 import dataclasses
 import importlib
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+
+from mmdet.engine.signals import CAUGHT
 
 MINIATURE = Path(__file__).with_name("miniature.py")
 
@@ -50,12 +53,12 @@ def together():
 def run_miniature():
     """Run the program on the CPU, in a process group of its own, and return the finished process."""
 
-    def run(scenario, work_dir):
+    def run(work_dir):
         path = os.pathsep.join([str(MINIATURE.parents[2]), os.environ.get("PYTHONPATH", "")])
         environment = {**os.environ, "PYTHONPATH": path, "CUDA_VISIBLE_DEVICES": ""}
         environment.pop("WORLD_SIZE", None)
         return subprocess.run(
-            [sys.executable, str(MINIATURE), scenario, "--work_dir", str(work_dir)],
+            [sys.executable, str(MINIATURE), "--work_dir", str(work_dir)],
             capture_output=True,
             text=True,
             env=environment,
@@ -64,6 +67,16 @@ def run_miniature():
         )
 
     return run
+
+
+@pytest.fixture
+def from_a_terminal(miniature):
+    """Let this process heed the signals as one started from a terminal, whatever the tests were started from."""
+    before = {number: signal.getsignal(number) for number in CAUGHT}
+    miniature.heed_signals()
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from mmdet.engine.launch import _end_of, launch, run_command_line
 from mmdet.engine.optim import build_optimizer
 from mmdet.engine.outcomes import RunEnded
 from mmdet.engine.randomness import seed_everything
+from mmdet.engine.signals import CAUGHT
 from mmdet.engine.trainer import Trainer
 from mmdet.errors import UserError
 from mmdet.ops.collectives import sum_over_ranks
@@ -135,7 +136,7 @@ def at_call(number, here, action):
 def processes(ranks, args):
     """Train to the end; then with a loss that is not finite in process 1; then until a signal to process 1."""
     last = ranks.rank == 1
-    for name, action in (("plain", None), ("nan", lambda: math.nan), ("signal", lambda: stop_by(os.kill, os.getpid()))):
+    for name, action in (("plain", None), ("nan", lambda: math.nan), ("signal", stop_this)):
         folder = args.work_dir / name
         folder.mkdir(parents=True, exist_ok=True)
         trainer = make_trainer(folder, ranks=ranks, after_loss=at_call(2, last and action, action))
@@ -165,7 +166,7 @@ def stopped(ranks, folder):
     if ranks.is_main:
         write = checkpoint.save_checkpoint
         checkpoint.save_checkpoint = lambda path, state: time.sleep(0.5) or write(path, state)
-    action = at_call(2, ranks.rank == 1, lambda: stop_by(os.kill, os.getpid()))
+    action = at_call(2, ranks.rank == 1, stop_this)
     end = _end_of(make_trainer(folder, ranks=ranks, after_loss=action).run)
     (folder / f"left_{ranks.rank}.txt").write_text(f"{end.exit_code} {(folder / 'step_2.pth').is_file()}")
 
@@ -178,9 +179,45 @@ def for_ever(ranks, args):
 def launch_for_ever(folder):
     """Launch two processes that train for ever; forked, as this process has done nothing yet."""
     together.on_the_cpu()
+    _fork_processes()
+    launching.launch(for_ever, 2, "none", Namespace(work_dir=folder))
+
+
+def heed_signals():
+    """Heed signals as a process started from a terminal does, whatever this one was started from."""
+    for number in CAUGHT:
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+
+def in_a_group(folder, number, workers, count):
+    """Train in a process group that gets a signal as a whole in the second step, as by Slurm or a terminal."""
+    os.setsid()
+    heed_signals()
+    together.on_the_cpu()
+    _fork_processes()
+    args = Namespace(work_dir=folder, number=number, workers=workers)
+    run_command_line(lambda: launch(group_member, count, "none", args))
+
+
+def stop_this():
+    os.kill(os.getpid(), signal.SIGTERM)
+    return 1.0
+
+
+def group_member(ranks, args):
+    def stop_all():
+        os.killpg(os.getpgrp(), args.number)
+        time.sleep(0.2)  # time to hear of a worker that has died
+        return 1.0
+
+    action = at_call(2, ranks.rank == 0, stop_all)
+    make_trainer(args.work_dir, ranks=ranks, workers=args.workers, batch_size=1, after_loss=action).run()
+
+
+def _fork_processes():
+    """Let `launch` fork its processes, as this one has done nothing yet: nothing has to be imported again."""
     launching.multiprocessing.get_context = lambda method: multiprocessing.get_context("fork")
     launching.available_cores = lambda: 2
-    launching.launch(for_ever, 2, "none", Namespace(work_dir=folder))
 
 
 def _raise_bug():
@@ -191,26 +228,11 @@ def _raise_mistake():
     raise UserError("frame 7.jpg is damaged")
 
 
-def workers(ranks, args):
-    """Train until Ctrl-C, which a terminal sends to the loader's workers, too."""
-    action = at_call(2, True, lambda: stop_by(os.killpg, os.getpgrp()))
-    make_trainer(args.work_dir, workers=2, batch_size=1, after_loss=action).run()
-
-
-def stop_by(send, target):
-    send(target, signal.SIGINT if send is os.killpg else signal.SIGTERM)
-    return 1.0
-
-
 def run():
     parser = CommandParser("Train the tiny model.")
-    parser.add_argument("scenario", choices=("processes", "workers"))
     parser.add_option("work_dir", type=Path)
     args = parser.parse_args()
-    if args.scenario == "processes":
-        launch(processes, 2, "none", args)
-    else:
-        launch(workers, 1, "none", args)
+    launch(processes, 2, "none", args)
 
 
 if __name__ == "__main__":

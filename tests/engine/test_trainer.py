@@ -45,6 +45,7 @@ def send(number, at):
         ({"workers": 1}, 2),
     ],
 )
+@pytest.mark.usefixtures("from_a_terminal")
 def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(miniature, tmp_path, options, stop_at):
     whole = miniature.make_trainer(tmp_path / "whole", **options)
     (tmp_path / "whole").mkdir()
@@ -67,16 +68,41 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(miniature, tmp_pa
         assert_same(state, got["state"][index])
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)])
+@pytest.mark.usefixtures("from_a_terminal")
 def test_a_signal_finishes_the_step_and_saves(miniature, tmp_path, number, code):
+    before = signal.getsignal(number)
     trainer = miniature.make_trainer(tmp_path, after_loss=send(number, 4))
     with pytest.raises(RunEnded, match="--resume_from .*step_4.pth") as caught:
         trainer.run()
     assert caught.value.exit_code == code
     assert load_checkpoint(tmp_path / "step_4.pth")["position"]["step"] == 4
-    assert signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler)
+    assert signal.getsignal(number) == before
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGTERM])
+@pytest.mark.usefixtures("from_a_terminal")
+def test_a_run_started_with_a_signal_ignored_goes_on_ignoring_it(miniature, tmp_path, number):
+    signal.signal(number, signal.SIG_IGN)
+    trainer = miniature.make_trainer(tmp_path, after_loss=send(number, 4))
+    trainer.run()
+    assert trainer.step == trainer.total_steps
+
+
+@pytest.mark.usefixtures("from_a_terminal")
+def test_ctrl_c_counts_as_itself_where_it_is_passed_on_as_sigterm_too(miniature, tmp_path):
+    def press(call):
+        if call == 4:
+            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGINT)
+        return 1.0
+
+    trainer = miniature.make_trainer(tmp_path, after_loss=press)
+    with pytest.raises(RunEnded, match="stopped by SIGINT after step 4"):
+        trainer.run()
+
+
+@pytest.mark.usefixtures("from_a_terminal")
 def test_a_second_interrupt_ends_at_once(miniature, tmp_path):
     trainer = miniature.make_trainer(
         tmp_path, after_loss=lambda call: [os.kill(os.getpid(), signal.SIGINT) for _ in range(2)] and 1.0
