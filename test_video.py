@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from argparse import Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mmdet.config import load_config
-from mmdet.engine.arguments import CommandParser
-from mmdet.engine.distributed import Ranks
-from mmdet.engine.launch import LAUNCHERS, launch, run_command_line
-from mmdet.engine.precision import AMP_TYPES
-from mmdet.engine.randomness import seed_everything
-from mmdet.engine.test_run import TestOptions, run_test
+from mmdet.config import AMP_NAMES, check_config_file, load_config
+from mmdet.engine.arguments import LAUNCHERS, CommandParser
+from mmdet.engine.outcomes import run_command_line
+
+if TYPE_CHECKING:
+    from mmdet.engine.distributed import Ranks
 
 
 def parse_arguments(argv: list[str] | None = None) -> Namespace:
@@ -42,7 +42,7 @@ def parse_arguments(argv: list[str] | None = None) -> Namespace:
         default="none",
         help="who started the processes: torchrun (pytorch), srun (slurm)",
     )
-    parser.add_option("amp", choices=tuple(AMP_TYPES), default="off", help="precision on GPUs (default: off, float32)")
+    parser.add_option("amp", choices=AMP_NAMES, default="off", help="precision on GPUs (default: off, float32)")
     parser.add_option("seed", type=int, default=0, help="of parts that draw; testing itself draws nothing")
     parser.add_option(
         "cfg_options", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="config values to override"
@@ -52,6 +52,10 @@ def parse_arguments(argv: list[str] | None = None) -> Namespace:
 
 def main(ranks: Ranks, args: Namespace) -> None:
     """Test in this process."""
+    # here, as they import torch: --help and a wrong option need none of it
+    from mmdet.engine.randomness import seed_everything
+    from mmdet.engine.test_run import TestOptions, run_test
+
     config = load_config(args.config, args.cfg_options)
     seed_everything(args.seed)
     work_dir = Path(args.work_dir or config.work_dir or f"workdir/{config.name}")
@@ -78,6 +82,9 @@ def _submission_path(args: Namespace, work_dir: Path) -> Path:
 def run() -> None:
     """Start as many processes as asked for."""
     args = parse_arguments()
+    check_config_file(args.config)
+    from mmdet.engine.launch import launch
+
     launch(main, args.gpus, args.launcher, args)
 
 

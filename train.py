@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from argparse import Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mmdet.config import load_config
-from mmdet.engine.arguments import CommandParser
-from mmdet.engine.distributed import Ranks
-from mmdet.engine.launch import LAUNCHERS, launch, run_command_line
-from mmdet.engine.precision import AMP_TYPES
-from mmdet.engine.training import train
+from mmdet.config import AMP_NAMES, check_config_file, load_config
+from mmdet.engine.arguments import LAUNCHERS, CommandParser
+from mmdet.engine.outcomes import run_command_line
+
+if TYPE_CHECKING:
+    from mmdet.engine.distributed import Ranks
 
 
 def parse_arguments(argv: list[str] | None = None) -> Namespace:
@@ -36,7 +37,7 @@ def parse_arguments(argv: list[str] | None = None) -> Namespace:
     parser.add_option("seed", type=int, help="same as --cfg-options runtime.seed=N")
     parser.add_switch("deterministic", "equal runs on a GPU, too, more slowly; same as runtime.deterministic=True")
     parser.add_switch("auto_scale_lr", "scale the learning rate by the pairs a step over schedule.base_batch_size")
-    parser.add_option("amp", choices=tuple(AMP_TYPES), help="same as --cfg-options runtime.amp=...; GPUs only")
+    parser.add_option("amp", choices=AMP_NAMES, help="same as --cfg-options runtime.amp=...; GPUs only")
     parser.add_option(
         "cfg_options", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="config values to override"
     )
@@ -45,6 +46,8 @@ def parse_arguments(argv: list[str] | None = None) -> Namespace:
 
 def main(ranks: Ranks, args: Namespace) -> None:
     """Train in this process."""
+    from mmdet.engine.training import train  # here, as it imports torch: --help and a wrong option need none of it
+
     given = {"runtime.seed": args.seed, "runtime.amp": args.amp}
     overrides = [f"{key}={value}" for key, value in given.items() if value is not None]
     overrides += ["runtime.deterministic=True"] if args.deterministic else []
@@ -64,6 +67,9 @@ def main(ranks: Ranks, args: Namespace) -> None:
 def run() -> None:
     """Start as many processes as asked for."""
     args = parse_arguments()
+    check_config_file(args.config)
+    from mmdet.engine.launch import launch
+
     launch(main, args.gpus, args.launcher, args)
 
 

@@ -10,7 +10,7 @@ BASE = {"config", "errors", "registry", "structures", "ops", "fileio"}
 MAY_IMPORT = {
     "errors": set(),
     "registry": set(),
-    "config": {"errors", "registry"},
+    "config": {"errors", "registry", "config"},
     "structures": {"errors", "structures", "ops"},
     "ops": {"errors", "ops", "structures"},
     "fileio": {"errors", "structures", "ops", "fileio"},

@@ -11,47 +11,36 @@ Without --checkpoint weights are random; speeds are those of trained ones but wh
 from __future__ import annotations
 
 import json
-from argparse import RawDescriptionHelpFormatter
+from argparse import Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-
-from mmdet.config import load_config
+from mmdet.config import AMP_NAMES, check_config_file, load_config
 from mmdet.engine.arguments import CommandParser
-from mmdet.engine.benchmark import BenchmarkSettings, describe_run, format_cases
-from mmdet.engine.benchmark_data import measure_data
-from mmdet.engine.benchmark_network import measure_model, measure_training
-from mmdet.engine.benchmark_video import measure_end_to_end, measure_stream
-from mmdet.engine.launch import run_command_line
-from mmdet.engine.precision import AMP_TYPES
+from mmdet.engine.outcomes import run_command_line
 from mmdet.errors import UserError
-from mmdet.fileio.atomic import write_text_atomically
 
-MODES = {
-    "train": measure_training,
-    "model": measure_model,
-    "stream": measure_stream,
-    "end-to-end": measure_end_to_end,
-    "data": measure_data,
-}
+if TYPE_CHECKING:
+    import torch
+
+MODES = ("train", "model", "stream", "end-to-end", "data")
 PLAIN = (
     *("batch_size", "objects", "steps", "warmup", "amp", "compile", "cuda_graph", "workers", "videos", "frames"),
     *("index_videos", "checkpoint", "profile", "seed"),
 )
 
 
-def main() -> None:
-    """Measure, print and write."""
+def parse_arguments() -> Namespace:
+    """Parse the command line."""
     parser = CommandParser(description=str(__doc__))
-    parser.formatter_class = RawDescriptionHelpFormatter
     parser.add_argument("config", metavar="CONFIG")
-    parser.add_option("mode", choices=tuple(MODES), default="train")
+    parser.add_option("mode", choices=MODES, default="train")
     parser.add_option("size", type=int, nargs=2, action="append", metavar=("HEIGHT", "WIDTH"), help="may be repeated")
     parser.add_option("batch_size", type=int, help="pairs or frames (default: the config's)")
     parser.add_option("objects", type=int, help="a frame, made up or detected")
     parser.add_option("steps", type=int, help="timed: steps, frames or passes (default: the mode's)")
     parser.add_option("warmup", type=int, help="before them (default: the mode's)")
-    parser.add_option("amp", choices=tuple(AMP_TYPES), help="on GPUs (default: training the config's, else off)")
+    parser.add_option("amp", choices=AMP_NAMES, help="on GPUs (default: training the config's, else off)")
     parser.add_switch("compile", "translate the network by torch.compile first")
     parser.add_switch("cuda_graph", "stream: launch every frame as one CUDA graph")
     parser.add_option("workers", type=int, help="loading processes (default: the config's)")
@@ -59,19 +48,29 @@ def main() -> None:
     parser.add_option("frames", type=int, default=20, help="of each (default: %(default)s)")
     parser.add_option("index_videos", type=int, default=3000, help="of the annotation file to read")
     parser.add_switch("data", "read the config's own data instead of made-up videos")
-    parser.add_option("device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_option("device", help="default: cuda where there is one")
     parser.add_option("checkpoint", metavar="FILE", help="weights (default: random)")
     parser.add_option("profile", type=Path, metavar="FILE", help="profile a few steps of train, model or stream, too")
     parser.add_option("json", type=Path, metavar="OUT", help="write the report to this file, too")
     parser.add_option("seed", type=int, default=0)
     parser.add_option("cfg_options", nargs="+", action="extend", default=[], metavar="KEY=VALUE")
-    args = parser.parse_args()
-    try:
-        device = torch.device(args.device)
-    except RuntimeError as error:
-        raise UserError(f"--device {args.device}: expected cpu, cuda or cuda:0, cuda:1, ...") from error
-    if device.type == "cuda":
-        device = torch.device("cuda", device.index or 0)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measure, print and write."""
+    args = parse_arguments()
+    check_config_file(args.config)
+    import torch  # here, as --help and a wrong option need none of it
+
+    from mmdet.engine.benchmark import BenchmarkSettings, describe_run, format_cases
+    from mmdet.engine.benchmark_data import measure_data
+    from mmdet.engine.benchmark_network import measure_model, measure_training
+    from mmdet.engine.benchmark_video import measure_end_to_end, measure_stream
+    from mmdet.fileio.atomic import write_text_atomically
+
+    measures = (measure_training, measure_model, measure_stream, measure_end_to_end, measure_data)
+    device = _device(args.device)
     sizes = tuple((height, width) for height, width in args.size) if args.size else None
     given = {name: getattr(args, name) for name in PLAIN}
     settings = BenchmarkSettings(device=device, sizes=sizes, own_data=args.data, **given)
@@ -80,10 +79,20 @@ def main() -> None:
         torch.cuda.set_device(device)
     for path in filter(None, (args.json, args.profile)):
         _make_folder(path)
-    cases = MODES[args.mode](config, settings)
+    cases = dict(zip(MODES, measures, strict=True))[args.mode](config, settings)
     print(format_cases(cases))
     if args.json:
         write_text_atomically(args.json, json.dumps(describe_run(args.mode, config, settings, cases), indent=1))
+
+
+def _device(name: str | None) -> torch.device:
+    import torch
+
+    try:
+        device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+    except RuntimeError as error:
+        raise UserError(f"--device {name}: expected cpu, cuda or cuda:0, cuda:1, ...") from error
+    return torch.device("cuda", device.index or 0) if device.type == "cuda" else device
 
 
 def _make_folder(path: Path) -> None:

@@ -6,24 +6,26 @@ compared, and OK or FAIL with the number of failures. Exit code 0, 1 for failure
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
-from mmdet.config import load_config
-from mmdet.engine.golden import NOT_COMPARED, all_checks
-from mmdet.engine.golden_checks import worst_of_each
-from mmdet.engine.launch import run_command_line
+from mmdet.config import check_config_file, load_config
+from mmdet.engine.arguments import CommandParser
+from mmdet.engine.outcomes import run_command_line
 
 CONFIG = Path(__file__).parents[1] / "configs" / "baselines" / "golden_small.py"
 
 
 def main() -> None:
     """Compare and print; exits with 1 if a quantity is further off than it may be."""
-    parser = argparse.ArgumentParser(description="Compare with recorded numbers of the published release.")
+    parser = CommandParser(description="Compare with recorded numbers of the published release.")
     parser.add_argument("folder", type=Path, metavar="DIR", help="the recorded numbers of one seed")
     parser.add_argument("--config", type=Path, default=CONFIG, help="the model that they were recorded with")
     args = parser.parse_args()
+    check_config_file(args.config)
+    from mmdet.engine.golden import NOT_COMPARED, all_checks  # here, as --help and a wrong option need no torch
+    from mmdet.engine.golden_checks import worst_of_each
+
     checks = list(worst_of_each(all_checks(args.folder, load_config(args.config))))
     for check in checks:
         print(check)

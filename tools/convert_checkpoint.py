@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from mmdet.engine.arguments import CommandParser
-from mmdet.engine.checkpoint import read_weights, save_checkpoint
-from mmdet.engine.launch import run_command_line
+from mmdet.engine.outcomes import run_command_line
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 NO_PARAMETERS = ("running_mean", "running_var", "num_batches_tracked")  # what batch norms keep beside theirs
 
@@ -35,6 +36,8 @@ def main() -> None:
     parser.add_argument("target", metavar="OUT", type=Path)
     parser.add_switch("trust_checkpoint", "load any object from IN: only if you know where it comes from")
     args = parser.parse_args()
+    from mmdet.engine.checkpoint import read_weights, save_checkpoint  # here, as --help needs no torch
+
     weights = read_weights(args.source, args.trust_checkpoint)
     about = {"about": {"class_names": list(weights.class_names)}} if weights.class_names else {}
     save_checkpoint(args.target, {"model": weights.tensors, **about})

@@ -10,17 +10,10 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-import torch
-
-from mmdet.config import load_config
+from mmdet.config import check_config_file, load_config
 from mmdet.engine.arguments import CommandParser
-from mmdet.engine.distributed import limit_threads
-from mmdet.engine.launch import run_command_line
-from mmdet.engine.memory_probe import growth, measure, smooth_masks, synthetic_frames
-from mmdet.engine.predictor import VideoPredictor
+from mmdet.engine.outcomes import run_command_line
 from mmdet.errors import UserError
-from mmdet.fileio.atomic import write_text_atomically
-from mmdet.models.build import build_model
 
 SAMPLES = 40  # lines of the table
 NO_THRESHOLD = -1.0  # below every score
@@ -34,11 +27,21 @@ def main() -> None:
     parser.add_option("frames", type=int, default=2000)
     parser.add_option("size", type=int, nargs=2, default=(1080, 1920), metavar=("HEIGHT", "WIDTH"))
     parser.add_option("objects", type=int, default=20, help="detections a frame")
-    parser.add_option("device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_option("device", help="default: cuda where there is one")
     parser.add_option("json", type=Path, help="write the samples to this file, too")
     args = parser.parse_args()
     if min(args.frames, args.objects, *args.size) < 1:
         raise UserError("--frames, --objects and --size are at least 1")
+    check_config_file(args.config)
+    import torch  # here, as --help and a wrong option need none of it
+
+    from mmdet.engine.distributed import limit_threads
+    from mmdet.engine.memory_probe import growth, measure, smooth_masks, synthetic_frames
+    from mmdet.engine.predictor import VideoPredictor
+    from mmdet.fileio.atomic import write_text_atomically
+    from mmdet.models.build import build_model
+
+    device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
     every = max(1, args.frames // SAMPLES)
     config = load_config(
         args.config,
@@ -49,11 +52,11 @@ def main() -> None:
             "tracker.matching=one_to_one",  # the greedy rule drops detections that claim one track
         ],
     )
-    limit_threads(torch.device(args.device))
+    limit_threads(torch.device(device))
     torch.manual_seed(0)
     model = build_model(config)
     smooth_masks(model)
-    predictor = VideoPredictor.from_model(model, config, args.device)
+    predictor = VideoPredictor.from_model(model, config, device)
     print("MiB; `rest` is resident memory beyond the results kept\n" + "".join(f"{name:>14}" for name in COLUMNS))
     samples = []
     for sample in measure(predictor, synthetic_frames(args.frames, tuple(args.size)), tuple(args.size), every):

@@ -18,7 +18,7 @@ from mmdet.datasets.frame_io import read_video
 from mmdet.engine.arguments import CommandParser
 from mmdet.engine.checkpoint import load_weights, read_weights
 from mmdet.engine.distributed import limit_threads
-from mmdet.engine.launch import run_command_line
+from mmdet.engine.outcomes import run_command_line
 from mmdet.engine.precision import AMP_TYPES
 from mmdet.engine.predictor import VideoPredictor
 from mmdet.errors import UserError

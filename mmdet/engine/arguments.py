@@ -1,6 +1,6 @@
 """Command-line options as the field's tools write them: `--work_dir` or `--work-dir`, `--flag` or `--flag True`.
 
-Knows nothing of what the options mean.
+Every command line of the project is parsed by it. Imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+LAUNCHERS = ("none", "pytorch", "slurm")
 TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 
 
@@ -19,8 +20,10 @@ class CommandParser(argparse.ArgumentParser):
     Options cannot be abbreviated: a misspelt one is an error, never another one.
     """
 
-    def __init__(self, description: str) -> None:
-        super().__init__(description=description, allow_abbrev=False)
+    def __init__(self, description: str | None) -> None:
+        super().__init__(
+            description=description, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
         self._switches: set[str] = set()
 
     def add_option(self, name: str, **settings: Any) -> None:

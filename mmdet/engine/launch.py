@@ -1,4 +1,4 @@
-"""Start a program once or as N data-parallel processes, and turn the ways it may end into one line and an exit code.
+"""Start a program once or as N data-parallel processes, and report how they end.
 
 Every process calls `main(ranks, args)`. The first to fail ends the others, and its cause is what is reported. Knows
 nothing of what `main` does.
@@ -15,7 +15,6 @@ import traceback
 from argparse import Namespace
 from collections.abc import Callable
 from multiprocessing.connection import wait
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -23,43 +22,12 @@ import torch
 import torch.multiprocessing as multiprocessing
 
 from mmdet.engine.distributed import Ranks, available_cores, connect, connect_from_environment, disconnect
-from mmdet.engine.faults import known_fault
-from mmdet.engine.outcomes import SIGNAL_CODE_BASE, USER_ERROR_CODE, RunEnded
+from mmdet.engine.outcomes import SIGNAL_CODE_BASE, USER_ERROR_CODE, RunEnded, end_of
 from mmdet.engine.signals import CAUGHT, heeded
 from mmdet.errors import UserError
 
 Main = Callable[[Ranks, Namespace], None]
-LAUNCHERS = ("none", "pytorch", "slurm")
 MAX_REPORT = 20_000  # characters; what a process reports has to fit into a pipe that nobody reads yet
-
-
-def run_command_line(main: Callable[[], None]) -> None:
-    """Call `main`; print a UserError or an early end as one line on stderr and exit with its code."""
-    end = _end_of(main)
-    # outside of any `except`, so that what the error's frames held (a loader's workers) is released before the exit
-    if end is not None:
-        sys.stdout.flush()
-        sys.stderr.write(f"{Path(sys.argv[0]).name}: {end.message}\n")
-        sys.exit(end.exit_code)
-
-
-def _end_of(main: Callable[[], None]) -> RunEnded | None:
-    """Call `main` and return how it ended early, None if it did not; errors of the program itself pass through."""
-    try:
-        main()
-    except UserError as error:
-        # from a data worker the message comes at the end of the worker's traceback
-        message = str(error).rpartition(f"{UserError.__module__}.{UserError.__name__}: ")[2]
-        return RunEnded(message.strip(), USER_ERROR_CODE)
-    except RunEnded as end:
-        return RunEnded(end.message, end.exit_code)
-    except KeyboardInterrupt:
-        return RunEnded("interrupted", SIGNAL_CODE_BASE + signal.SIGINT)
-    except (OSError, RuntimeError) as error:
-        if (fault := known_fault(error)) is None:
-            raise
-        return fault
-    return None
 
 
 def launch(main: Main, gpus: int, launcher: str, args: Namespace) -> None:
@@ -185,7 +153,7 @@ def _process_main(main: Main, rank: int, count: int, init_method: str, args: Nam
     if not torch.cuda.is_available() and "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(max(1, available_cores() // count))
     try:
-        end = _end_of(lambda: _run_connected(main, connect(rank, rank, count, init_method), args))
+        end = end_of(lambda: _run_connected(main, connect(rank, rank, count, init_method), args))
     except Exception:
         end = RunEnded(f"process {rank} of {count} failed:\n{traceback.format_exc()}")
     if end is not None:

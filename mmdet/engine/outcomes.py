@@ -1,9 +1,18 @@
 """How a run may end before its time: an error of the computation, or a signal. Command lines print it as one line.
 
-`mmdet.errors.UserError` is for what the user can mend; what is here ends a run that was right to start.
+`mmdet.errors.UserError` is for what the user can mend; `RunEnded` ends a run that was right to start. Imports nothing
+heavy: every command line begins here, and many end before there is work to do.
 """
 
 from __future__ import annotations
+
+import io
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from mmdet.errors import UserError
 
 USER_ERROR_CODE = 2
 SIGNAL_CODE_BASE = 128  # shells report a process ended by signal n as 128 + n
@@ -23,3 +32,42 @@ class RunEnded(Exception):  # noqa: N818  # not every end is an error
     def failed(self) -> bool:
         """Whether it went wrong, rather than being asked to stop."""
         return self.exit_code < SIGNAL_CODE_BASE
+
+
+def run_command_line(main: Callable[[], object]) -> None:
+    """Call `main`; print a UserError or an early end as one line on stderr and exit with its code."""
+    _write_anything()
+    end = end_of(main)
+    # outside of any `except`, so that what the error's frames held (a loader's workers) is released before the exit
+    if end is not None:
+        sys.stdout.flush()
+        sys.stderr.write(f"{Path(sys.argv[0]).name}: {end.message}\n")
+        sys.exit(end.exit_code)
+
+
+def _write_anything() -> None:
+    """Escape what the terminal's encoding lacks, as letters of a path under an ASCII locale, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def end_of(main: Callable[[], object]) -> RunEnded | None:
+    """Call `main` and return how it ended early, None if it did not; errors of the program itself pass through."""
+    try:
+        main()
+    except UserError as error:
+        # from a data worker the message comes at the end of the worker's traceback
+        message = str(error).rpartition(f"{UserError.__module__}.{UserError.__name__}: ")[2]
+        return RunEnded(message.strip(), USER_ERROR_CODE)
+    except RunEnded as end:
+        return RunEnded(end.message, end.exit_code)
+    except KeyboardInterrupt:
+        return RunEnded("interrupted", SIGNAL_CODE_BASE + signal.SIGINT)
+    except (OSError, RuntimeError) as error:
+        from mmdet.engine.faults import known_fault  # it needs torch, which a mistake in the command line does not
+
+        if (fault := known_fault(error)) is None:
+            raise
+        return fault
+    return None

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 from zipfile import is_zipfile
 
-from mmdet.config import RunConfig, find_part
+from mmdet.config import RunConfig
+from mmdet.config.checking import find_part
 from mmdet.datasets import MixedDataset, VISDataset, make_train_loader
 from mmdet.engine.checkpoint import check_whole, load_weights, read_weights
 from mmdet.engine.checkpoint_index import (

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from mmdet.datasets.synthetic import generate_demo_set
-from mmdet.engine.launch import launch, run_command_line
+from mmdet.engine.launch import launch
+from mmdet.engine.outcomes import run_command_line
 
 ROOT = Path(__file__).parents[2]
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmdet.engine.launch import run_command_line
+from mmdet.engine.outcomes import run_command_line
 from mmdet.models.release_layout import from_release
 
 TOOL = Path(__file__).parents[2] / "tools" / "convert_checkpoint.py"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmdet.engine.launch import run_command_line
+from mmdet.engine.outcomes import run_command_line
 
 
 @pytest.fixture

@@ -21,9 +21,9 @@ from mmdet.engine import checkpoint
 from mmdet.engine import launch as launching
 from mmdet.engine.arguments import CommandParser
 from mmdet.engine.distributed import Ranks
-from mmdet.engine.launch import _end_of, launch, run_command_line
+from mmdet.engine.launch import launch
 from mmdet.engine.optim import build_optimizer
-from mmdet.engine.outcomes import RunEnded
+from mmdet.engine.outcomes import RunEnded, end_of, run_command_line
 from mmdet.engine.randomness import seed_everything
 from mmdet.engine.signals import CAUGHT
 from mmdet.engine.trainer import Trainer
@@ -157,7 +157,7 @@ def failing(ranks, args):
 def bereft(ranks, folder):
     """Train until process 1 is killed; process 0 writes what it ends with."""
     die = at_call(2, ranks.rank == 1, lambda: os.kill(os.getpid(), signal.SIGKILL))
-    end = _end_of(make_trainer(folder, ranks=ranks, after_loss=die).run)
+    end = end_of(make_trainer(folder, ranks=ranks, after_loss=die).run)
     (folder / "end.txt").write_text(end.message)
 
 
@@ -167,7 +167,7 @@ def stopped(ranks, folder):
         write = checkpoint.save_checkpoint
         checkpoint.save_checkpoint = lambda path, state: time.sleep(0.5) or write(path, state)
     action = at_call(2, ranks.rank == 1, stop_this)
-    end = _end_of(make_trainer(folder, ranks=ranks, after_loss=action).run)
+    end = end_of(make_trainer(folder, ranks=ranks, after_loss=action).run)
     (folder / f"left_{ranks.rank}.txt").write_text(f"{end.exit_code} {(folder / 'step_2.pth').is_file()}")
 
 

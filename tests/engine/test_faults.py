@@ -11,7 +11,7 @@ from argparse import Namespace
 import pytest
 import torch
 
-from mmdet.engine import launch
+from mmdet.engine import launch, outcomes
 from mmdet.engine.faults import known_fault
 from mmdet.engine.outcomes import RunEnded
 from mmdet.errors import UserError
@@ -19,7 +19,7 @@ from mmdet.errors import UserError
 
 def end_of(trainer):
     """Return how a run ended early, as the command lines tell it."""
-    end = launch._end_of(trainer.run)
+    end = outcomes.end_of(trainer.run)
     assert end is not None
     assert "\n" not in end.message
     return end

@@ -10,7 +10,7 @@ from argparse import Namespace
 import pytest
 import torch
 
-from mmdet.engine import distributed, launch
+from mmdet.engine import distributed, launch, outcomes
 from mmdet.engine.checkpoint import load_checkpoint
 from mmdet.engine.outcomes import RunEnded
 from mmdet.errors import UserError
@@ -89,14 +89,14 @@ def test_an_early_end_is_one_line_and_an_exit_code(capsys, monkeypatch, error, c
         raise error
 
     with pytest.raises(SystemExit) as caught:
-        launch.run_command_line(main)
+        outcomes.run_command_line(main)
     assert caught.value.code == code
     assert capsys.readouterr().err == f"train.py: {line}\n"
 
 
 def test_an_error_of_the_program_keeps_its_traceback():
     with pytest.raises(ZeroDivisionError):
-        launch.run_command_line(lambda: 1 // 0)
+        outcomes.run_command_line(lambda: 1 // 0)
 
 
 def children(*targets):

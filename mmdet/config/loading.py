@@ -1,0 +1,111 @@
+"""Load a Python file with its `_base_`, apply dotted overrides, and have the whole checked.
+
+Imports mmengine and the parts when there is a file to load: command lines read this before they know.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mmdet.config.sections import CustomImports, RunConfig
+from mmdet.errors import UserError, near, shown
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+
+_INDEX_DIGITS = 9  # of a place in a list
+
+
+def load_config(path: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
+    """Load, override (`a.b.0.c=value`) and check a config file.
+
+    Raises UserError for a missing file, an error in it, and every key, type or override that does not exist.
+    """
+    check_config_file(path)
+    from mmengine.config import Config
+
+    from mmdet.config.checking import fill_section
+
+    try:
+        source = Config.fromfile(str(path), import_custom_modules=False)
+    except Exception as error:  # a config is Python: anything can go wrong in it
+        raise UserError(f"config {path} cannot be loaded: {type(error).__name__}: {error}") from error
+    for override in overrides:
+        _override(source, override)
+    values = source.to_dict()
+    _import_custom(values.get("custom_imports"))
+    _import_parts()
+    config: RunConfig = fill_section(RunConfig, values, "config", source=source)
+    return config
+
+
+def check_config_file(path: str | Path) -> None:
+    """Raise UserError unless `path` is a Python file, before anything heavy is imported."""
+    if not Path(path).is_file():
+        raise UserError(f"config {path} {'is a folder' if Path(path).is_dir() else 'does not exist'}: give a .py file")
+    if Path(path).suffix != ".py":
+        raise UserError(f"config {path}: configs are Python files, NAME.py, as those of configs/")
+
+
+def _import_custom(section: Any) -> None:
+    """Import the modules that register a user's own parts."""
+    if section is None:
+        return
+    from mmdet.config.checking import fill_section
+
+    for module in fill_section(CustomImports, section, "config.custom_imports").imports:
+        if not all(name.isidentifier() for name in module.split(".")):
+            raise UserError(f"custom_imports: {shown(module)} is no name of a module, as in my_package.my_part")
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            raise UserError(f"custom_imports: {module} cannot be imported: {error}") from error
+
+
+def _import_parts() -> None:
+    """Import the packages that register parts, so that every name can be checked."""
+    for module in ("datasets", "models", "tracking", "engine.optim"):
+        importlib.import_module(f"mmdet.{module}")
+
+
+def _override(source: Config, override: str) -> None:
+    """Set one existing dotted key; in a dict with `type` and in a section a new key is checked with the rest."""
+    key, equals, text = override.partition("=")
+    if not equals:
+        raise UserError(f"--cfg-options {shown(override)}: expected key=value")
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):  # whatever is no literal is text
+        value = {"true": True, "false": False, "none": None}.get(text.lower(), text)
+    *parents, last = key.split(".")
+    node: Any = source._cfg_dict
+    walked: list[str] = []
+    for part in parents:
+        node = _child(node, part, ".".join(walked) or "the config", override)
+        walked.append(part)
+    if isinstance(node, list):
+        _child(node, last, ".".join(walked), override)
+        node[int(last)] = value
+    elif isinstance(node, dict):
+        node[last] = value  # whether the key exists is checked with the whole config
+    else:
+        raise UserError(f"--cfg-options {shown(override)}: {'.'.join(walked)} is a value, it has no key {shown(last)}")
+
+
+def _child(node: Any, part: str, where: str, override: str) -> Any:
+    if isinstance(node, list):
+        if not (part.isascii() and part.isdigit()) or len(part) > _INDEX_DIGITS or int(part) >= len(node):
+            raise UserError(
+                f"--cfg-options {shown(override)}: {where} is a list of {len(node)}, "
+                f"{shown(part)} is not an index of it"
+            )
+        return node[int(part)]
+    if not isinstance(node, dict):
+        raise UserError(f"--cfg-options {shown(override)}: {where} is a value, it has no key {shown(part)}")
+    if part not in node:
+        raise UserError(f"--cfg-options {shown(override)}: {where} has no key {shown(part)}; {near(part, list(node))}")
+    return node[part]
