@@ -1,4 +1,4 @@
-"""Finds data sets in a folder, in the layouts in which they are handed out, and looks for faults in them.
+"""Finds data sets in a folder, in the layouts in which they are handed out.
 
 Guesses for `tools/check_data.py` only; training and testing take `ann_file` and `img_prefix` as the config states them.
 Source: data/README.md.
@@ -9,10 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from mmdet.datasets.frame_io import frame_path, read_frame
-from mmdet.errors import UserError
 from mmdet.fileio.vis_json import VISJson
-from mmdet.ops.masks import to_rles
 
 _ANN_FILE = re.compile(r"(instances|annotations|train|valid|val|test|gt)(_\w+)?\.json")
 _MAX_DEPTH = 3  # ROOT/YVIS/annotations/instances_train.json
@@ -47,28 +44,3 @@ def figures_line(data: VISJson, missing: int | str) -> str:
     crowd = sum(track.is_crowd for track in data.tracks)
     figures = (len(data.videos), frames, missing, len(data.tracks), crowd, len(data.categories))
     return "  ".join(f"{name} {figure}" for name, figure in zip(_FIGURES, figures, strict=True))
-
-
-def first_frame_faults(data: VISJson, img_prefix: Path) -> list[str]:
-    """Decode the first frame of every video; say which are damaged or of another size. Missing ones are no fault."""
-    faults = []
-    for video in data.videos:
-        path = frame_path(img_prefix, video.file_names[0])
-        try:
-            if Path(path).exists():
-                read_frame(path, video.size)
-        except UserError as error:
-            faults.append(str(error))
-    return faults
-
-
-def mask_faults(data: VISJson) -> list[str]:
-    """Check the inside of all segmentations; say which tracks have one that cannot be decoded."""
-    sizes = {video.video_id: video.size for video in data.videos}
-    faults = []
-    for track in data.tracks:
-        try:
-            to_rles([segmentation for segmentation in track.segmentations if segmentation], sizes[track.video_id])
-        except ValueError as error:
-            faults.append(f"annotation {track.annotation_id} of video {track.video_id}: {error}")
-    return faults

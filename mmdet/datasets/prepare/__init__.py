@@ -1,0 +1,1 @@
+"""Sets before they are used: find them and check them."""

@@ -1,0 +1,48 @@
+"""All checks of one data set: its videos, its objects, its frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmdet.datasets.layouts import figures_line, find_img_prefix
+from mmdet.datasets.prepare.check_frames import MISSING, check_frames
+from mmdet.datasets.prepare.check_objects import check_objects
+from mmdet.datasets.prepare.check_videos import check_videos
+from mmdet.datasets.prepare.findings import Finding, Kind
+from mmdet.fileio.json_fields import read_object
+from mmdet.fileio.vis_json import load_vis_json
+
+NO_FOLDER = Kind("sets without frames", is_error=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetReport:
+    """What is known of a set: lines that describe it, what is wrong, and where its frames are, if they are found."""
+
+    lines: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    img_prefix: Path | None
+
+
+def check_set(ann_file: Path, img_prefix: Path | None = None, decode: bool = False) -> SetReport:
+    """Check an annotation file and its frames, in the folder near it that has them unless `img_prefix` names one.
+
+    `decode`: all of each frame, not its header and its end alone. Raises UserError for a file that does not load.
+    """
+    data = load_vis_json(ann_file)
+    raw = read_object(ann_file)  # again, as loading mends what is plain and passes over what it does not need
+    findings = [*check_videos(data, raw), *check_objects(data, raw)]
+    title = f"{ann_file}{'' if data.has_annotations else '  (no annotations: results cannot be measured with it)'}"
+    folder = img_prefix or find_img_prefix(ann_file, data)
+    if folder is None:
+        findings.append(Finding(NO_FOLDER, "no folder near it has its frames; name it by --img-prefix"))
+        return SetReport(lines=(title, f"  {figures_line(data, '?')}"), findings=tuple(findings), img_prefix=None)
+    in_frames = check_frames(data, folder, decode)
+    missing = sum(finding.kind is MISSING for finding in in_frames)
+    lines = (
+        title,
+        f"  {figures_line(data, missing)}",
+        f"  ann_file={str(ann_file)!r}, img_prefix={str(folder)!r}",
+    )
+    return SetReport(lines=lines, findings=(*findings, *in_frames), img_prefix=folder)
