@@ -19,6 +19,7 @@ from mmdet.config import AMP_NAMES, check_config_file, load_config
 from mmdet.engine.arguments import CommandParser
 from mmdet.engine.outcomes import run_command_line
 from mmdet.errors import UserError
+from mmdet.fileio.overwriting import check_output_files
 
 if TYPE_CHECKING:
     import torch
@@ -74,11 +75,10 @@ def main() -> None:
     sizes = tuple((height, width) for height, width in args.size) if args.size else None
     given = {name: getattr(args, name) for name in PLAIN}
     settings = BenchmarkSettings(device=device, sizes=sizes, own_data=args.data, **given)
+    check_output_files({"--json": args.json, "--profile": args.profile}, [args.config, args.checkpoint])
     config = load_config(args.config, args.cfg_options)
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    for path in filter(None, (args.json, args.profile)):
-        _make_folder(path)
     cases = dict(zip(MODES, measures, strict=True))[args.mode](config, settings)
     print(format_cases(cases))
     if args.json:
@@ -93,14 +93,6 @@ def _device(name: str | None) -> torch.device:
     except RuntimeError as error:
         raise UserError(f"--device {name}: expected cpu, cuda or cuda:0, cuda:1, ...") from error
     return torch.device("cuda", device.index or 0) if device.type == "cuda" else device
-
-
-def _make_folder(path: Path) -> None:
-    """Make a file's folder now: what is measured for minutes shall not be lost then."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}") from error
 
 
 if __name__ == "__main__":

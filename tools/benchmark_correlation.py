@@ -15,6 +15,9 @@ from typing import Any
 
 import torch
 
+from mmdet.errors import UserError
+from mmdet.fileio.atomic import write_text_atomically
+from mmdet.fileio.overwriting import check_output_files
 from mmdet.ops.correlation import spatial_correlation_sample
 from mmdet.ops.correlation.geometry import make_geometry
 from mmdet.ops.correlation.reference import reference_correlation
@@ -64,6 +67,10 @@ parser.add_argument("--json", type=Path, metavar="OUT")
 parser.add_argument("--tflops", type=float, nargs=3, default=[67, 990, 990], help="peaks of " + ", ".join(DTYPES))
 parser.add_argument("--bandwidth", type=float, default=4.3, help="TB/s")
 args = parser.parse_args()
+try:
+    check_output_files({"--json": args.json}, [])
+except UserError as error:
+    parser.error(str(error))
 if not torch.cuda.is_available():
     one, two = torch.randn(2, 1, 16, 12, 18)
     pairs = make_geometry(1, 5, 1, 0, 1, 2)
@@ -75,4 +82,4 @@ print("| " + " | ".join(table[0]) + " |\n" + "| --- " * len(table[0]) + "|")
 for row in table:
     print("| " + " | ".join(f"{cell:.4f}" if isinstance(cell, float) else cell for cell in row.values()) + " |")
 if args.json:
-    args.json.write_text(json.dumps(table, indent=1))
+    write_text_atomically(args.json, json.dumps(table, indent=1))

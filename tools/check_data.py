@@ -15,11 +15,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from mmdet.datasets.frame_io import frame_path
 from mmdet.datasets.layouts import find_ann_files
 from mmdet.datasets.prepare.check_set import check_set
 from mmdet.datasets.prepare.findings import report_lines
 from mmdet.datasets.vis_dataset import VISDataset
 from mmdet.errors import UserError
+from mmdet.fileio.drawn_jpeg import refuse_foreign
+from mmdet.fileio.overwriting import check_output_folder, refuse_overwriting
 from mmdet.visualization.contact_sheet import TruthFrame, evenly_spaced, truth_sheet, write_sheet
 
 
@@ -34,6 +37,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if args.img_prefix and args.path.is_dir():
         parser.error("--img-prefix belongs to one annotation file, not to a folder of sets")
+    try:
+        if args.draw:
+            check_output_folder(args.draw, "--draw")
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     ann_files = find_ann_files(args.path) if args.path.is_dir() else [args.path]
     said = [] if ann_files else [f"FAULT: {args.path}: no annotation file found; data/README.md shows the layouts"]
     for ann_file in ann_files:
@@ -59,13 +68,18 @@ def _check(ann_file: Path, args: argparse.Namespace) -> list[str]:
 
 
 def _draw(dataset: VISDataset, folder: Path, num_videos: int) -> list[str]:
-    """Draw a sheet a video; return what cannot be read."""
+    """Draw a sheet a video; return what cannot be read. Raises UserError before it writes over what is not its own."""
     faults = []
-    for index in evenly_spaced(len(dataset.videos), num_videos):
+    drawn_videos = evenly_spaced(len(dataset.videos), num_videos)
+    sheets = {index: folder / f"{dataset.videos[index].video_id}.jpg" for index in drawn_videos}
+    frame_paths = [frame_path(dataset.img_prefix, name) for video in dataset.videos for name in video.file_names]
+    refuse_overwriting([folder], [dataset.ann_file, *frame_paths])
+    refuse_foreign(sheets.values())
+    for index in drawn_videos:
         frames = evenly_spaced(len(dataset.videos[index].file_names))
         try:
             drawn = [TruthFrame(*dataset.frame_truth(index, frame), caption=f"frame {frame}") for frame in frames]
-            write_sheet(folder / f"{dataset.videos[index].video_id}.jpg", truth_sheet(drawn, dataset.class_names))
+            write_sheet(sheets[index], truth_sheet(drawn, dataset.class_names))
         except UserError as error:
             faults.append(str(error))
     return faults

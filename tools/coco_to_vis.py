@@ -13,6 +13,7 @@ from pathlib import Path
 from mmdet.datasets.coco_conversion import convert_coco
 from mmdet.datasets.public_categories import CATEGORIES
 from mmdet.errors import UserError
+from mmdet.fileio.overwriting import check_output_files
 from mmdet.fileio.vis_json import write_vis_json
 
 
@@ -25,8 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--keep-empty", action="store_true", help="keep images without annotations")
     args = parser.parse_args(argv)
     try:
-        if args.out.resolve() == args.instances.resolve():
-            raise UserError(f"--out {args.out} is the input: choose another name")
+        check_output_files({"--out": args.out}, [args.instances])
         conversion = convert_coco(args.instances, None if args.to == "none" else args.to, args.keep_empty)
         write_vis_json(conversion.data, args.out)
     except UserError as error:

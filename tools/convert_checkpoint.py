@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from mmdet.engine.arguments import CommandParser
 from mmdet.engine.outcomes import run_command_line
+from mmdet.fileio.overwriting import check_output_files
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,6 +37,7 @@ def main() -> None:
     parser.add_argument("target", metavar="OUT", type=Path)
     parser.add_switch("trust_checkpoint", "load any object from IN: only if you know where it comes from")
     args = parser.parse_args()
+    check_output_files({"OUT": args.target}, [args.source])
     from mmdet.engine.checkpoint import read_weights, save_checkpoint  # here, as --help needs no torch
 
     weights = read_weights(args.source, args.trust_checkpoint)

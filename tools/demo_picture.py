@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
-
-import cv2
+from pathlib import Path
 
 from mmdet.config import load_config
 from mmdet.datasets.frame_io import frame_path, read_frame
+from mmdet.engine.outcomes import run_command_line
 from mmdet.engine.test_run import results_of
 from mmdet.engine.testing import build_test_dataset
 from mmdet.evaluation.results_io import load_results
+from mmdet.fileio.overwriting import check_output_files
+from mmdet.visualization.contact_sheet import write_sheet
 from mmdet.visualization.draw import contact_sheet, draw_objects, enlarge
 from mmdet.visualization.writer import objects_of_frame
 
@@ -25,13 +27,15 @@ def main() -> None:
     """Write the picture."""
     parser = argparse.ArgumentParser(description="Draw a contact sheet of results.")
     parser.add_argument("results", help="result file of test_video.py --dump_bbox on the demo set")
-    parser.add_argument("--out", default="docs/demo.jpg")
+    parser.add_argument("--out", type=Path, default=Path("docs/demo.jpg"))
     parser.add_argument("--config", default="configs/demo/memcnp_demo.py")
     parser.add_argument("--videos", type=int, nargs="+", default=[5, 4, 7, 6], help="positions in the data set")
     parser.add_argument("--frames", type=int, nargs="+", default=[0, 3, 6, 9])
     parser.add_argument("--thresh", type=float, default=0.4)
     args = parser.parse_args()
     dataset = build_test_dataset(load_config(args.config).data.test, "config.data.test")
+    frames = [frame_path(dataset.img_prefix, name) for video in dataset.videos for name in video.file_names]
+    check_output_files({"--out": args.out}, [args.results, args.config, dataset.ann_file, *frames])
     results = results_of(load_results(args.results), dataset)
     pictures = []
     for position in args.videos:
@@ -42,9 +46,9 @@ def main() -> None:
             objects = objects_of_frame(kept, frame, dataset.class_names)
             pictures.append(draw_objects(*enlarge(image, objects, FACTOR)))
     sheet = contact_sheet(pictures, columns=len(args.frames))
-    cv2.imwrite(args.out, cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 88])
+    write_sheet(args.out, sheet)
     print(f"{args.out}: {sheet.shape[1]}x{sheet.shape[0]}")
 
 
 if __name__ == "__main__":
-    main()
+    run_command_line(main)

@@ -17,6 +17,7 @@ from mmdet.evaluation.results_io import load_ground_truth, load_results
 from mmdet.evaluation.tables import format_agnostic, format_figures
 from mmdet.evaluation.vis_ap import evaluate
 from mmdet.fileio.atomic import write_text_atomically
+from mmdet.fileio.overwriting import check_output_files
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -44,6 +45,7 @@ def main() -> int:
     """Print the tables; returns the exit status: 2 for bad input."""
     args = parse_arguments()
     try:
+        check_output_files({"--out": args.out}, [args.ground_truth, args.results])
         figures = _evaluate(args)
         if args.out:
             text = json.dumps(figures, indent=1)

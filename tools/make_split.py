@@ -18,6 +18,7 @@ from mmdet.datasets.split import split_videos, track_table
 from mmdet.errors import UserError
 from mmdet.fileio.atomic import write_text_atomically
 from mmdet.fileio.json_fields import read_object
+from mmdet.fileio.overwriting import check_output_files
 from mmdet.fileio.vis_json import load_vis_json
 
 
@@ -33,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     folder = args.out_dir or args.ann_file.parent
     paths = [folder / f"{args.ann_file.stem}_{part}.json" for part in ("train", "valid")]
     try:
+        check_output_files({str(path): path for path in paths}, [args.ann_file])
         present = [str(path) for path in paths if path.exists()]
         if present and not args.force:
             raise UserError(f"{', '.join(present)} exist: --force overwrites them, --out-dir names another folder")

@@ -14,6 +14,7 @@ from mmdet.config import check_config_file, load_config
 from mmdet.engine.arguments import CommandParser
 from mmdet.engine.outcomes import run_command_line
 from mmdet.errors import UserError
+from mmdet.fileio.overwriting import check_output_files
 
 SAMPLES = 40  # lines of the table
 NO_THRESHOLD = -1.0  # below every score
@@ -32,6 +33,7 @@ def main() -> None:
     args = parser.parse_args()
     if min(args.frames, args.objects, *args.size) < 1:
         raise UserError("--frames, --objects and --size are at least 1")
+    check_output_files({"--json": args.json}, [args.config])
     check_config_file(args.config)
     import torch  # here, as --help and a wrong option need none of it
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from mmdet.datasets.png_conversion import convert_pngs, load_names
 from mmdet.errors import UserError
+from mmdet.fileio.overwriting import check_output_files
 from mmdet.fileio.vis_json import write_vis_json
 
 
@@ -30,6 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     which.add_argument("--categories", type=Path, metavar="cats.json", help="the category of every object")
     args = parser.parse_args(argv)
     try:
+        check_output_files({"--out": args.out}, [args.images, args.annotations, args.categories])
         names = load_names(args.categories) if args.categories else None
         conversion = convert_pngs(args.images, args.annotations, args.category, names, args.binary)
         write_vis_json(conversion.data, args.out)

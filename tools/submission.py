@@ -11,6 +11,7 @@ import sys
 from mmdet.errors import UserError
 from mmdet.evaluation.results_io import load_ground_truth, parse_results
 from mmdet.evaluation.submission import find_faults, write_submission
+from mmdet.fileio.overwriting import check_output_files
 
 SHOWN = 100  # faults
 
@@ -23,6 +24,7 @@ def main() -> int:
     parser.add_argument("--out", default="submission.zip")
     args = parser.parse_args()
     try:
+        check_output_files({"--out": args.out}, [args.results, args.ann])
         entries = parse_results(args.results)
         faults = find_faults(entries, load_ground_truth(args.ann))
         if not faults:

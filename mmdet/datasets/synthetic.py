@@ -22,6 +22,8 @@ from numpy.typing import NDArray
 from mmdet.datasets.synthetic_scene import MIN_VISIBLE_PX, OBJECTS_PER_FRAME, RenderedVideo, render_video
 from mmdet.datasets.synthetic_shapes import CLASS_NAMES
 from mmdet.errors import UserError
+from mmdet.fileio.atomic import write_text_atomically
+from mmdet.fileio.overwriting import check_output_folder
 from mmdet.ops.masks import encode_masks
 
 GENERATOR_NAME = "memcnp-vis generated demo set"
@@ -33,6 +35,7 @@ JPEG_QUALITY = 92
 WORKERS = 2  # threads: drawing is done in cv2 and numpy, outside the interpreter lock
 OCCLUSION_NAMES = ("no_occlusion", "slight_occlusion", "severe_occlusion")
 OCCLUSION_BOUNDS = (0.05, 0.5)  # hidden shares at which the next name begins
+UNFINISHED = ".unfinished_demo_set"  # a file that lies in the folder until the set is whole
 MIN_SIZE = 48  # pixels a side; below it objects vanish
 
 
@@ -71,12 +74,14 @@ def generate_demo_set(
             f"demo set of {train_videos} + {valid_videos} videos of {length} frames of {size}: at least one video, "
             f"one frame and {MIN_SIZE} pixels a side are needed"
         )
+    check_output_folder(root, "the demo set's folder")
     _forget(root)
+    unfinished = root / UNFINISHED
+    write_text_atomically(unfinished, GENERATOR)
     contents = {split: _write_split(root, split, parameters) for split in SPLITS}
     for split, content in contents.items():
-        path = _annotation_file(root, split)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(content, separators=(",", ":")))
+        write_text_atomically(_annotation_file(root, split), json.dumps(content, separators=(",", ":")))
+    unfinished.unlink()
 
 
 def has_demo_set(root: Path, parameters: DemoParameters) -> bool:
@@ -113,6 +118,10 @@ def _forget(root: Path) -> None:
     for path in paths:
         if not str(_load(path)["info"].get("description")).startswith(GENERATOR_NAME):
             raise UserError(f"{path} is not of a generated demo set and would be overwritten: choose another root")
+    if not paths and not (root / UNFINISHED).is_file():
+        for folder in (root / f"{split}_images" for split in SPLITS):
+            if folder.exists():
+                raise UserError(f"{folder} is not of a generated demo set and would be filled: choose another root")
     for path in paths:
         path.unlink()
 

@@ -6,7 +6,7 @@ Links, relative paths, and names that differ in case where the file system does 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from mmdet.errors import UserError, shown
@@ -19,7 +19,7 @@ def refuse_overwriting(outputs: Iterable[AnyPath | None], inputs: Iterable[AnyPa
     """Raise UserError if one of `outputs` is one of `inputs`, or two of the outputs are one file; None is left out.
 
     An output is a file to be written, or an existing folder to be filled with files whose names are not known yet: it
-    may hold no input. An input is a file, or a folder of files that are read: none of them may be written.
+    may hold no input. An input is a file, or a folder whose files are read, however deep: none of them may be written.
     """
     targets = [Path(path) for path in outputs if path is not None]
     _refuse_twice(targets)
@@ -29,14 +29,14 @@ def refuse_overwriting(outputs: Iterable[AnyPath | None], inputs: Iterable[AnyPa
     folders: dict[Path, Path] = {}  # of the inputs, each with one input in it
     for source in (Path(path) for path in inputs if path is not None):
         if (target := existing.get(_identity(source) or (-1, -1))) is not None:
-            raise UserError(f"{target} would be written over the input {source}: choose another output")
+            raise UserError(f"output {target} is the input {source}, which would be destroyed: choose another name")
         folders.setdefault(source if source.is_dir() else source.parent, source)
     for folder, source in folders.items():
         if (target := existing.get(_identity(folder) or (-1, -1))) is not None:
             raise UserError(f"{target} holds the input {source} and would be filled with output: choose another folder")
         if folder == source:
             for target in existing.values():
-                if os.path.samefile(target.parent, folder):
+                if any(os.path.samefile(parent, folder) for parent in target.resolve().parents):
                     raise UserError(f"{target} is a file of the input folder {folder}: choose another output")
 
 
@@ -59,6 +59,14 @@ def _identity(path: Path) -> _Identity | None:
     except (OSError, ValueError):  # of a name with a zero byte, too
         return None
     return status.st_dev, status.st_ino
+
+
+def check_output_files(outputs: Mapping[str, AnyPath | None], inputs: Iterable[AnyPath | None]) -> None:
+    """Check the files to be written, by the options that name them, like check_output_file and refuse_overwriting."""
+    for option, path in outputs.items():
+        if path is not None:
+            check_output_file(path, option)
+    refuse_overwriting(outputs.values(), inputs)
 
 
 def check_output_file(path: AnyPath, option: str) -> None:

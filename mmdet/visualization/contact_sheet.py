@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from mmdet.fileio.atomic import write_atomically
+from mmdet.fileio.drawn_jpeg import encode_drawing
 from mmdet.structures import FrameTruth
 from mmdet.visualization.draw import FONT, Color, DrawnObject, Picture, contact_sheet, draw_objects, track_color
 
@@ -74,9 +75,8 @@ def truth_objects(truth: FrameTruth, class_names: Sequence[str], colors: Mapping
 
 def write_sheet(path: Path, sheet: Picture) -> None:
     """Write a sheet as JPEG; makes the folder. Raises UserError if it cannot be written."""
-    bgr = cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR)
-    _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    write_atomically(path, lambda file: file.write(data.tobytes()))
+    data = encode_drawing(sheet, JPEG_QUALITY)
+    write_atomically(path, lambda file: file.write(data))
 
 
 def _tile(frame: TruthFrame) -> TruthFrame:

@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 
 from mmdet.errors import UserError
+from mmdet.fileio.drawn_jpeg import encode_drawing, is_drawing, refuse_foreign
 from mmdet.ops.masks import decode_rle
 from mmdet.structures import FrameTracks, Size, VideoResult
 from mmdet.visualization.draw import DrawnObject, Picture, draw_objects, enlarge, track_color
@@ -49,10 +50,10 @@ def write_video(
 
     `frames` are all frames of the video, (H, W, 3) uint8 RGB at the result's size; each tag tells the id, the class
     and the frame's own score. Pictures are `factor` times the size of the frames. Raises ValueError if number or size
-    of the frames differ from the result's.
+    of the frames differ from the result's, and UserError rather than write over what is no drawing of this program.
     """
-    stem = _file_stem(name)
-    frame_folder, video_path = folder / stem, folder / f"{stem}.mp4"
+    refuse_foreign_files(folder, name, result.num_frames)
+    frame_folder, video_path = drawn_paths(folder, name)
     frame_folder.mkdir(parents=True, exist_ok=True)
     kept = replace(result, tubes=tuple(tube for tube in result.tubes if tube.score >= threshold))
     count = 0
@@ -64,15 +65,35 @@ def write_video(
                     f"frames of {result.size}: give the frames that the result was made from"
                 )
             picture = draw_objects(*enlarge(frame, objects_of_frame(kept, count, class_names), factor))
-            _write_jpeg(frame_folder / f"{count:05d}.jpg", picture)
+            _write_jpeg(_frame_path(frame_folder, count), picture)
             append(picture)
             count += 1
         if count != result.num_frames or count == 0:
             raise ValueError(f"video {name}: {count} frames for a result of {result.num_frames}: give all of them")
-    for path in frame_folder.glob("[0-9]*.jpg"):  # of a longer video written here before
-        if path.stem.isdecimal() and int(path.stem) >= count:
+    for path in frame_folder.glob("[0-9]*.jpg"):  # of a longer video drawn here before
+        if path.stem.isdecimal() and int(path.stem) >= count and is_drawing(path):
             path.unlink()
     return frame_folder, video_path
+
+
+def drawn_paths(folder: Path, name: str) -> tuple[Path, Path]:
+    """Return where write_video draws the video `name` in `folder`: a folder of frames, and the mp4 beside it."""
+    stem = _file_stem(name)
+    return folder / stem, folder / f"{stem}.mp4"
+
+
+def refuse_foreign_files(folder: Path, name: str, num_frames: int) -> None:
+    """Raise UserError if drawing the video `name` in `folder` would write over what this program did not draw."""
+    frame_folder, video_path = drawn_paths(folder, name)
+    frames = [_frame_path(frame_folder, index) for index in range(num_frames)]
+    refuse_foreign(frames)
+    # an mp4 has no mark of its own: it was written together with the first frame
+    if video_path.exists() and not is_drawing(frames[0] if frames else frame_folder):
+        raise UserError(f"{video_path} is not of this program and would be overwritten: choose another folder")
+
+
+def _frame_path(frame_folder: Path, index: int) -> Path:
+    return frame_folder / f"{index:05d}.jpg"
 
 
 def objects_of_frame(result: VideoResult, frame_index: int, class_names: Sequence[str]) -> list[DrawnObject]:
@@ -166,9 +187,10 @@ def _padded_to_even(picture: Picture) -> Picture:
 
 
 def _write_jpeg(path: Path, picture: Picture) -> None:
-    bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
-    if not cv2.imwrite(str(path), bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]):
-        raise UserError(f"{path} cannot be written: is the disk full or the folder read-only?")
+    try:
+        path.write_bytes(encode_drawing(picture, JPEG_QUALITY))
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def _file_stem(name: str) -> str:

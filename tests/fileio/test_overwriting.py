@@ -22,13 +22,13 @@ def test_an_output_that_does_not_exist_yet_is_no_input(source):
 
 
 def test_an_output_of_the_same_name_is_refused(source):
-    with pytest.raises(UserError, match=r"source.json would be written over the input .*source.json"):
+    with pytest.raises(UserError, match=r"output .*source.json is the input .*source.json"):
         refuse_overwriting([str(source)], [source])
 
 
 def test_an_output_by_another_path_is_refused(source, monkeypatch):
     monkeypatch.chdir(source.parent)
-    with pytest.raises(UserError, match="written over the input"):
+    with pytest.raises(UserError, match="is the input"):
         refuse_overwriting([Path("../data/source.json")], [source])
 
 
@@ -37,7 +37,7 @@ def test_an_output_that_is_a_link_to_the_input_is_refused(source, link):
     other = source.with_name("other.json")
     link(source, other)
     for output, given in ((other, source), (source, other)):
-        with pytest.raises(UserError, match="written over the input"):
+        with pytest.raises(UserError, match="is the input"):
             refuse_overwriting([output], [given])
 
 

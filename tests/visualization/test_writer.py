@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from mmdet.errors import UserError
 from mmdet.ops.masks import encode_masks
 from mmdet.structures import TrackTube, VideoResult
 from mmdet.visualization import writer
@@ -144,3 +145,24 @@ def test_without_pyav_cv2_writes_and_warns_once(tmp_path, monkeypatch):
             assert [p.shape for p in read_mp4(path)[0]] == [(64, 96, 3)] * 5
     assert len(caught) == 1
     assert "memcnp-vis[video]" in str(caught[0].message)
+
+
+def test_pictures_of_somebody_else_are_neither_written_over_nor_removed(tmp_path):
+    folder = tmp_path / "a"
+    folder.mkdir()
+    (folder / "00007.jpg").write_bytes(b"photo")
+    write_video(result(count=5), frames(5), tmp_path, "a", NAMES)
+    assert (folder / "00007.jpg").read_bytes() == b"photo"
+    (folder / "00001.jpg").write_bytes(b"photo")
+    before = (tmp_path / "a.mp4").read_bytes()
+    with pytest.raises(UserError, match=r"00001.jpg is no drawing of this program"):
+        write_video(result(count=2), frames(2), tmp_path, "a", NAMES)
+    assert (folder / "00001.jpg").read_bytes() == b"photo"
+    assert (tmp_path / "a.mp4").read_bytes() == before
+
+
+def test_an_mp4_of_somebody_else_is_not_written_over(tmp_path):
+    (tmp_path / "a.mp4").write_bytes(b"film")
+    with pytest.raises(UserError, match=r"a.mp4 is not of this program"):
+        write_video(result(count=2), frames(2), tmp_path, "a", NAMES)
+    assert (tmp_path / "a.mp4").read_bytes() == b"film"

@@ -1,0 +1,156 @@
+"""No command writes over what it reads, or over what it did not make; each says so before the work starts."""
+
+import hashlib
+import importlib.util
+import json
+import os
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from mmdet.engine.outcomes import run_command_line
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def tool(capsys, monkeypatch):
+    """Run a script of tools/ in this process; return its exit code and what it printed on stderr."""
+
+    def call(name, *arguments):
+        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
+        spec = importlib.util.spec_from_file_location(f"tool_{name}", ROOT / "tools" / f"{name}.py")
+        module = importlib.util.module_from_spec(spec)
+        code = None
+        try:
+            spec.loader.exec_module(module)
+            run_command_line(lambda: sys.exit(module.main()))
+        except SystemExit as end:
+            code = end.code
+        return code or 0, capsys.readouterr().err
+
+    return call
+
+
+def digests(folder):
+    return {path: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def work(tmp_path, tiny_set, checkpoint, monkeypatch):
+    """A folder with a copy of everything that commands read; it is the current one."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    for name in ("train", "valid"):
+        (folder / f"{name}.json").write_bytes((tiny_set / f"annotations/instances_{name}.json").read_bytes())
+    (folder / "results.json").write_text("[]")
+    (folder / "checkpoint.pth").write_bytes(checkpoint.read_bytes())
+    os.link(folder / "checkpoint.pth", folder / "other_name.pth")
+    (folder / "coco.json").write_text('{"images": [], "annotations": [], "categories": []}')
+    for kind, ending in (("images", "jpg"), ("masks", "png")):
+        (folder / kind / "video").mkdir(parents=True)
+        cv2.imwrite(str(folder / kind / "video" / f"00000.{ending}"), np.zeros((8, 8), np.uint8))
+    (folder / "link.json").symlink_to(folder / "valid.json")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+OVER_INPUT = {
+    "eval_results, the truth": ("eval_results", "valid.json", "results.json", "--out", "valid.json"),
+    "eval_results, the results by a link": ("eval_results", "link.json", "results.json", "--out", "valid.json"),
+    "convert_checkpoint": ("convert_checkpoint", "checkpoint.pth", "../work/checkpoint.pth"),
+    "convert_checkpoint, a hard link": ("convert_checkpoint", "checkpoint.pth", "other_name.pth"),
+    "coco_to_vis": ("coco_to_vis", "coco.json", "--to", "none", "--out", "coco.json"),
+    "png_to_vis, a mask": ("png_to_vis", "images", "masks", "--out", "masks/video/00000.png"),
+    "submission": ("submission", "results.json", "--ann", "valid.json", "--out", "results.json"),
+    "submission, the data set": ("submission", "results.json", "--ann", "valid.json", "--out", "valid.json"),
+    "benchmark": ("benchmark", "CONFIG", "--json", "CONFIG"),
+    "benchmark, the checkpoint": (
+        "benchmark",
+        "CONFIG",
+        "--checkpoint",
+        "checkpoint.pth",
+        "--profile",
+        "checkpoint.pth",
+    ),
+    "measure_memory": ("measure_memory", "--config", "CONFIG", "--json", "CONFIG"),
+    "demo_picture": ("demo_picture", "results.json", "--config", "CONFIG", "--out", "results.json"),
+}
+
+
+@pytest.mark.parametrize("command", OVER_INPUT.values(), ids=OVER_INPUT)
+def test_an_output_that_is_an_input_is_refused(tool, work, config, command):
+    (work / "tiny.py").write_bytes(config.read_bytes())
+    before = digests(work)
+    code, said = tool(*("tiny.py" if part == "CONFIG" else part for part in command))
+    assert code == 2
+    assert "is the input" in said or "is a file of the input folder" in said
+    assert said.count("\n") == 1
+    assert digests(work) == before
+
+
+NO_PLACE = {
+    "eval_results": ("eval_results", "valid.json", "results.json", "--out"),
+    "convert_checkpoint": ("convert_checkpoint", "checkpoint.pth"),
+    "coco_to_vis": ("coco_to_vis", "coco.json", "--to", "none", "--out"),
+    "png_to_vis": ("png_to_vis", "images", "masks", "--out"),
+    "submission": ("submission", "results.json", "--ann", "valid.json", "--out"),
+    "measure_memory": ("measure_memory", "--json"),
+    "benchmark": ("benchmark", "CONFIG", "--json"),
+    "benchmark_correlation": ("benchmark_correlation", "--json"),
+}
+
+
+@pytest.mark.parametrize("output", ["images", "results.json/figures"], ids=["a folder", "inside of a file"])
+@pytest.mark.parametrize("command", NO_PLACE.values(), ids=NO_PLACE)
+def test_an_output_that_cannot_be_a_file_is_refused_before_the_work(tool, work, config, command, output):
+    before = digests(work)
+    code, said = tool(*(str(config) if part == "CONFIG" else part for part in command), output)
+    assert code == 2
+    assert "is a folder, expected the name of a file" in said or "is a file, expected a folder" in said
+    assert digests(work) == before
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("check_data", "valid.json", "--draw", "results.json"), ("make_demo_data", "--root", "results.json"),
+     ("make_split", "valid.json", "--out-dir", "results.json")],
+    ids=lambda command: command[0],
+)  # fmt: skip
+def test_a_file_where_a_folder_should_be_is_named(tool, work, command):
+    before = digests(work)
+    code, said = tool(*command)
+    assert code == 2
+    assert "results.json is a file, expected a folder" in said
+    assert digests(work) == before
+
+
+def test_drawings_of_the_truth_never_replace_pictures(tool, work, tiny_set):
+    draw = ("check_data", "valid.json", "--img-prefix", tiny_set / "valid_images", "--draw")
+    video = json.loads((work / "valid.json").read_text())["videos"][0]
+    frames = digests(tiny_set)
+    code, said = tool(*draw, tiny_set / "valid_images" / Path(video["file_names"][0]).parent)
+    assert code == 2
+    assert "would be filled with output" in said
+    photo = work / "album" / f"{video['id']}.jpg"
+    photo.parent.mkdir()
+    photo.write_bytes(b"photo")
+    code, said = tool(*draw, "album")
+    assert code == 2
+    assert "is no drawing of this program" in said
+    assert photo.read_bytes() == b"photo"
+    assert digests(tiny_set) == frames
+    assert tool(*draw, "sheets")[0] == tool(*draw, "sheets")[0] == 0
+
+
+def test_a_demo_set_does_not_replace_pictures_of_somebody_else(tool, tmp_path):
+    photo = tmp_path / "train_images" / "train_0000" / "00000.jpg"
+    photo.parent.mkdir(parents=True)
+    photo.write_bytes(b"photo")
+    code, said = tool("make_demo_data", "--root", tmp_path)
+    assert code == 2
+    assert "train_images is not of a generated demo set" in said
+    assert photo.read_bytes() == b"photo"
