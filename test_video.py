@@ -24,6 +24,7 @@ def parse_arguments(argv: list[str] | None = None) -> Namespace:
     parser.add_argument("config", metavar="CONFIG", help="a file of configs/")
     parser.add_argument("checkpoint", metavar="CHECKPOINT", nargs="?", help="weights (not with --load_result)")
     parser.add_switch("trust_checkpoint", "load any object from the checkpoint: only if you know where it comes from")
+    parser.add_switch("trust_classes", "take the checkpoint's classes for the data's, in order, whatever their names")
     parser.add_option("out", metavar="X.pkl", help="write the results here, and the submission json to X.pkl.json")
     parser.add_option("eval", nargs="+", choices=("segm", "bbox"), default=[], help="score by masks or boxes")
     parser.add_switch(
@@ -62,6 +63,7 @@ def main(ranks: Ranks, args: Namespace) -> None:
     options = TestOptions(
         checkpoint=args.checkpoint,
         trust_checkpoint=args.trust_checkpoint,
+        trust_classes=args.trust_classes,
         load_result=args.load_result,
         out=args.out,
         evaluate=tuple(dict.fromkeys(args.eval)),

@@ -38,7 +38,8 @@ def main() -> None:
     parser.add_switch("trust_checkpoint", "load any object from IN: only if you know where it comes from")
     args = parser.parse_args()
     check_output_files({"OUT": args.target}, [args.source])
-    from mmdet.engine.checkpoint import read_weights, save_checkpoint  # here, as --help needs no torch
+    from mmdet.engine.checkpoint import save_checkpoint  # here, as --help needs no torch
+    from mmdet.engine.weights import read_weights
 
     weights = read_weights(args.source, args.trust_checkpoint)
     about = {"about": {"class_names": list(weights.class_names)}} if weights.class_names else {}

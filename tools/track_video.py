@@ -16,14 +16,12 @@ from tqdm import tqdm
 from mmdet.config import load_config
 from mmdet.datasets.frame_io import read_video
 from mmdet.engine.arguments import CommandParser
-from mmdet.engine.checkpoint import load_weights, read_weights
 from mmdet.engine.distributed import limit_threads
 from mmdet.engine.outcomes import run_command_line
 from mmdet.engine.precision import AMP_TYPES
 from mmdet.engine.predictor import VideoPredictor
 from mmdet.errors import UserError
 from mmdet.fileio.atomic import write_text_atomically
-from mmdet.models.build import build_model
 from mmdet.visualization.draw import draw_objects
 from mmdet.visualization.writer import objects_of_tracks, open_mp4
 
@@ -48,13 +46,10 @@ def main() -> None:
     if first is None:
         raise UserError(f"{args.video} has no frame that can be read: give a video file or a folder of images")
     config = load_config(args.config)
-    weights, model = read_weights(args.checkpoint, args.trust_checkpoint), build_model(config)
-    load_weights(model, weights.tensors, args.checkpoint)
-    predictor = VideoPredictor.from_model(model, config, args.device, args.amp, cuda_graph=args.cuda_graph)
-    num_classes = config.model["head"]["num_classes"]
-    names = weights.class_names or ()
-    if len(names) != num_classes:
-        names = tuple(str(label) for label in range(num_classes))
+    predictor = VideoPredictor.from_checkpoint(
+        config, args.checkpoint, args.device, args.amp, args.trust_checkpoint, cuda_graph=args.cuda_graph
+    )
+    names = predictor.class_names
     stream = predictor.stream((first.shape[0], first.shape[1]))
     args.out.mkdir(parents=True, exist_ok=True)
     with open_mp4(args.out / f"{args.video.stem}.mp4", stream.size, args.fps) as append:

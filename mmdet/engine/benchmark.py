@@ -21,9 +21,9 @@ import numpy as np
 import torch
 
 from mmdet.config import RunConfig
-from mmdet.engine.checkpoint import load_weights, read_weights
 from mmdet.engine.distributed import available_cores, limit_threads, place
 from mmdet.engine.randomness import seed_everything
+from mmdet.engine.weights import load_weights, read_weights
 from mmdet.engine.work_dir import describe_environment
 from mmdet.errors import UserError
 from mmdet.models.build import build_model
@@ -193,7 +193,7 @@ def prepare_model(config: RunConfig, settings: BenchmarkSettings) -> VISModel:
     seed_everything(settings.seed)
     model = build_model(config)
     if settings.checkpoint is not None:
-        load_weights(model, read_weights(settings.checkpoint, trusted=False).tensors, settings.checkpoint)
+        load_weights(model, read_weights(settings.checkpoint), None)
     return place(model, settings.device)
 
 

@@ -6,7 +6,7 @@ depends on no results of other frames, so a chunk of frames runs as one batch; t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,9 +19,9 @@ from torch import Tensor
 
 from mmdet.config import RunConfig
 from mmdet.datasets import RawFrame, Transform, VideoInfo
-from mmdet.engine.checkpoint import load_weights, read_weights
 from mmdet.engine.detector import Detector
 from mmdet.engine.precision import reduced_type
+from mmdet.engine.weights import load_weights, read_weights
 from mmdet.evaluation.accumulator import VideoAccumulator
 from mmdet.models.build import build_model, build_part
 from mmdet.models.heads.mask_assembly import draw_masks
@@ -122,6 +122,8 @@ class VideoPredictor:
     `compile` translates the network by torch.compile, which takes a minute for every new size of batches.
     """
 
+    class_names: tuple[str, ...]  # by label; numbers where a checkpoint does not name them
+
     def __init__(
         self,
         model: VISModel,
@@ -138,6 +140,7 @@ class VideoPredictor:
         amp_dtype = reduced_type(amp, self.device)
         self.detector = Detector(model, self.device, amp_dtype, cuda_graph=cuda_graph, compile=compile)
         self.model = self.detector.model
+        self.class_names = tuple(map(str, range(model.num_classes)))
         # A queue beside that of the network; the GPU takes from it first, as the host waits for what is in it.
         self._beside = torch.cuda.Stream(self.device, priority=-1) if on_gpu else None
 
@@ -157,15 +160,25 @@ class VideoPredictor:
         device: torch.device | str = "cpu",
         amp: str = "off",
         trusted: bool = False,
+        class_names: Sequence[str] | None = None,
+        trust_classes: bool = False,
+        say: Callable[[str], object] | None = None,
         **speed: bool,
     ) -> VideoPredictor:
         """Build the model of a config and load a checkpoint of it strictly; `trusted`: see load_checkpoint.
 
-        `speed`: cuda_graph, compile.
+        `class_names` are those of the data that labels shall mean, matched by name (see load_weights); None: those that
+        the checkpoint names. `say` gets the lines about what was loaded. `speed`: cuda_graph, compile.
         """
-        model = build_model(config)
-        load_weights(model, read_weights(checkpoint, trusted).tensors, checkpoint)
-        return VideoPredictor.from_model(model, config, device, amp, **speed)
+        model, weights = build_model(config), read_weights(checkpoint, trusted)
+        for line in load_weights(model, weights, class_names, trust_classes):
+            if say:
+                say(line)
+        predictor = VideoPredictor.from_model(model, config, device, amp, **speed)
+        names = weights.class_names if class_names is None else class_names
+        if names is not None and len(names) == model.num_classes:
+            predictor.class_names = tuple(names)
+        return predictor
 
     def stream(self, size: Size, video_id: int = 1) -> VideoStream:
         """Start a video of frames of `size` (height, width)."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mmdet.engine.checkpoint import read_weights
+from mmdet.engine.weights import read_weights
 from mmdet.errors import UserError
 
 KEY = "config.model.backbone.pretrained"

@@ -53,7 +53,7 @@ def check_batches(saved: Mapping[str, Any], now: Mapping[str, Any], source: Path
 
 
 def check_data(saved: Mapping[str, Any], now: Mapping[str, Any], source: Path) -> None:
-    """Raise UserError if an annotation file is not the one of the run so far; it may have moved."""
+    """Raise UserError if an annotation file or its classes are not those of the run so far; the file may have moved."""
     before, after = (list(about.get("fingerprints", {}).items()) for about in (saved, now))
     for (old_path, old), (new_path, new) in zip(before, after, strict=False):
         if old != new:
@@ -61,6 +61,13 @@ def check_data(saved: Mapping[str, Any], now: Mapping[str, Any], source: Path) -
                 f"{new_path} is not what {source} was trained on ({old_path}, sha256 {shown(old[:12])}, now "
                 f"{shown(new[:12])}): put the file back, or start anew from the weights by --load_from"
             )
+
+    names = saved.get("class_names")
+    if names is not None and list(names) != list(now.get("class_names", names)):
+        raise UserError(
+            f"{source} was trained for the classes {shown(list(names))}, now they are {shown(now['class_names'])}: use "
+            "the same data, or start anew from the weights by --load_from"
+        )
 
 
 def differences(saved: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:

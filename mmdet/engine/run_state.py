@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from mmdet.engine.checkpoint import load_weights
 from mmdet.engine.distributed import Ranks, gather_objects
 from mmdet.engine.outcomes import RunEnded
 from mmdet.engine.randomness import random_state, restore_random_state
+from mmdet.engine.weights import Weights, check_finite, load_weights
 from mmdet.errors import UserError
 
 
@@ -51,7 +51,8 @@ def restore_state(
 
     Learning rates and the like stay the config's, and random generators as they are in another number of processes.
     """
-    load_weights(model, state["model"], source)
+    check_finite(state["model"], source)
+    load_weights(model, Weights(tensors=state["model"], source=str(source)), None)
     settings = [{key: value for key, value in group.items() if key != "params"} for group in optimizer.param_groups]
     try:
         optimizer.load_state_dict(state["optimizer"])

@@ -22,7 +22,6 @@ from tqdm import tqdm
 from mmdet.config import RunConfig
 from mmdet.datasets import VideoInfo, VISDataset
 from mmdet.datasets.frame_io import frame_path, read_frame
-from mmdet.engine.checkpoint import load_weights, read_weights
 from mmdet.engine.distributed import Ranks, barrier, limit_threads
 from mmdet.engine.precision import float32_products
 from mmdet.engine.predictor import VideoPredictor
@@ -33,7 +32,6 @@ from mmdet.evaluation.submission import find_faults, write_submission
 from mmdet.evaluation.tables import format_figures
 from mmdet.evaluation.video_eval import IoUType
 from mmdet.evaluation.vis_ap import evaluate
-from mmdet.models.build import build_model
 from mmdet.structures import VideoResult, results_to_json
 from mmdet.visualization.writer import write_video
 
@@ -49,6 +47,7 @@ class TestOptions:
 
     checkpoint: str | None
     trust_checkpoint: bool = False  # it may hold any object, and run any code
+    trust_classes: bool = False  # its classes are the data's, whatever their names
     load_result: str | None = None
     out: str | None = None
     evaluate: tuple[IoUType, ...] = ()
@@ -75,7 +74,7 @@ def run_test(config: RunConfig, ranks: Ranks, options: TestOptions) -> None:
                 draw(result)
     else:
         _check_classes(config, dataset)
-        predictor = _load_predictor(config, ranks, options)
+        predictor = _load_predictor(config, ranks, options, dataset)
         start = time.perf_counter()
         with float32_products(exact=options.amp == "off"):
             results = predict_dataset(predictor, dataset, config.data.test, draw)
@@ -87,14 +86,18 @@ def run_test(config: RunConfig, ranks: Ranks, options: TestOptions) -> None:
     barrier(ranks)
 
 
-def _load_predictor(config: RunConfig, ranks: Ranks, options: TestOptions) -> VideoPredictor:
-    """Load the checkpoint strictly, and say what it was."""
-    path = str(options.checkpoint)
-    weights, model = read_weights(path, options.trust_checkpoint), build_model(config)
-    load_weights(model, weights.tensors, path)
-    if ranks.is_main:
-        print(weights.origin, flush=True)  # noqa: T201
-    return VideoPredictor.from_model(model, config, ranks.device, options.amp)
+def _load_predictor(config: RunConfig, ranks: Ranks, options: TestOptions, dataset: VISDataset) -> VideoPredictor:
+    """Load the checkpoint strictly, its classes matched to the data's by name, and say what it was."""
+    return VideoPredictor.from_checkpoint(
+        config,
+        str(options.checkpoint),
+        ranks.device,
+        options.amp,
+        options.trust_checkpoint,
+        dataset.class_names,
+        options.trust_classes,
+        partial(print, flush=True) if ranks.is_main else None,
+    )
 
 
 def _say_speed(dataset: VISDataset, seconds: float, ranks: Ranks, drawn: bool) -> None:

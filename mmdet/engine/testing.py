@@ -5,7 +5,7 @@ Knows nothing of command lines; the figures come from evaluation, the files from
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.distributed as dist
@@ -13,8 +13,10 @@ from tqdm import tqdm
 
 from mmdet.config import RunConfig, TestData
 from mmdet.datasets import VISDataset, make_test_loader
+from mmdet.engine.class_names import are_the_same, listed, rows_of
 from mmdet.engine.precision import float32_products
 from mmdet.engine.predictor import VideoPredictor
+from mmdet.errors import UserError
 from mmdet.evaluation.results_io import load_ground_truth
 from mmdet.evaluation.vis_ap import evaluate
 from mmdet.models.build import build_part
@@ -64,10 +66,27 @@ def predict_dataset(
     return [everything[index] for index in range(len(dataset.videos))]
 
 
-def validate_model(model: VISModel, config: RunConfig, device: torch.device) -> dict[str, float]:
-    """Test a model on the validation data and return the figures, AP first, on every rank; the mode is put back."""
+def category_ids_of(class_names: Sequence[str], dataset: VISDataset) -> list[int]:
+    """Return the data set's category ids in the order of a model's classes. Raises UserError where the names differ."""
+    rows = rows_of(class_names, dataset.class_names)
+    if not are_the_same(class_names, dataset.class_names):
+        raise UserError(
+            f"{dataset.ann_file} has other classes ({listed(dataset.class_names)}) than the training data "
+            f"({listed(class_names)}): validate on data of the same classes, named by data.valid"
+        )
+    return [dataset.category_ids[row] for row in rows if row is not None]
+
+
+def validate_model(
+    model: VISModel, config: RunConfig, device: torch.device, class_names: Sequence[str]
+) -> dict[str, float]:
+    """Test a model on the validation data and return the figures, AP first, on every rank; the mode is put back.
+
+    `class_names` are the model's, in the order of its labels; those of the data may stand in another.
+    """
     section = config.data.valid or config.data.test
     dataset = build_test_dataset(section, "config.data.valid")
+    category_ids = category_ids_of(class_names, dataset)
     was_training = model.training
     predictor = VideoPredictor.from_model(model, config, device)
     try:
@@ -75,5 +94,5 @@ def validate_model(model: VISModel, config: RunConfig, device: torch.device) -> 
             results = predict_dataset(predictor, dataset, section)
     finally:
         model.train(was_training)
-    entries = results_to_json(results, dataset.category_ids)
+    entries = results_to_json(results, category_ids)
     return dict(evaluate(load_ground_truth(dataset.ann_file), entries).stats)

@@ -6,6 +6,7 @@ What `train.py` calls in every process. Knows nothing of command lines.
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from zipfile import is_zipfile
@@ -13,7 +14,7 @@ from zipfile import is_zipfile
 from mmdet.config import RunConfig
 from mmdet.config.checking import find_part
 from mmdet.datasets import MixedDataset, VISDataset, make_train_loader
-from mmdet.engine.checkpoint import check_whole, load_weights, read_weights
+from mmdet.engine.checkpoint import check_whole
 from mmdet.engine.checkpoint_index import (
     BEST,
     forget_checkpoints,
@@ -31,6 +32,7 @@ from mmdet.engine.randomness import compute_deterministically, seed_everything
 from mmdet.engine.resuming import describe_run
 from mmdet.engine.testing import validate_model
 from mmdet.engine.trainer import Trainer
+from mmdet.engine.weights import read_weights, start_from
 from mmdet.engine.work_dir import prepare_work_dir
 from mmdet.errors import UserError, shown
 from mmdet.models.build import build_model, build_part
@@ -79,7 +81,7 @@ def train(
         compile_parts(model)
     checkpoint = _checkpoint_to_resume(resume_from, work_dir, ranks, notes)
     if checkpoint is None:
-        start = _load_first_weights(model, load_from, trusted)
+        start = _load_first_weights(model, load_from, trusted, dataset.class_names)
         if ranks.is_main and start:
             print(start, flush=True)  # noqa: T201
     trainer = _make_trainer(config, ranks, model, dataset, work_dir, about, validate)
@@ -130,7 +132,7 @@ def _make_trainer(
         ranks=ranks,
         work_dir=work_dir,
         about=about,
-        validate=(lambda: validate_model(model, config, ranks.device)) if validate else None,
+        validate=(lambda: validate_model(model, config, ranks.device, dataset.class_names)) if validate else None,
     )
 
 
@@ -187,10 +189,10 @@ def _note_start(work_dir: Path, checkpoint: Path | None) -> None:
         make_latest(work_dir, checkpoint.name)
 
 
-def _load_first_weights(model: VISModel, load_from: str | None, trusted: bool) -> str | None:
+def _load_first_weights(
+    model: VISModel, load_from: str | None, trusted: bool, class_names: Sequence[str]
+) -> str | None:
     """Load what a new run starts from; return a line that says what it was, None if it starts from nothing."""
     if load_from:
-        weights = read_weights(load_from, trusted)
-        load_weights(model, weights.tensors, load_from)
-        return weights.origin
+        return start_from(model, read_weights(load_from, trusted), class_names)
     return load_pretrained(model.backbone, trusted)

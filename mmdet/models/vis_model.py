@@ -70,6 +70,11 @@ class VISModel(nn.Module):
         """Number of foreground classes."""
         return self.head.num_classes
 
+    @property
+    def class_tensors(self) -> tuple[str, ...]:
+        """The names of the parameters whose rows are classes."""
+        return tuple(f"head.{name}" for name in self.head.class_tensors)
+
     def forward(self, images: Tensor, valid: Tensor) -> HeadOutputs:
         """Run the network on clips: images (B, T, 3, H, W), valid (B, T, H, W) bool; T = 1, or 2: key and reference.
 

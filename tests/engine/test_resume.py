@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
@@ -221,3 +222,11 @@ def test_a_run_describes_its_settings_and_its_data_as_plain_values(tmp_path):
     assert about["settings"]["scale"] == [1, 2]
     assert isinstance(about["settings"]["call"], str)
     assert list(about["fingerprints"]) == [str(tmp_path / "a.json")]
+
+
+def test_a_run_is_not_resumed_with_its_classes_in_another_order():
+    saved, turned = {"class_names": ["cat", "dog"]}, {"class_names": ["dog", "cat"]}
+    check_data(saved, saved, Path("e.pth"))
+    check_data({}, turned, Path("e.pth"))  # written before classes were
+    with pytest.raises(UserError, match=r"e.pth was trained for the classes \['cat', 'dog'\], now .* \['dog', 'cat'\]"):
+        check_data(saved, turned, Path("e.pth"))

@@ -12,8 +12,9 @@ from miniature import make_trainer
 from test_pickles import FOREIGN, programs
 from torch import nn
 
-from mmdet.engine.checkpoint import check_whole, load_checkpoint, load_weights, read_weights
+from mmdet.engine.checkpoint import check_whole, load_checkpoint
 from mmdet.engine.training import _resume
+from mmdet.engine.weights import load_weights, read_weights, start_from
 from mmdet.errors import UserError
 
 STATE = {
@@ -60,7 +61,8 @@ def load(path, data=None):
     refused_or_read(lambda: load_checkpoint(path), UserError)
     weights = refused_or_read(lambda: read_weights(path), UserError)
     if weights is not None:
-        refused_or_read(lambda: load_weights(nn.Linear(3, 2), weights.tensors, path), UserError)
+        refused_or_read(lambda: load_weights(nn.Linear(3, 2), weights, None), UserError)
+        refused_or_read(lambda: start_from(nn.Linear(3, 2), weights, ["cat"]), UserError)
     return weights
 
 

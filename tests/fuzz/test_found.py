@@ -10,11 +10,11 @@ import torch
 from hostile import refused_or_read
 from miniature import make_trainer
 from test_json import RESULTS, RLE, TRUTH
-from torch import nn
 
 from mmdet.config import load_config
-from mmdet.engine.checkpoint import load_checkpoint, load_weights, read_weights
+from mmdet.engine.checkpoint import load_checkpoint
 from mmdet.engine.training import _resume
+from mmdet.engine.weights import read_weights
 from mmdet.errors import UserError, shown
 from mmdet.evaluation.results_io import load_ground_truth, load_results
 from mmdet.evaluation.submission import find_faults
@@ -137,7 +137,7 @@ def test_sparse_results_are_no_bomb(folder):
 def test_tensors_without_numbers_are_no_weights(folder, tensor):
     torch.save({"model": {"weight": tensor, "bias": torch.zeros(2)}}, folder / "odd.pth")
     with pytest.raises(UserError, match="weight .a (sparse|tensor without)"):
-        load_weights(nn.Linear(3, 2), read_weights(folder / "odd.pth").tensors, "odd.pth")
+        read_weights(folder / "odd.pth")
 
 
 @pytest.mark.parametrize("change", [{"optimizer": 3}, {"random_states": [{}]}, {"best": "0.5"}, {"model": None}])

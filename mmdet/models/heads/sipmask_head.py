@@ -60,6 +60,8 @@ def _flatten(maps: Sequence[Tensor]) -> Tensor:
 class SipMaskHead(nn.Module):
     """Shared weights over the levels of the pyramid; `num_classes` counts foreground classes only."""
 
+    class_tensors = ("cls_conv.weight", "cls_conv.bias")  # a row a class
+
     def __init__(
         self,
         channels: int,

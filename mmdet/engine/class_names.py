@@ -1,0 +1,43 @@
+"""Classes matched by their names: the same ones may stand in another order, and data sets may share only some.
+
+Knows nothing of weights, files or data sets. A name that stands twice is matched in the order of standing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+SHOWN_NAMES = 5  # of each kind, in a message
+
+
+def rows_of(names: Sequence[str], known: Sequence[str]) -> list[int | None]:
+    """Return, for each of `names`, its place in `known`, None where it is not there."""
+    places = {numbered: place for place, numbered in enumerate(_numbered(known))}
+    return [places.get(numbered) for numbered in _numbered(names)]
+
+
+def are_the_same(names: Sequence[str], others: Sequence[str]) -> bool:
+    """Tell whether both have the same names, in whatever order."""
+    return Counter(names) == Counter(others)
+
+
+def without(names: Sequence[str], others: Sequence[str]) -> list[str]:
+    """Return those of `names` that `others` lacks, in order."""
+    return [name for name, row in zip(names, rows_of(names, others), strict=True) if row is None]
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return a short list of names for a message."""
+    more = f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
+    return ", ".join(name[:40] for name in names[:SHOWN_NAMES]) + more
+
+
+def _numbered(names: Sequence[str]) -> list[tuple[str, int]]:
+    """Return each name with how often it has stood before."""
+    counts: Counter[str] = Counter()
+    pairs = []
+    for name in names:
+        pairs.append((name, counts[name]))
+        counts[name] += 1
+    return pairs
