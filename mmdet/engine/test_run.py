@@ -33,10 +33,10 @@ from mmdet.evaluation.tables import format_figures
 from mmdet.evaluation.video_eval import IoUType
 from mmdet.evaluation.vis_ap import evaluate
 from mmdet.structures import VideoResult, results_to_json
+from mmdet.visualization.draw import drawing_factor
 from mmdet.visualization.writer import write_video
 
 SHOWN_FAULTS = 100
-SMALL_SIDE_PX = 384  # pictures of less are drawn enlarged, so that tags are small beside the objects
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +192,7 @@ def _draw(result: VideoResult, dataset: VISDataset, options: TestOptions, names:
             yield read_frame(frame_path(dataset.img_prefix, name), video.size)
 
     name, classes = names[video.video_id], dataset.class_names
-    factor = max(1, SMALL_SIDE_PX // min(video.size))
+    factor = drawing_factor(video.size)
     write_video(result, frames(), options.show_folder, name, classes, threshold=options.threshold, factor=factor)
 
 

@@ -20,6 +20,7 @@ from mmdet.structures import FrameTruth
 from mmdet.visualization.draw import FONT, Color, DrawnObject, Picture, contact_sheet, draw_objects, track_color
 
 TILE_WIDTH_PX = 480
+TILE_HEIGHTS_PX = (48, 1440)  # least and most: tags have room on a frame of few rows, and a sheet fits into a JPEG
 COLUMNS = 4
 MOST_FRAMES = 8  # that a sheet shows of a video, unless asked for more
 CAPTION_HEIGHT_PX = 18
@@ -45,7 +46,8 @@ def evenly_spaced(count: int, most: int = MOST_FRAMES) -> list[int]:
 def truth_sheet(frames: Iterable[TruthFrame], class_names: Sequence[str]) -> Picture:
     """Draw the frames of one video side by side, instances as `ID CLASS`; raises ValueError without any frame.
 
-    Frames of any size become tiles of one width. Only the tiles are held in memory.
+    Frames of any size become tiles of one width, long and narrow ones with white beside or below them. Only the tiles
+    are held in memory.
     """
     tiles = [_tile(frame) for frame in frames]
     ids = sorted({instance_id for tile in tiles for instance_id in tile.truth.instance_ids.tolist()})
@@ -80,16 +82,18 @@ def write_sheet(path: Path, sheet: Picture) -> None:
 
 
 def _tile(frame: TruthFrame) -> TruthFrame:
-    """Resize a frame with its truth to the width of a tile."""
+    """Resize a frame with its truth to the width of a tile, or to the most that its height may be."""
     height, width = frame.image.shape[:2]
-    factor = TILE_WIDTH_PX / width
-    size = (TILE_WIDTH_PX, max(round(height * factor), 1))
+    factor = min(TILE_WIDTH_PX / width, TILE_HEIGHTS_PX[1] / height)
+    rows, columns = max(round(height * factor), 1), max(round(width * factor), 1)
     interpolation = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
-    masks = np.zeros((len(frame.truth), size[1], size[0]), bool)
+    image = np.full((max(rows, TILE_HEIGHTS_PX[0]), TILE_WIDTH_PX, 3), 255, np.uint8)
+    image[:rows, :columns] = cv2.resize(frame.image, (columns, rows), interpolation=interpolation)
+    masks = np.zeros((len(frame.truth), *image.shape[:2]), bool)
     for resized, mask in zip(masks, frame.truth.masks.numpy(), strict=True):
-        resized[:] = cv2.resize(mask.astype(np.float32), size, interpolation=interpolation) > 0.5
+        soft = cv2.resize(mask.astype(np.float32), (columns, rows), interpolation=interpolation)
+        resized[:rows, :columns] = soft > 0.5
     truth = replace(frame.truth, boxes=frame.truth.boxes * factor, masks=torch.from_numpy(masks))
-    image = np.asarray(cv2.resize(frame.image, size, interpolation=interpolation), np.uint8)
     return TruthFrame(image=image, truth=truth, caption=frame.caption)
 
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mmdet.structures import Box
+from mmdet.structures import Box, Size
 
 Color = tuple[int, int, int]  # RGB, 0..255
 Picture = NDArray[np.uint8]  # (H, W, 3) RGB
@@ -25,6 +25,8 @@ TONES = ((0.85, 1.0), (0.55, 1.0), (0.95, 0.75))  # saturation and value, in tur
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 REFERENCE_SIDE_PX = 480  # of the shorter side: there a line is 2 px wide and a text 0.5 of the font's size
 MIN_FONT_SCALE = 0.3  # smaller is not readable
+SMALL_SIDE_PX = 384  # pictures of less are drawn enlarged, so that tags are small beside the objects
+LARGE_SIDE_PX = 4096  # of a picture that was enlarged: encoders and players take no side of any length
 FARTHEST_PX = 2**20  # of a box's sides from the picture: cv2 takes 32-bit coordinates
 
 
@@ -65,6 +67,11 @@ def draw_objects(frame: Picture, objects: Sequence[DrawnObject]) -> Picture:
             cv2.rectangle(picture, (x1, y1), (x2 - 1, y2 - 1), item.color, max(1, round(unit)))
     _draw_tags(picture, ordered, max(MIN_FONT_SCALE, 0.5 * unit))
     return picture
+
+
+def drawing_factor(size: Size) -> int:
+    """Return how many times larger frames of `size` are drawn: small ones are, unless they are long."""
+    return max(1, min(SMALL_SIDE_PX // min(size), LARGE_SIDE_PX // max(size)))
 
 
 def enlarge(frame: Picture, objects: Sequence[DrawnObject], factor: int) -> tuple[Picture, list[DrawnObject]]:

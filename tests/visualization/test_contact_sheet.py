@@ -51,11 +51,32 @@ def test_crowds_are_hatched_and_objects_are_whole():
     assert not (crowd.mask & ~make_truth().masks[1].numpy()).any()
 
 
-@pytest.mark.parametrize("size", [(60, 80), (600, 800), (1, 500)])
-def test_frames_of_any_size_become_tiles_of_one_width(size):
+@pytest.mark.parametrize(
+    ("size", "height"),
+    [((60, 80), 360), ((600, 800), 360), ((1, 500), 48), ((16, 4000), 48), ((4000, 16), 1440), ((500, 1), 1440)],
+)
+def test_frames_of_any_size_become_tiles_of_one_width(size, height, tmp_path):
     sheet = truth_sheet([make_frame(size, ids=())] * 5, [])
-    tile_height = max(round(size[0] * TILE_WIDTH_PX / size[1]), 1) + CAPTION_HEIGHT_PX
-    assert sheet.shape == (2 * tile_height + 4, COLUMNS * (TILE_WIDTH_PX + 4) - 4, 3)
+    assert sheet.shape == (2 * (height + CAPTION_HEIGHT_PX) + 4, COLUMNS * (TILE_WIDTH_PX + 4) - 4, 3)
+    write_sheet(tmp_path / "sheet.jpg", sheet)
+    assert cv2.imread(str(tmp_path / "sheet.jpg")).shape == sheet.shape
+
+
+def test_objects_of_a_narrow_frame_lie_where_they_are_in_it():
+    masks = torch.zeros(1, 4000, 16, dtype=torch.bool)
+    masks[:, 1000:3000] = True
+    truth = FrameTruth(
+        boxes=torch.tensor([[0.0, 1000, 16, 3000]]),
+        labels=torch.zeros(1, dtype=torch.int64),
+        masks=masks,
+        instance_ids=torch.ones(1, dtype=torch.int64),
+        is_crowd=torch.zeros(1, dtype=torch.bool),
+    )
+    sheet = truth_sheet([TruthFrame(np.full((4000, 16, 3), 128, np.uint8), truth, "frame 0")], ["dog"]).astype(int)
+    object_color, background = sheet[1070, 3], sheet[200, 3]  # 0.36 times the frame's rows
+    assert np.abs(object_color - 128).max() > 60
+    assert np.array_equal(background, [128] * 3)
+    assert np.array_equal(sheet[200, 300], [255] * 3)
 
 
 def test_an_instance_has_one_colour_in_all_frames_whatever_else_they_show():

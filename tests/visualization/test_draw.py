@@ -7,6 +7,7 @@ from mmdet.visualization.draw import (
     _place,
     contact_sheet,
     draw_objects,
+    drawing_factor,
     enlarge,
     track_color,
 )
@@ -113,3 +114,11 @@ def test_a_contact_sheet_fills_rows_and_leaves_the_rest_white():
 def test_a_contact_sheet_of_nothing_is_an_error():
     with pytest.raises(ValueError, match="at least 1"):
         contact_sheet([], 2)
+
+
+@pytest.mark.parametrize(
+    ("size", "factor"),
+    [((128, 192), 3), ((720, 1280), 1), ((16, 16), 24), ((16, 4000), 1), ((4000, 16), 1), ((16, 1000), 4)],
+)
+def test_small_frames_are_drawn_enlarged_unless_they_are_long(size, factor):
+    assert drawing_factor(size) == factor
