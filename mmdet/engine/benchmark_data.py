@@ -25,7 +25,6 @@ from mmdet.datasets.frame_io import frame_path
 from mmdet.engine.benchmark import MS, BenchmarkSettings, Case, Spread, peak_memory, synchronize
 from mmdet.engine.benchmark_network import make_train_step
 from mmdet.engine.benchmark_set import FRAME_SIZE, benchmark_data
-from mmdet.engine.precision import float32_products
 from mmdet.engine.readback import Readback
 from mmdet.engine.testing import build_test_dataset
 from mmdet.engine.training import build_train_dataset
@@ -49,8 +48,7 @@ def measure_data(config: RunConfig, settings: BenchmarkSettings) -> list[Case]:
         with _one_core():
             cases = [_measure_items(train, test, settings), _measure_index(source, settings)]
         cases.append(_measure_loader(train, data, settings))
-        with float32_products(exact=(settings.amp or config.runtime.amp) == "off"):
-            return [*cases, _measure_wait(train, data, settings)]
+        return [*cases, _measure_wait(train, data, settings)]
 
 
 def _measure_items(train: TrainData, test: VISDataset, settings: BenchmarkSettings) -> Case:

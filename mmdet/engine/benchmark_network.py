@@ -43,8 +43,7 @@ _NOTE = "step_ms: from the end of one to the end of the next, on a GPU by its ow
 
 def measure_training(config: RunConfig, settings: BenchmarkSettings) -> list[Case]:
     """Time whole steps, from batches in page-locked memory to the written memory, at every size."""
-    with float32_products(exact=(settings.amp or config.runtime.amp) == "off"):
-        return [_measure_training_at(size, config, settings) for size in settings.sizes or SIZES]
+    return [_measure_training_at(size, config, settings) for size in settings.sizes or SIZES]
 
 
 def _measure_training_at(size: Size, config: RunConfig, settings: BenchmarkSettings) -> Case:

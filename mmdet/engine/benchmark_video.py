@@ -23,10 +23,9 @@ from mmdet.engine.benchmark import (
     synchronize,
     time_steps,
 )
-from mmdet.engine.benchmark_network import dtype_of_amp, profile_case
+from mmdet.engine.benchmark_network import profile_case
 from mmdet.engine.benchmark_set import FRAME_SIZE, benchmark_data, describe_data
 from mmdet.engine.memory_probe import synthetic_frames
-from mmdet.engine.precision import float32_products
 from mmdet.engine.predictor import VideoPredictor
 from mmdet.engine.testing import build_test_dataset, predict_dataset
 from mmdet.evaluation.results_io import write_results
@@ -43,18 +42,14 @@ _NOISE = "random weights: masks are noise, the worst case of run-length coding; 
 def measure_stream(config: RunConfig, settings: BenchmarkSettings) -> list[Case]:
     """Time frames that are pushed one after the other, each until its tracks and their codes are on the host."""
     predictor = make_predictor(config, settings)
-    with float32_products(exact=dtype_of_amp(settings) is None):
-        return [_measure_stream_at(size, predictor, settings) for size in settings.sizes or (FRAME_SIZE,)]
+    return [_measure_stream_at(size, predictor, settings) for size in settings.sizes or (FRAME_SIZE,)]
 
 
 def measure_end_to_end(config: RunConfig, settings: BenchmarkSettings) -> list[Case]:
     """Time testing, from files on the disk to the result json, in passes over all videos."""
     cases = []
     for size in settings.sizes or (FRAME_SIZE,):
-        with (
-            benchmark_data(config, settings, size) as (data, folder),
-            float32_products(exact=dtype_of_amp(settings) is None),
-        ):
+        with benchmark_data(config, settings, size) as (data, folder):
             cases.append(_measure_passes(data, folder, settings))
     return cases
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mmdet.engine.capture import capture, why_it_failed
+from mmdet.engine.capture import NotCapturable, capture, rehearse
 from mmdet.structures import ChunkDetections, FrameMeta
 
 WARM_UPS = 3  # runs before the recording: libraries choose kernels and allocate in the first ones (PyTorch's notes)
@@ -36,7 +36,8 @@ class GraphedDetection:
     """Records `detect` for every new size and scale, and replays it afterwards.
 
     `detect` takes images (B, 1, 3, H, W), valid (B, 1, H, W) on the device and metas, and may neither wait for the
-    device nor keep anything. Where it cannot be recorded it is called as it is, after one warning.
+    device nor keep anything. Where it cannot be recorded it is called as it is, after one warning. Raises
+    CaptureFailed where that shows too late.
     """
 
     def __init__(self, detect: Detect, device: torch.device) -> None:
@@ -66,11 +67,12 @@ class GraphedDetection:
         with torch.cuda.device(self._device):
             self._warm_up(images, valid, metas)
             try:
+                rehearse(lambda: self._detect(images, valid, metas))
                 with capture(graph):
                     found = self._detect(images, valid, metas)
-            except RuntimeError as error:
+            except NotCapturable as reason:
                 self._refused = True
-                logger.warning("no CUDA graph, frames are launched kernel by kernel: %s", why_it_failed(error))
+                logger.warning("no CUDA graph, frames are launched kernel by kernel: %s", reason)
             else:
                 self._graphs[key] = _Graph(graph=graph, images=images, valid=valid, found=found)
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 import torch
 from torch import Tensor
 
 from mmdet.engine.detection_graphs import GraphedDetection
 from mmdet.engine.distributed import place
-from mmdet.models.heads.mask_assembly import draw_all
+from mmdet.engine.precision import float32_products
+from mmdet.models.heads.mask_assembly import draw_all, draw_masks
 from mmdet.models.necks import TemporalContext
 from mmdet.models.vis_model import VISModel
 from mmdet.structures import ChunkDetections, ClipBatch, FrameMeta
@@ -24,7 +26,10 @@ Found = tuple[ChunkDetections, TemporalContext | None]
 
 
 class Detector:
-    """A model in evaluation; `amp_dtype` None is full precision, the others are `VideoPredictor`'s."""
+    """A model in evaluation; `amp_dtype` None is full precision, the others are `VideoPredictor`'s.
+
+    In full precision float32 products are exact whatever the process is set to, in a reduced type they may use TF32.
+    """
 
     def __init__(
         self, model: VISModel, device: torch.device, amp_dtype: torch.dtype | None, cuda_graph: bool, compile: bool
@@ -40,14 +45,25 @@ class Detector:
         """Queue the detection of the next frames of a video (T = 1); also return the context for those after them."""
         images = batch.images.to(self.device, non_blocking=True)
         valid = batch.valid.to(self.device, non_blocking=True)
-        return self._detect(images, valid, _metas(batch), context)
+        with self._precision():
+            return self._detect(images, valid, _metas(batch), context)
 
     @torch.inference_mode()
     def detect_live(self, batch: ClipBatch, context: TemporalContext | None) -> Found:
         """Do what `detect` does, as a CUDA graph if that was asked for: the next call may then overwrite the result."""
         if self._graphs is None:
             return self.detect(batch, context)
-        return self._graphs(batch.images, batch.valid, _metas(batch)), context
+        with self._precision():
+            return self._graphs(batch.images, batch.valid, _metas(batch)), context
+
+    @torch.no_grad()
+    def draw(self, found: ChunkDetections, rows: Sequence[Sequence[int]], meta: FrameMeta) -> Tensor:
+        """Queue the drawing of the masks of these slots of each frame; see `draw_masks`."""
+        with self._precision():
+            return draw_masks(found, rows, meta)
+
+    def _precision(self) -> AbstractContextManager[None]:
+        return float32_products(exact=self.amp_dtype is None)
 
     def _detect(
         self, images: Tensor, valid: Tensor, metas: Sequence[FrameMeta], context: TemporalContext | None

@@ -2,7 +2,7 @@
 
 That is exactly, or as TensorFloat-32 (10 bits of mantissa), which is several times faster. Published numbers are
 float32's, so tests run exactly. Training in bfloat16 or float16 may use TF32: it is as fine as float16 and finer than
-bfloat16.
+bfloat16. Settled where a model computes, in `Detector` and `TrainStep`, and nowhere else.
 """
 
 from __future__ import annotations

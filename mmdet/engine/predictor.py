@@ -24,7 +24,6 @@ from mmdet.engine.precision import reduced_type
 from mmdet.engine.weights import load_weights, read_weights
 from mmdet.evaluation.accumulator import VideoAccumulator
 from mmdet.models.build import build_model, build_part
-from mmdet.models.heads.mask_assembly import draw_masks
 from mmdet.models.necks import TemporalContext
 from mmdet.models.vis_model import SIZE_DIVISOR, VISModel
 from mmdet.ops.host_copy import HostCopy
@@ -95,7 +94,7 @@ class VideoStream:
             self.state, own = self.predictor.tracker.assign(self.state, frame)
             ids.append(own)
         rows = [standing(own) for own in ids]
-        masks = draw_masks(chunk.found, rows, chunk.meta)
+        masks = self.predictor.detector.draw(chunk.found, rows, chunk.meta)
         codes = encode_masks(masks)
         tracks, start = [], 0
         for frame, own, shown in zip(objects, ids, rows, strict=True):

@@ -23,7 +23,6 @@ from mmdet.config import RunConfig
 from mmdet.datasets import VideoInfo, VISDataset
 from mmdet.datasets.frame_io import frame_path, read_frame
 from mmdet.engine.distributed import Ranks, barrier, limit_threads
-from mmdet.engine.precision import float32_products
 from mmdet.engine.predictor import VideoPredictor
 from mmdet.engine.testing import build_test_dataset, predict_dataset
 from mmdet.errors import UserError
@@ -76,8 +75,7 @@ def run_test(config: RunConfig, ranks: Ranks, options: TestOptions) -> None:
         _check_classes(config, dataset)
         predictor = _load_predictor(config, ranks, options, dataset)
         start = time.perf_counter()
-        with float32_products(exact=options.amp == "off"):
-            results = predict_dataset(predictor, dataset, config.data.test, draw)
+        results = predict_dataset(predictor, dataset, config.data.test, draw)
         if ranks.is_main:
             _say_speed(dataset, time.perf_counter() - start, ranks, drawn=draw is not None)
         entries = results_to_json(results, dataset.category_ids, with_boxes=options.with_boxes)

@@ -20,7 +20,7 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from mmdet.engine.distributed import Ranks
 from mmdet.engine.optim import step_if
-from mmdet.engine.precision import AMP_TYPES
+from mmdet.engine.precision import AMP_TYPES, float32_products
 from mmdet.engine.training_graphs import TrainingGraphs, average_over_ranks
 from mmdet.errors import UserError
 from mmdet.structures import ClipBatch, HeadOutputs
@@ -36,6 +36,7 @@ _SYNC_BUFFERS = "forward_sync_buffers" if "forward_sync_buffers" in _PARAMETERS 
 class TrainStep:
     """Makes steps of `model`, which is on the device of `ranks`. `amp` (bf16, fp16, off) counts on a GPU only.
 
+    In float32 its products are exact, beside a reduced type they use TF32 (see mmdet.engine.precision).
     `cuda_graphs` runs the network by graphs (see mmdet.engine.training_graphs), on a GPU and in steps of one batch.
     """
 
@@ -68,6 +69,10 @@ class TrainStep:
 
     def __call__(self, batches: Sequence[ClipBatch]) -> dict[str, Tensor]:
         """Step along the batches' mean gradient; return their mean figures and its norm, scalars on the device."""
+        with float32_products(exact=self.dtype == torch.float32):
+            return self._step(batches)
+
+    def _step(self, batches: Sequence[ClipBatch]) -> dict[str, Tensor]:
         batches = [batch.to(self.device, non_blocking=True) for batch in batches]
         outputs: list[HeadOutputs] = []
         figures: dict[str, Tensor] = {}

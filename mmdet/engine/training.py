@@ -26,7 +26,6 @@ from mmdet.engine.compiling import compile_parts
 from mmdet.engine.distributed import Ranks, gather_objects, limit_threads, place
 from mmdet.engine.faults import known_fault
 from mmdet.engine.optim import build_optimizer, scale_learning_rate
-from mmdet.engine.precision import float32_products
 from mmdet.engine.pretrained import load_pretrained
 from mmdet.engine.randomness import compute_deterministically, seed_everything
 from mmdet.engine.resuming import describe_run
@@ -91,8 +90,7 @@ def train(
         _resume(trainer, checkpoint, trusted)
     if ranks.is_main:
         _note_start(work_dir, checkpoint)
-    with float32_products(exact=config.runtime.amp == "off"):
-        trainer.run()
+    trainer.run()
 
 
 def _resume(trainer: Trainer, checkpoint: Path, trusted: bool) -> None:

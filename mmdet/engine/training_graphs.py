@@ -8,14 +8,15 @@ what they exchange has sizes that vary. Knows nothing of what losses are. Source
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from mmdet.engine.capture import capture, why_it_failed
+from mmdet.engine.capture import NotCapturable, capture, rehearse
 from mmdet.structures import ClipBatch, HeadOutputs, PaddedTruth
 
 # of the network; each keeps inputs, outputs, gradients: 1.2 GiB with ViT-B, 4 pairs of 480 x 864
@@ -42,7 +43,7 @@ class CaptureSpace:
     pool: Any = field(default_factory=torch.cuda.graph_pool_handle)
     stream: torch.cuda.Stream = field(default_factory=torch.cuda.Stream)
 
-    def capture(self, graph: torch.cuda.CUDAGraph) -> torch.cuda.graph:
+    def capture(self, graph: torch.cuda.CUDAGraph) -> AbstractContextManager[None]:
         """Return the context in which everything launched goes into the graph."""
         return capture(graph, pool=self.pool, stream=self.stream)
 
@@ -50,31 +51,45 @@ class CaptureSpace:
 class NetworkGraph:
     """Forward and backward of a model for one size of input, captured as it is made; all of them share a space.
 
-    Nothing runs while it is captured. Replays have to alternate: forward, backward, forward, of whichever graph.
+    A rehearsal of both comes first; nothing runs while they are captured. Replays have to alternate: forward, backward,
+    forward, of whichever graph.
     """
 
     def __init__(
         self, model: nn.Module, images: Tensor, valid: Tensor, dtype: torch.dtype, space: CaptureSpace
     ) -> None:
-        self.images, self.valid = torch.empty_like(images), torch.empty_like(valid)
+        self.images, self.valid = images.clone(), valid.clone()
+        self._model, self._dtype = model, dtype
         self._parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self._forward, self._backward = torch.cuda.CUDAGraph(), torch.cuda.CUDAGraph()
-        with space.capture(self._forward), torch.autocast("cuda", dtype, enabled=dtype != torch.float32):
-            outputs: HeadOutputs = model(self.images, self.valid)
-        tensors = {part.name: getattr(outputs, part.name) for part in fields(outputs)}
-        names = [name for name, value in tensors.items() if isinstance(value, Tensor) and value.requires_grad]
-        self._output_grads = [torch.zeros_like(tensors[name]) for name in names]
+        with _unchanged(model.buffers()):
+            rehearse(self._launch_both)
+        with space.capture(self._forward):
+            outputs, learning = self._launch_forward()
+        self._output_grads = [torch.zeros_like(tensor) for tensor in learning.values()]
         with space.capture(self._backward):
-            found = torch.autograd.grad(
-                [tensors[name] for name in names], self._parameters, self._output_grads, allow_unused=True
-            )
-            pairs = zip(self._parameters, found, strict=True)
-            self._grads = [_laid_out_like(parameter, grad) for parameter, grad in pairs]
-        self.leaves = [tensors[name].detach().requires_grad_() for name in names]
+            self._grads = self._launch_backward(list(learning.values()), self._output_grads)
+        self.leaves = [tensor.detach().requires_grad_() for tensor in learning.values()]
         # what a loss learns from are leaves; all of it stands until the next replay
-        self.outputs = replace(outputs, **dict(zip(names, self.leaves, strict=True)))
+        leaves: dict[str, Any] = dict(zip(learning, self.leaves, strict=True))
+        self.outputs = replace(outputs, **leaves)
         self.loss_graphs: dict[Size, LossGraph] = {}
         self.loss_sizes: set[Size] = set()
+
+    def _launch_forward(self) -> tuple[HeadOutputs, dict[str, Tensor]]:
+        """Return the outputs, and those of their tensors that a loss learns from by name."""
+        with torch.autocast("cuda", self._dtype, enabled=self._dtype != torch.float32):
+            outputs: HeadOutputs = self._model(self.images, self.valid)
+        tensors = {part.name: getattr(outputs, part.name) for part in fields(outputs)}
+        return outputs, {name: value for name, value in tensors.items() if _has_gradient(value)}
+
+    def _launch_backward(self, outputs: Sequence[Tensor], grads: Sequence[Tensor]) -> list[Tensor | None]:
+        found = torch.autograd.grad(outputs, self._parameters, grads, allow_unused=True)
+        return [_laid_out_like(parameter, grad) for parameter, grad in zip(self._parameters, found, strict=True)]
+
+    def _launch_both(self) -> None:
+        learning = list(self._launch_forward()[1].values())
+        self._launch_backward(learning, [torch.zeros_like(tensor) for tensor in learning])
 
     def forward(self, images: Tensor, valid: Tensor) -> None:
         """Compute `outputs`."""
@@ -109,9 +124,15 @@ class LossGraph:
         self._truth = batch.truth_of_pairs.each(torch.clone)
         self._graph = torch.cuda.CUDAGraph()
         batch = replace(batch, images=network.images, valid=network.valid, truth=self._truth)
-        with space.capture(self._graph):
+
+        def launch() -> Losses:
             losses, total = weigh(network.outputs, batch)
             network.learn(total)
+            return losses
+
+        rehearse(launch)
+        with space.capture(self._graph):
+            losses = launch()
         self._losses = {name: value.detach() for name, value in losses.items()}
 
     def replay(self, truth: PaddedTruth) -> Losses:
@@ -120,6 +141,21 @@ class LossGraph:
             getattr(self._truth, part.name).copy_(getattr(truth, part.name), non_blocking=True)
         self._graph.replay()
         return self._losses
+
+
+def _has_gradient(value: object) -> TypeGuard[Tensor]:
+    return isinstance(value, Tensor) and value.requires_grad
+
+
+@contextmanager
+def _unchanged(buffers: Iterable[Tensor]) -> Iterator[None]:
+    """Put buffers back as they were: running statistics, say, which a forward pass may move."""
+    kept = [(buffer, buffer.clone()) for buffer in buffers]
+    try:
+        yield
+    finally:
+        for buffer, before in kept:
+            buffer.copy_(before)
 
 
 def _laid_out_like(parameter: Tensor, grad: Tensor | None) -> Tensor | None:
@@ -132,7 +168,7 @@ def _laid_out_like(parameter: Tensor, grad: Tensor | None) -> Tensor | None:
 class TrainingGraphs:
     """The graphs of a model. `weigh` is captured, too, if it exchanges nothing with other processes (`with_losses`).
 
-    A capture that fails is reported and not retried.
+    What cannot be captured is reported and not tried again. Raises CaptureFailed where that shows too late.
     """
 
     def __init__(self, model: nn.Module, dtype: torch.dtype, weigh: Weigh, with_losses: bool) -> None:
@@ -199,10 +235,10 @@ class TrainingGraphs:
         if size not in graphs and size in seen and not self._failed and has_room():
             try:
                 graphs[size] = make()
-            except RuntimeError as error:  # running out of memory is one, too
+            except (NotCapturable, torch.OutOfMemoryError) as reason:
                 self._failed = True
-                reason = why_it_failed(error)
-                warnings.warn(f"no CUDA graph, steps are launched kernel by kernel: {reason}", stacklevel=2)
+                cause = str(reason).partition("\n")[0]
+                warnings.warn(f"no CUDA graph, steps are launched kernel by kernel: {cause}", stacklevel=2)
         seen.add(size)
         return graphs.get(size)
 

@@ -1,9 +1,10 @@
 """Deformable convolution (v1, 3x3, stride 1, zero outside) by sampling and a matrix product.
 
-All forms compute the same. GPUs sample by kernels of this package, or where Triton is missing use torchvision's; its
-CPU kernel is single-threaded and slow in the backward, so the CPU samples by torch's threaded `grid_sample`. On a GPU
-the backward adds in whatever order threads come: where torch is told to be deterministic, rows are picked and added up
-by index. Source: Dai et al., Deformable Convolutional Networks; MODEL.md 3.5.
+All forms compute the same. GPUs sample by kernels of this package; the CPU, and a GPU where Triton is missing, by
+torch's `grid_sample`. torchvision's operation is not used: on the CPU its backward is slow, and on a GPU it launches on
+the default stream whatever the current one is, so that on another it reads what is not computed yet. On a GPU the
+backward adds in whatever order threads come: where torch is told to be deterministic, rows are picked and added up by
+index. Source: Dai et al., Deformable Convolutional Networks; MODEL.md 3.5.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
-from torchvision.ops import deform_conv2d
 
 KERNEL = 3
 _HAS_TRITON = find_spec("triton") is not None
@@ -36,11 +36,9 @@ def deform_conv(features: Tensor, offsets: Tensor, weight: Tensor) -> Tensor:
 
         return gpu_deform_conv(features, offsets, weight)
     arguments = features.to(offsets.dtype), offsets, weight.to(offsets.dtype)
-    if features.device.type == "cpu":
-        return sampled_deform_conv(*arguments)
-    if torch.are_deterministic_algorithms_enabled():
+    if features.device.type == "cuda" and torch.are_deterministic_algorithms_enabled():
         return deterministic_deform_conv(*arguments)
-    return deform_conv2d(*arguments, padding=KERNEL // 2)
+    return sampled_deform_conv(*arguments)
 
 
 def deterministic_deform_conv(features: Tensor, offsets: Tensor, weight: Tensor) -> Tensor:

@@ -5,10 +5,7 @@ import pickle
 
 import cv2
 import pytest
-import torch
 
-from mmdet.engine import test_run
-from mmdet.engine.testing import predict_dataset
 from mmdet.evaluation.results_io import load_results
 
 
@@ -95,16 +92,3 @@ def test_chunks_of_any_size_give_the_same_results(run, config, checkpoint, tmp_p
     one, four = (load_results(tmp_path / f"{chunk}.pkl") for chunk in (1, 4))
     assert [(e["video_id"], e["category_id"]) for e in one] == [(e["video_id"], e["category_id"]) for e in four]
     assert [e["score"] for e in one] == pytest.approx([e["score"] for e in four], abs=1e-5)
-
-
-@pytest.mark.parametrize(("amp", "expected"), [("off", "ieee"), ("bf16", "tf32")])
-def test_testing_in_float32_turns_tensorfloat_off(run, config, checkpoint, tmp_path, monkeypatch, amp, expected):
-    seen = []
-
-    def noting(*arguments):
-        seen.append((torch.backends.cudnn.conv.fp32_precision, torch.backends.cuda.matmul.fp32_precision))
-        return predict_dataset(*arguments)
-
-    monkeypatch.setattr(test_run, "predict_dataset", noting)
-    assert run("test_video", config, checkpoint, "--out", tmp_path / "r.pkl", "--amp", amp).code == 0
-    assert seen == [(expected, expected)]

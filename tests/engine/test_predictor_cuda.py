@@ -11,10 +11,9 @@ pytestmark = pytest.mark.cuda
 
 
 @pytest.fixture(autouse=True)
-def full_float32(monkeypatch):
+def on_a_gpu():
     if not torch.cuda.is_available():
         pytest.skip("needs a GPU")
-    monkeypatch.setattr(torch.backends.cudnn.conv, "fp32_precision", "ieee")
 
 
 def on_gpu(predictor, **speed):

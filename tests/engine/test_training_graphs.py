@@ -11,6 +11,7 @@ import torch
 from mmdet.config import load_config
 from mmdet.engine import training_graphs as graphs
 from mmdet.engine.benchmark_network import synthetic_batch
+from mmdet.engine.capture import CaptureFailed, NotCapturable
 from mmdet.engine.optim import build_optimizer
 from mmdet.engine.train_step import TrainStep
 from mmdet.engine.training_graphs import average_over_ranks
@@ -108,6 +109,7 @@ def test_every_number_of_rows_has_its_own_losses(pretended):
 def test_captured_losses_read_tensors_that_every_replay_renews(monkeypatch, pretended):
     monkeypatch.undo()  # the real one, with a graph that does nothing
     monkeypatch.setattr(torch.cuda, "CUDAGraph", lambda: SimpleNamespace(replay=lambda: None))
+    monkeypatch.setattr(graphs, "rehearse", lambda work: None)
     first, second = list(pretended[0].loader)[:2]
     second = replace(second, truth=replace(second.truth, boxes=second.truth.boxes + 1))
     network = SimpleNamespace(outputs="outputs", images=first.images + 1, valid=~first.valid, learn=lambda total: None)
@@ -134,16 +136,13 @@ def twice_the_rows(truth):
     return replace(truth, half_masks=masks, **padded)
 
 
-def test_a_capture_that_fails_is_told_once_and_training_goes_on(pretended, monkeypatch):
+def test_what_cannot_be_captured_is_told_once_and_training_goes_on(pretended, monkeypatch):
     plain, other = pretended
     tried = []
 
     def fail(*arguments):
         tried.append(1)
-        try:
-            raise RuntimeError("not permitted when stream is capturing")
-        finally:
-            raise RuntimeError("capture ended")
+        raise NotCapturable("not permitted when stream is capturing")
 
     monkeypatch.setattr(graphs, "NetworkGraph", fail)
     plain.run()
@@ -151,6 +150,19 @@ def test_a_capture_that_fails_is_told_once_and_training_goes_on(pretended, monke
         other.run()
     assert len(tried) == len([warning for warning in seen if "CUDA graph" in str(warning.message)]) == 1
     assert_alike(plain.model.state_dict(), other.model.state_dict(), tolerance=0)
+
+
+def test_a_capture_that_fails_ends_the_run_without_a_checkpoint(pretended, monkeypatch):
+    _, other = pretended
+
+    def fail(*arguments):
+        raise CaptureFailed("not permitted")
+
+    monkeypatch.setattr(graphs, "NetworkGraph", fail)
+    with pytest.raises(CaptureFailed):
+        other.run()
+    assert other.step == 1
+    assert not list(other.work_dir.glob("*.pth"))
 
 
 def test_outputs_that_no_loss_reads_learn_nothing(pretended):
@@ -220,7 +232,7 @@ def test_a_model_that_cannot_be_captured_trains_without_graphs(trained, monkeypa
     plain, _ = trained("plain", cuda_graphs=False)
 
     def fail(*arguments):
-        raise RuntimeError("operation not permitted when stream is capturing")
+        raise NotCapturable("operation not permitted when stream is capturing")
 
     monkeypatch.setattr(graphs.NetworkGraph, "__init__", fail)
     with pytest.warns(UserWarning, match="no CUDA graph.*not permitted"):
@@ -230,19 +242,23 @@ def test_a_model_that_cannot_be_captured_trains_without_graphs(trained, monkeypa
 
 
 @pytest.mark.cuda
-def test_a_forbidden_operation_in_a_capture_leaves_the_gpu_usable(trained, tiny_vis, monkeypatch):
+@pytest.mark.parametrize("wait", [torch.cuda.synchronize, lambda: torch.ones(1, device="cuda").item()])
+def test_a_model_that_waits_trains_without_graphs_like_any_other(trained, monkeypatch, wait):
+    plain, _ = trained("plain", cuda_graphs=False)
     head = graphs.nn.Module.__call__
     calls = iter(range(10**6))
 
     def synchronising(self, *arguments, **options):
         if type(self).__name__ == "SipMaskHead" and next(calls) >= 1:
-            torch.cuda.synchronize()
+            wait()
         return head(self, *arguments, **options)
 
     monkeypatch.setattr(graphs.nn.Module, "__call__", synchronising)
     with pytest.warns(UserWarning, match="no CUDA graph"):
-        _, trainer = trained("graphed", cuda_graphs=True)
+        alone, trainer = trained("graphed", cuda_graphs=True)
     assert trainer.step == 12
+    assert_alike(plain, alone)
+    assert torch.nn.functional.dropout(torch.ones(1000, device="cuda")).unique().tolist() == [0.0, 2.0]
 
 
 @pytest.mark.cuda

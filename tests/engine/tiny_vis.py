@@ -81,7 +81,6 @@ class AwkwardDataset:
 def make_trainer(folder, ranks=ALONE, batch_size=2, backbone=BACKBONE, workers=0, epochs=2, **runtime):
     """Return a trainer of the tiny model, `batch_size` pairs a process."""
     folder.mkdir(parents=True, exist_ok=True)
-    torch.backends.cudnn.conv.fp32_precision = "ieee"
     seed_everything(0)
     model = VISModel(backbone=dict(backbone), **MODEL).to(ranks.device)
     return Trainer(

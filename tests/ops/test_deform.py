@@ -83,11 +83,11 @@ def test_a_gpu_told_to_be_deterministic_takes_the_deterministic_form(monkeypatch
     monkeypatch.setitem(sys.modules, "mmdet.ops.deform_kernels", kernels)
     monkeypatch.setattr(deform, "_HAS_TRITON", triton)
     monkeypatch.setattr(deform, "deterministic_deform_conv", lambda *a: taken.append("deterministic"))
-    monkeypatch.setattr(deform, "deform_conv2d", lambda *a, **b: taken.append("torchvision"))
+    monkeypatch.setattr(deform, "sampled_deform_conv", lambda *a: taken.append("sampled"))
     for told in (True, False):
         monkeypatch.setattr(torch, "are_deterministic_algorithms_enabled", lambda told=told: told)
         deform_conv(OnGpu(), OnGpu(), OnGpu())
-    assert taken == ["deterministic", "kernels" if triton else "torchvision"]
+    assert taken == ["deterministic", "kernels" if triton else "sampled"]
 
 
 def test_the_deterministic_form_picks_image_by_image_and_again_in_the_backward_pass(monkeypatch):
@@ -101,3 +101,21 @@ def test_the_deterministic_form_picks_image_by_image_and_again_in_the_backward_p
     with torch.inference_mode():
         deterministic_deform_conv(*arguments)
     assert picked == [4] * 9
+
+
+@pytest.mark.cuda
+def test_a_gpu_without_triton_computes_on_whatever_stream_is_the_current_one(monkeypatch):
+    if not torch.cuda.is_available():
+        pytest.skip("needs a GPU")
+    monkeypatch.setattr(deform, "_HAS_TRITON", False)
+    arguments = inputs(channels=64, out_channels=64, size=(60, 108), dtype=torch.float32)
+    expected = sampled_deform_conv(*arguments)
+    expected_gradients = torch.autograd.grad(expected.sum(), arguments)
+    with torch.cuda.stream(torch.cuda.Stream()):
+        torch.cuda._sleep(10**8)  # what comes before keeps the stream busy: only this stream's own order counts
+        placed = [tensor.detach().cuda().requires_grad_() for tensor in arguments]
+        actual = deform_conv(*placed)
+        gradients = torch.autograd.grad(actual.sum(), placed)
+        torch.testing.assert_close(actual.cpu(), expected, rtol=1e-3, atol=1e-3)
+        for mine, theirs in zip(gradients, expected_gradients, strict=True):
+            assert (mine.cpu() - theirs).abs().max() <= 2e-3 * theirs.abs().max()
