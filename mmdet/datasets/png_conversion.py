@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from pycocotools import mask as coco_mask
 
-from mmdet.datasets.frame_io import read_frame
-from mmdet.datasets.png_masks import frame_files, list_folder, mask_files, read_ids
+from mmdet.datasets.png_masks import frame_files, mask_files, read_ids
 from mmdet.errors import UserError
+from mmdet.fileio.images import header_of, list_folder
 from mmdet.fileio.json_fields import checked_text, read_object
 from mmdet.fileio.vis_json import XYWH, Category, Track, VideoInfo, VISJson
 from mmdet.ops.masks import encode_masks, mask_areas
@@ -54,9 +54,9 @@ def convert_pngs(
     num_masked = 0
     for video_id, folder in enumerate(videos, start=1):
         frames = frame_files(folder)
-        size: Size = read_frame(frames[0]).shape[:2]
-        infos.append(VideoInfo(video_id, size, [f"{folder.name}/{frame.name}" for frame in frames]))
         masks = mask_files(annotations / folder.name, frames)
+        size = _video_size(frames, masks)
+        infos.append(VideoInfo(video_id, size, [f"{folder.name}/{frame.name}" for frame in frames]))
         num_masked += len(masks)
         for object_id, segmentations in _objects(frames, masks, size, binary).items():
             name = _name(names, folder.name, object_id) if names else category
@@ -78,6 +78,15 @@ def load_names(path: Path) -> Names:
     if not any(raw.values()):
         raise UserError(f'{path} names no category; expected {{"VIDEO": {{"1": "dog"}}}}')
     return raw
+
+
+def _video_size(frames: list[Path], masks: dict[int, Path]) -> Size:
+    """Return the size of the first frame: upright, or as stored where its first mask is drawn on the stored picture."""
+    header = header_of(frames[0])
+    if header.stored != header.upright and masks:
+        ids = read_ids(masks[min(masks)])
+        return header.stored if header.as_stored(ids.shape) else header.upright
+    return header.upright
 
 
 def _objects(frames: list[Path], masks: dict[int, Path], size: Size, binary: bool) -> dict[int, list[RLE | None]]:

@@ -5,16 +5,14 @@ Knows nothing of tracks or json. Source: docs/data.md.
 
 from __future__ import annotations
 
-import re
 import zlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from mmdet.datasets.frame_io import IMAGE_ENDINGS
 from mmdet.errors import UserError
+from mmdet.fileio.images import is_image_name, list_folder
 
 _HEADER = slice(24, 26)  # of a PNG: bit depth and colour type (PNG specification, 11.2.1 IHDR)
 _GREY, _PALETTE = 0, 3
@@ -41,21 +39,9 @@ def read_ids(path: Path) -> np.ndarray:
         raise UserError(f"{path} cannot be read as a PNG: {error}") from error
 
 
-def list_folder(folder: Path, what: str) -> list[Path]:
-    """List a folder in natural order, numbers by value, without hidden files."""
-    if not folder.is_dir():
-        raise UserError(f"{what} {folder} does not exist")
-    return sorted((path for path in folder.iterdir() if not path.name.startswith(".")), key=_natural)
-
-
-def _natural(path: Path) -> tuple[Any, ...]:
-    parts = re.split(r"([0-9]+)", path.name)  # text and numbers in turn
-    return [int(part) if index % 2 else part for index, part in enumerate(parts)], path.name
-
-
 def frame_files(folder: Path) -> list[Path]:
     """List the images of a video in natural order; none may share its name with another."""
-    frames = [path for path in list_folder(folder, "video") if path.suffix.lower() in IMAGE_ENDINGS]
+    frames = [path for path in list_folder(folder, "video") if is_image_name(path)]
     by_stem: dict[str, Path] = {}
     for path in frames:
         other = by_stem.setdefault(path.stem, path)

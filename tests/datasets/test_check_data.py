@@ -59,7 +59,7 @@ def _no_json(data):
     ("damage", "message"),
     [
         (_missing_frame, "v905/00001.jpg is missing"),
-        (_damaged_frame, "v3/00000.jpg cannot be read: damaged or no image"),
+        (_damaged_frame, "v3/00000.jpg is damaged or no image"),
         (_no_frames, "no folder near it has its frames; name it by --img-prefix"),
         (_broken_json, "is not a json file"),
         (_broken_mask, "annotation 77 of video 905:"),
@@ -92,7 +92,7 @@ def test_a_damaged_frame_spares_the_sheets_of_other_videos(two_videos, tmp_path,
     two_videos.write()
     (two_videos.img_prefix / "v905/00003.jpg").write_bytes(b"x")
     assert MAIN([str(two_videos.ann_file), "--draw", str(tmp_path / "sheets")]) == 2
-    assert "v905/00003.jpg cannot be read" in capsys.readouterr().err
+    assert "v905/00003.jpg is damaged or no image" in capsys.readouterr().err
     assert [path.name for path in (tmp_path / "sheets").iterdir()] == ["3.jpg"]
 
 
@@ -269,9 +269,13 @@ def _smaller(path, image):
     image.resize((24, 18)).save(path)
 
 
-def _on_its_side(path, image):
+def _small_on_its_side(path, image):
+    _turn(path, image.resize((24, 18)), 6)
+
+
+def _turn(path, image, orientation):
     exif = Image.Exif()
-    exif[0x0112] = 6
+    exif[0x0112] = orientation
     image.save(path, exif=exif)
 
 
@@ -290,8 +294,8 @@ def _folder(path, image):
         (_cut_off, "is cut off after"),
         (_empty, "is empty (0 bytes)"),
         (_smaller, "is 24x18, its annotation file says 48x36"),
-        (_on_its_side, "is 36x48, its annotation file says 48x36; its EXIF orientation turns it"),
-        (_text, "cannot be read: damaged or no image"),
+        (_small_on_its_side, "is 18x24 (24x18 before its EXIF orientation turns it), its annotation file says 48x36"),
+        (_text, "is damaged or no image"),
         (_folder, "cannot be read: Is a directory"),
     ],
 )
@@ -350,10 +354,16 @@ def test_a_note_behind_the_end_of_a_jpeg_is_no_damage(two_videos, capsys):
     assert MAIN([str(two_videos.folder), "--decode"]) == 0
 
 
-def test_a_picture_with_an_orientation_that_keeps_its_sides_is_of_its_size(two_videos, capsys):
+@pytest.mark.parametrize("shape", [(48, 36, 3), (36, 48, 3)])  # upright it is 36 x 48, or as stored
+def test_a_picture_with_an_orientation_is_of_its_upright_or_of_its_stored_size(two_videos, capsys, shape):
     two_videos.write()
-    path = two_videos.img_prefix / "v905/00003.jpg"
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    Image.fromarray(np.zeros((48, 36, 3), np.uint8)).save(path, exif=exif)  # upright it is 36 x 48
+    _turn(two_videos.img_prefix / "v905/00003.jpg", Image.fromarray(np.zeros(shape, np.uint8)), 6)
     assert MAIN([str(two_videos.folder), "--decode"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_a_half_turned_picture_is_a_warning_as_its_size_does_not_tell_what_its_masks_are_of(two_videos, capsys):
+    two_videos.write()
+    _turn(two_videos.img_prefix / "v905/00003.jpg", Image.fromarray(np.zeros((36, 48, 3), np.uint8)), 3)
+    assert MAIN([str(two_videos.folder), "--decode"]) == 0
+    assert "00003.jpg is turned as its EXIF orientation (3) says: are its masks, too?" in capsys.readouterr().err

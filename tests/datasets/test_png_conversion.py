@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from mmdet.datasets import VISDataset, load_vis_json
+from mmdet.datasets.frame_io import read_frame
 from mmdet.datasets.png_conversion import convert_pngs
 from mmdet.datasets.png_masks import read_ids
 from mmdet.errors import UserError
@@ -214,3 +215,31 @@ def test_categories_of_another_form_end_with_2(two_objects, capsys, text):
     folders = [str(two_objects.images), str(two_objects.annotations)]
     assert MAIN([*folders, "--out", str(two_objects.folder / "o.json"), "--categories", str(cats)]) == 2
     assert capsys.readouterr().err.startswith("error: ")
+
+
+def _turn(path, orientation):
+    tags = Image.Exif()
+    tags[0x0112] = orientation
+    with Image.open(path) as image:
+        image.save(path, exif=tags)
+
+
+@pytest.mark.parametrize("drawn_on", ["stored", "upright"])
+def test_masks_and_frames_that_exif_turns_have_one_size(pngs, drawn_on):
+    """The frames are read as the size of the json says, so upright or as stored like the masks."""
+    frame = pngs.add_image("dog")
+    _turn(frame, 6)
+    ids = ids_image(_1=(2, 3)) if drawn_on == "stored" else ids_image(_1=(2, 3)).T.copy()
+    pngs.add_png("dog", ids)
+    (video,) = pngs.convert().data.videos
+    assert video.size == ids.shape
+    assert read_frame(frame, video.size).shape[:2] == ids.shape
+
+
+def test_images_of_any_kind_that_is_read_are_frames(pngs):
+    for name in ("1.tif", "2.jfif", "10.ppm", "3.gif"):
+        (pngs.images / "dog").mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.zeros((*SIZE, 3), np.uint8)).save(pngs.images / "dog" / name)
+    pngs.add_png("dog", ids_image(_1=(2, 3)), "1.png")
+    (video,) = pngs.convert().data.videos
+    assert video.file_names == ["dog/1.tif", "dog/2.jfif", "dog/3.gif", "dog/10.ppm"]
