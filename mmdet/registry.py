@@ -21,6 +21,24 @@ DATASETS = Registry("dataset", scope=_SCOPE)
 TRANSFORMS = Registry("transform", scope=_SCOPE)
 OPTIMIZERS = Registry("optimizer", scope=_SCOPE)
 
+# The kind of the part or parts that a key of a config holds, in sections and in parts.
+OF_KEY: dict[str, Registry] = {
+    "model": MODELS,
+    "backbone": BACKBONES,
+    "neck": NECKS,
+    "temporal_neck": NECKS,
+    "head": HEADS,
+    "memory": MEMORIES,
+    "criterion": CRITERIA,
+    "assigner": ASSIGNERS,
+    "postprocess": POSTPROCESSORS,
+    "tracker": TRACKERS,
+    "dataset": DATASETS,
+    "datasets": DATASETS,
+    "transforms": TRANSFORMS,
+    "optimizer": OPTIMIZERS,
+}
+
 ALL: tuple[Registry, ...] = (
     MODELS,
     BACKBONES,

@@ -1,11 +1,19 @@
 """Loading configs: bases, overrides, and errors for what nobody would read."""
 
+import inspect
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from mmdet.config import load_config
+from mmdet import registry
+from mmdet.config import AMP_NAMES, load_config
+from mmdet.config.checking import _argument_types
+from mmdet.engine.precision import AMP_TYPES
 from mmdet.errors import UserError
+from mmdet.models.heads.cnp_memory import UPDATE_MODES, CNPMemory
+from mmdet.tracking.matching import MATCHINGS
+from mmdet.tracking.tracker import Tracker
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted(path for path in (ROOT / "configs").rglob("*.py") if "_base_" not in path.parts)
@@ -86,11 +94,159 @@ def test_overrides_reach_sections_parts_and_list_items():
         ("optimizer.lr", "expected key=value"),
         ("schedule.epochs=many", "expected int, got 'many'"),
         ("runtime=3", "expected a dict"),
+        ("source=1", "unknown key 'source'"),
     ],
 )
 def test_a_wrong_override_is_named_with_what_is_near(override, message):
     with pytest.raises(UserError, match=message):
         load_config(MAIN, [override])
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("schedule.epochs=-1", "config.schedule.epochs is -1, expected 1 or more"),
+        ("schedule.epochs=0", "config.schedule.epochs is 0, expected 1 or more"),
+        ("schedule.epochs=1.0", "config.schedule.epochs: expected int, got 1.0"),
+        ("schedule.steps=10", "config.schedule: give one of epochs and steps"),
+        ("schedule.epochs=None", "config.schedule: give one of epochs and steps"),
+        ("schedule.decay=linear", "config.schedule.decay: expected one of step, cosine, got 'linear'"),
+        ("schedule.milestone_unit=step", "expected one of epoch, fraction"),
+        ("schedule.milestones=[11,8]", "do not rise"),
+        ("schedule.milestones=[0,8]", "config.schedule.milestones.0 is 0, expected more than 0"),
+        ("schedule.milestone_unit=fraction", "expected less than 1"),
+        ("schedule.gamma=0", "config.schedule.gamma is 0, expected more than 0, at most 1"),
+        ("schedule.gamma=10", "config.schedule.gamma is 10"),
+        ("schedule.warmup_steps=-5", "config.schedule.warmup_steps is -5, expected 0 or more"),
+        ("schedule.warmup_ratio=80", "config.schedule.warmup_ratio is 80, expected from 0 to 1"),
+        ("schedule.base_batch_size=0", "config.schedule.base_batch_size is 0"),
+        ("runtime.amp=bf17", "config.runtime.amp: expected one of bf16, fp16, off, got 'bf17'"),
+        ("runtime.amp=[]", "config.runtime.amp: expected one of"),
+        ("runtime.log_every=0", "config.runtime.log_every is 0, expected 1 or more"),
+        ("runtime.checkpoint_every=0", "config.runtime.checkpoint_every is 0"),
+        ("runtime.validate_every=-1", "config.runtime.validate_every is -1"),
+        ("runtime.keep_last=0", "config.runtime.keep_last is 0"),
+        ("runtime.keep_best=-1", "config.runtime.keep_best is -1"),
+        ("runtime.accumulate=0", "config.runtime.accumulate is 0"),
+        ("runtime.grad_clip=0", "config.runtime.grad_clip is 0, expected more than 0"),
+        ("runtime.grad_clip=1e999", "config.runtime.grad_clip is inf"),
+        ("runtime.num_threads=0", "config.runtime.num_threads is 0"),
+        ("runtime.seed=-1", "config.runtime.seed is -1"),
+        ("runtime.seed=1e3", "config.runtime.seed: expected int, got 1000.0"),
+        ("runtime.compile=1", "config.runtime.compile: expected bool, got 1"),
+        ("data.train.batch_size=0", "config.data.train.batch_size is 0"),
+        ("data.train.workers=-1", "config.data.train.workers is -1"),
+        ("data.train.ratios=[1,2]", "config.data.train.ratios: .* for 1 datasets"),
+        ("data.train.ratios=[0]", "not all of them 0"),
+        ("data.train.ratios=[-1]", "config.data.train.ratios.0 is -1"),
+        ("data.train.datasets=[]", "config.data.train.datasets: expected one or more"),
+        ("data.test.chunk_size=0", "config.data.test.chunk_size is 0"),
+        ("data.test.workers=-2", "config.data.test.workers is -2"),
+    ],
+)
+def test_a_value_out_of_its_range_is_refused_with_its_key(override, message):
+    with pytest.raises(UserError, match=message):
+        load_config(MAIN, [override])
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("model.head.num_classes=5.0", "config.model.head.num_classes: expected int, got 5.0"),
+        ("model.head.num_classes=0", "config.model.head.num_classes is 0, expected 1 or more"),
+        ("model.head.num_classes=True", "config.model.head.num_classes: expected int, got True"),
+        ("model.head.memory.update_mode=top2", "expected one of top1, topk, all, got 'top2'"),
+        ("model.head.memory.rate=2", "config.model.head.memory.rate is 2, expected from 0 to 1"),
+        ("model.pixel_mean=[1,2]", "config.model.pixel_mean: expected 3 values"),
+        ("model.pixel_std=[1,2,0]", "config.model.pixel_std.2 is 0, expected more than 0"),
+        ("model.backbone.pretrained=3", "config.model.backbone.pretrained: expected str, got 3"),
+        ("model.backbone.checkpointing=often", "config.model.backbone.checkpointing: expected bool, got 'often'"),
+        ("model.backbone.out_blocks=[5,8,x]", "config.model.backbone.out_blocks.2: expected int, got 'x'"),
+        ("model.criterion.loss_weights={'loss_box': 'much'}", "config.model.criterion.loss_weights.loss_box: expected"),
+        ("model.postprocess.nms_iou=50", "config.model.postprocess.nms_iou is 50, expected from 0 to 1"),
+        ("optimizer.lr=fast", "config.optimizer.lr: expected float, got 'fast'"),
+        ("optimizer.lr=-0.1", "config.optimizer.lr is -0.1, expected 0 or more"),
+        ("optimizer.lr=1e999", "config.optimizer.lr is inf"),
+        ("tracker.matching=hungarian", "config.tracker.matching: expected one of greedy, one_to_one"),
+        ("tracker.max_tracks=0", "config.tracker.max_tracks is 0"),
+        ("data.train.datasets.0.transforms.1.probability=2", "transforms.1.probability is 2, expected from 0 to 1"),
+        ("data.train.datasets.0.transforms.0.long_edge=(640,-1)", "transforms.0.long_edge.1 is -1"),
+        ("data.train.datasets.0.transforms.0.long_edge=x", "transforms.0.long_edge: expected int or a list, got 'x'"),
+        ("data.train.datasets.0.transforms=none", "transforms: expected a list, got None"),
+    ],
+)
+def test_an_argument_of_a_part_is_checked_by_its_type(override, message):
+    with pytest.raises(UserError, match=message):
+        load_config(MAIN, [override])
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("model.neck.type=ViTMAE", "config.model.neck: ViTMAE is a backbone, expected a neck; known: FPN, Temporal"),
+        ("model.backbone=dict(type='FPN')", "config.model.backbone: FPN is a neck, expected a backbone"),
+        ("model=dict(type='Tracker')", "config.model: Tracker is a tracker, expected a model"),
+        ("tracker.type=SGD", "config.tracker: SGD is an optimizer, expected a tracker"),
+        ("data.test.dataset.type=RandomFlip", "RandomFlip is a transform, expected a dataset"),
+        (
+            "data.test.dataset.transforms=[dict(type=VISDataset)]",
+            "transforms.0: VISDataset is a dataset, expected a tran",
+        ),
+        ("model.head.memory=3", "config.model.head.memory: expected a dict with the key 'type', got 3"),
+        ("model.head.memory=dict(num_slots=3)", "config.model.head.memory: expected a dict with the key 'type'"),
+        ("model.temporal_neck=FPN", "config.model.temporal_neck: expected a dict with the key 'type'"),
+    ],
+)
+def test_a_part_of_another_kind_is_refused(override, message):
+    with pytest.raises(UserError, match=message):
+        load_config(MAIN, [override])
+
+
+@pytest.mark.parametrize("kind", registry.ALL, ids=lambda kind: kind.name)
+def test_the_types_of_all_arguments_can_be_read(kind):
+    load_config(MAIN)
+    for part in kind.module_dict.values():
+        assert _argument_types(part).keys() - {"return"} == set(inspect.signature(part).parameters)
+
+
+def test_the_words_of_a_type_are_those_that_are_built():
+    load_config(MAIN)
+    matching = _argument_types(Tracker)["matching"]
+    assert set(get_args(matching)) == set(MATCHINGS)
+    assert set(get_args(_argument_types(CNPMemory)["update_mode"])) == set(UPDATE_MODES)
+    assert set(AMP_NAMES) == set(AMP_TYPES)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('[dict(type="RandomFlip")]', [{"type": "RandomFlip"}]),
+        ("[dict(type=RandomFlip, probability=0.25)]", [{"type": "RandomFlip", "probability": 0.25}]),
+        ("[{'type': 'RandomFlip'}]", [{"type": "RandomFlip"}]),
+        ("[dict(type='ResizeKeepRatio', long_edge=(64, 96), short_edge=48)]",
+         [{"type": "ResizeKeepRatio", "long_edge": (64, 96), "short_edge": 48}]),
+        ("[]", []),
+    ],
+)  # fmt: skip
+def test_overrides_are_read_as_python_literals_with_dict(text, value):
+    config = load_config(MAIN, [f"data.train.datasets.0.transforms={text}"])
+    assert config.data.train.datasets[0]["transforms"] == value
+
+
+@pytest.mark.parametrize("text", ["dict(print('no'))", "dict(**{})", "[print('no')]", "__import__('os').getcwd()"])
+def test_an_override_calls_nothing(text, capsys):
+    with pytest.raises(UserError, match=r"config.optimizer.lr: expected float, got"):
+        load_config(MAIN, [f"optimizer.lr={text}"])
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "config.yml", "config.json", "config"])
+def test_only_python_files_are_configs(tmp_path, name):
+    (tmp_path / name).write_text("model: !!python/object/apply:os.getcwd []\n")
+    with pytest.raises(UserError, match="configs are Python files"):
+        load_config(tmp_path / name)
+    with pytest.raises(UserError, match="is a folder"):
+        load_config(tmp_path)
 
 
 def test_an_unknown_top_level_key_is_an_error(tmp_path):

@@ -1,21 +1,23 @@
-"""Check a config's values against its sections, and its parts against what the registries know.
+"""Check a config against its sections, and its parts against the registries and the types of their arguments.
 
-What is misspelt is an error that lists near names. Knows nothing of files.
+What is misspelt is an error that lists near names; every error names the key. Knows nothing of files.
 """
 
 from __future__ import annotations
 
 import inspect
 from dataclasses import MISSING, fields, is_dataclass
-from types import NoneType, UnionType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, get_type_hints
+
+from mmengine.registry import Registry
 
 from mmdet import registry
+from mmdet.config.values import PLAIN, check_value
 from mmdet.errors import UserError, near, shown
 
 
 def fill_section(kind: Any, values: Any, where: str, **given: Any) -> Any:
-    """Fill a section's dataclass, refusing unknown and missing keys and checking the parts inside.
+    """Fill a section's dataclass, refusing unknown and missing keys and checking values and the parts inside.
 
     `given` are fields that no config may set.
     """
@@ -25,70 +27,81 @@ def fill_section(kind: Any, values: Any, where: str, **given: Any) -> Any:
     for key in values:
         if key not in known:
             raise UserError(f"{where}: unknown key {shown(key)}; {near(key, known)}")
-    hints = get_type_hints(kind)
+    hints = get_type_hints(kind, include_extras=True)
     filled = {}
     for f in fields(kind):
         if f.name in values:
-            filled[f.name] = _value(hints[f.name], values[f.name], f"{where}.{f.name}")
+            filled[f.name] = _check(hints[f.name], values[f.name], f"{where}.{f.name}", f.name)
         elif f.name in known and f.default is MISSING and f.default_factory is MISSING:
             raise UserError(f"{where}: key {f.name!r} is missing")
     return kind(**filled, **given)
 
 
-def _value(hint: Any, value: Any, where: str) -> Any:
-    """Return a section's value, built if it is a section itself and checked for its kind."""
-    options = get_args(hint) if isinstance(hint, UnionType) else (hint,)
-    if value is None and NoneType in options:
-        return None
-    kind = next(option for option in options if option is not NoneType)
-    if is_dataclass(kind):
-        return fill_section(kind, value, where)
-    if kind == dict[str, Any]:
-        if not (isinstance(value, dict) and "type" in value):
+def _check(hint: Any, value: Any, where: str, key: Any) -> Any:
+    """Return the value of `key`, built where it is a section, refused unless it is of the hint's type."""
+    kind = registry.OF_KEY.get(key) if isinstance(key, str) else None
+
+    def check_inside(hint: Any, value: Any, where: str) -> Any:
+        """Check what is no plain value: sections, parts, and whatever a hint says nothing of."""
+        if is_dataclass(hint):
+            return fill_section(hint, value, where)
+        expects_part = kind is not None and not isinstance(value, list | tuple)
+        if expects_part and (isinstance(value, PLAIN) or (isinstance(value, dict) and "type" not in value)):
             raise UserError(f"{where}: expected a dict with the key 'type', got {shown(value)}")
-        check_part(value, where)
+        check_part(value, where, kind)
         return value
-    base = get_origin(kind) or kind
-    if base is Literal:
-        if value not in get_args(kind):
-            raise UserError(f"{where}: expected one of {', '.join(get_args(kind))}, got {shown(value)}")
-        return value
-    fits = (
-        isinstance(value, base)
-        or (base is float and isinstance(value, int))
-        or (base is list and isinstance(value, tuple))
-    )
-    if not fits or (isinstance(value, bool) and base is not bool):
-        raise UserError(f"{where}: expected {base.__name__}, got {shown(value)}")
-    if base is list:
-        (item_kind,) = get_args(kind)
-        return [_value(item_kind, item, f"{where}.{index}") for index, item in enumerate(value)]
-    return value
+
+    return check_value(hint, value, where, check_inside)
 
 
-def find_part(name: str, where: str) -> Any:
-    """Return the class or function registered as `name`; UserError with near names if there is none."""
-    for kind in registry.ALL:
-        part = kind.module_dict.get(name) if isinstance(name, str) else None
-        if part is not None:
-            return part
-    known = [part for kind in registry.ALL for part in kind.module_dict]
+def find_part(name: Any, where: str, kind: Registry | None = None) -> Any:
+    """Return the class or function registered as `name`, of a kind if one is given; UserError with near names."""
+    found = [owner for owner in registry.ALL if isinstance(name, str) and name in owner.module_dict]
+    if kind is None and found:
+        return found[0].module_dict[name]
+    if kind in found:
+        return kind.module_dict[name]  # type: ignore[union-attr]
+    known = [part for owner in ([kind] if kind else registry.ALL) for part in owner.module_dict]
+    if found and kind:
+        names = ", ".join(sorted(known))
+        raise UserError(f"{where}: {name} is {_a(found[0])}, expected {_a(kind)}; known: {names}")
     raise UserError(f"{where}: unknown type {shown(name)}; {near(name, known)}")
 
 
-def check_part(part: Any, where: str) -> None:
-    """Refuse a part whose type or keys do not exist, in it and in everything inside."""
+def _a(kind: Registry) -> str:
+    return f"{'an' if kind.name[0] in 'aeiou' else 'a'} {kind.name}"
+
+
+def check_part(part: Any, where: str, kind: Registry | None = None) -> None:
+    """Refuse a part whose type, keys or values do not exist, in it and in everything inside."""
     if isinstance(part, list | tuple):
         for index, item in enumerate(part):
-            check_part(item, f"{where}.{index}")
+            check_part(item, f"{where}.{index}", kind)
     if not isinstance(part, dict):
         return
+    hints: dict[str, Any] = {}
     if "type" in part:
-        parameters = inspect.signature(find_part(part["type"], where)).parameters
-        takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-        for key in part:
-            if key != "type" and key not in parameters and not takes_any:
-                known = [name for name in parameters if name != "self"]
-                raise UserError(f"{where}: {part['type']} has no key {shown(key)}; {near(key, known)}")
+        found = find_part(part["type"], where, kind)
+        _check_keys(part, found, where)
+        hints = _argument_types(found)
     for key, value in part.items():
-        check_part(value, f"{where}.{key}")
+        if key != "type":
+            _check(hints.get(key, Any), value, f"{where}.{key}", key)
+
+
+def _check_keys(part: dict[str, Any], found: Any, where: str) -> None:
+    parameters = inspect.signature(found).parameters
+    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        return
+    for key in part:
+        if key != "type" and key not in parameters:
+            known = [name for name in parameters if name != "self"]
+            raise UserError(f"{where}: {part['type']} has no key {shown(key)}; {near(key, known)}")
+
+
+def _argument_types(found: Any) -> dict[str, Any]:
+    """Return the annotated types of a part's arguments; none where they cannot be read, as a user's may not be."""
+    try:
+        return get_type_hints(found.__init__ if inspect.isclass(found) else found, include_extras=True)
+    except (NameError, TypeError, AttributeError):
+        return {}

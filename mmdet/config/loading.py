@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mmengine.config import Config
 
 _INDEX_DIGITS = 9  # of a place in a list
+_WORDS = {"true": True, "false": False, "none": None}
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
@@ -77,10 +78,7 @@ def _override(source: Config, override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals:
         raise UserError(f"--cfg-options {shown(override)}: expected key=value")
-    try:
-        value = ast.literal_eval(text)
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):  # whatever is no literal is text
-        value = {"true": True, "false": False, "none": None}.get(text.lower(), text)
+    value = _literal(text)
     *parents, last = key.split(".")
     node: Any = source._cfg_dict
     walked: list[str] = []
@@ -94,6 +92,29 @@ def _override(source: Config, override: str) -> None:
         node[last] = value  # whether the key exists is checked with the whole config
     else:
         raise UserError(f"--cfg-options {shown(override)}: {'.'.join(walked)} is a value, it has no key {shown(last)}")
+
+
+class _Habits(ast.NodeTransformer):
+    """Turns what literals of configs are written as besides Python's own into those: `dict(a=1)`, and words as text."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:  # noqa: N802
+        if not (isinstance(node.func, ast.Name) and node.func.id == "dict") or node.args:
+            return node
+        keys: list[ast.expr | None] = [ast.Constant(word.arg) for word in node.keywords]
+        if any(word.arg is None for word in node.keywords):  # dict(**other)
+            return node
+        return ast.Dict(keys=keys, values=[self.visit(word.value) for word in node.keywords])
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:  # noqa: N802
+        return ast.Constant(_WORDS.get(node.id.lower(), node.id))
+
+
+def _literal(text: str) -> Any:
+    """Return the value that a text writes in Python, `dict(...)` included; whatever is no literal is text."""
+    try:
+        return ast.literal_eval(_Habits().visit(ast.parse(text.strip(), mode="eval")))
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return _WORDS.get(text.lower(), text)
 
 
 def _child(node: Any, part: str, where: str, override: str) -> Any:

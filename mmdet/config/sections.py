@@ -6,8 +6,12 @@ Knows nothing of files or of what the parts do.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, get_args
+
+from mmdet.config.ranges import Amount, Count, Factor, Fraction, Natural, Positive, Seed
+from mmdet.errors import UserError, shown
 
 AmpName = Literal["bf16", "fp16", "off"]
 AMP_NAMES: tuple[AmpName, ...] = get_args(AmpName)
@@ -18,9 +22,18 @@ class TrainData:
     """What is trained on. With several datasets each batch item is drawn from them in proportion to `ratios`."""
 
     datasets: list[dict[str, Any]]
-    ratios: list[float] | None = None  # one a dataset; None: every item of every dataset once an epoch
-    batch_size: int = 4  # pairs a process
-    workers: int = 4  # loading processes a process
+    ratios: list[Amount] | None = None  # one a dataset; None: every item of every dataset once an epoch
+    batch_size: Count = 4  # pairs a process
+    workers: Natural = 4  # loading processes a process
+
+    def __post_init__(self) -> None:
+        if not self.datasets:
+            raise UserError("config.data.train.datasets: expected one or more")
+        if self.ratios is not None and (len(self.ratios) != len(self.datasets) or not sum(self.ratios)):
+            raise UserError(
+                f"config.data.train.ratios: {shown(self.ratios)} for {len(self.datasets)} datasets; expected one "
+                "number for each, not all of them 0"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +42,8 @@ class TestData:
 
     __test__ = False  # not a test, whatever pytest makes of the name
     dataset: dict[str, Any]
-    chunk_size: int = 4  # frames of one video a batch
-    workers: int = 2
+    chunk_size: Count = 4  # frames of one video a batch
+    workers: Natural = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,35 +59,49 @@ class DataSection:
 class ScheduleSection:
     """How long to train and how the learning rate moves (MODEL.md 6, last paragraph). One of epochs and steps."""
 
-    epochs: int | None = None
-    steps: int | None = None
-    warmup_steps: int = 0
-    warmup_ratio: float = 1.0  # the first step's learning rate as a fraction of the full one
-    decay: str = "step"  # "step": times gamma at every milestone; "cosine": to zero at the end
-    milestones: list[float] = field(default_factory=list)
-    milestone_unit: str = "epoch"  # or "fraction" of the whole run
-    gamma: float = 0.1
-    base_batch_size: int | None = None  # pairs a step that the learning rate is meant for; see --auto-scale-lr
+    epochs: Count | None = None
+    steps: Count | None = None
+    warmup_steps: Natural = 0
+    warmup_ratio: Fraction = 1.0  # the first step's learning rate as a fraction of the full one
+    decay: Literal["step", "cosine"] = "step"  # "step": times gamma at every milestone; "cosine": to zero at the end
+    milestones: list[Positive] = field(default_factory=list)
+    milestone_unit: Literal["epoch", "fraction"] = "epoch"  # or a fraction of the whole run
+    gamma: Factor = 0.1
+    base_batch_size: Count | None = None  # pairs a step that the learning rate is meant for; see --auto-scale-lr
+
+    def __post_init__(self) -> None:
+        if (self.epochs is None) == (self.steps is None):
+            raise UserError(
+                f"config.schedule: give one of epochs and steps, got epochs={self.epochs}, steps={self.steps}"
+            )
+        for earlier, later in pairwise(self.milestones):
+            if earlier >= later:
+                raise UserError(f"config.schedule.milestones: {shown(self.milestones)} do not rise; put them in order")
+        if self.milestone_unit == "fraction" and self.milestones and self.milestones[-1] >= 1:
+            raise UserError(
+                f"config.schedule.milestones: {shown(self.milestones)} are fractions of the run, expected less than 1; "
+                "for epochs set schedule.milestone_unit=epoch"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeSection:
     """Everything about a run that does not change what is learned, and the few numbers of the training loop."""
 
-    seed: int = 0
+    seed: Seed = 0
     amp: AmpName = "bf16"  # training on a GPU: bf16, fp16 or off; the CPU always computes in float32
-    grad_clip: float | None = None  # L2 norm
-    accumulate: int = 1  # batches an optimiser step
-    log_every: int = 50  # steps
-    checkpoint_every: int = 1  # epochs
-    checkpoint_every_steps: int | None = None  # beside the epochs' ends
-    validate_every: int = 1  # epochs, with --validate
-    keep_last: int = 3  # checkpoints
-    keep_best: int = 0  # beside them and best.pth, of those that --validate has scored
+    grad_clip: Positive | None = None  # L2 norm
+    accumulate: Count = 1  # batches an optimiser step
+    log_every: Count = 50  # steps
+    checkpoint_every: Count = 1  # epochs
+    checkpoint_every_steps: Count | None = None  # beside the epochs' ends
+    validate_every: Count = 1  # epochs, with --validate
+    keep_last: Count = 3  # checkpoints
+    keep_best: Natural = 0  # beside them and best.pth, of those that --validate has scored
     deterministic: bool = False  # equal runs on a GPU, too, more slowly
     cuda_graphs: bool = True  # training on a GPU, with accumulate 1: launches forward and backward as one each
     compile: bool = False  # training on a GPU: fuses small operations by torch.compile, which takes a while to start
-    num_threads: int | None = None  # of torch on the CPU; None: torch's own choice
+    num_threads: Count | None = None  # of torch on the CPU; None: torch's own choice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

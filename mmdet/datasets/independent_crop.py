@@ -11,6 +11,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
+from mmdet.config.ranges import Factor
 from mmdet.datasets.transforms import RawFrame
 from mmdet.errors import UserError
 from mmdet.registry import TRANSFORMS
@@ -27,7 +28,7 @@ class IndependentCrop:
     are clipped to the window, those of objects that it cuts are drawn anew around what is left of the mask.
     """
 
-    def __init__(self, fraction: float | tuple[float, float] = (0.5, 1.0)) -> None:
+    def __init__(self, fraction: Factor | tuple[Factor, Factor] = (0.5, 1.0)) -> None:
         low, high = (fraction, fraction) if isinstance(fraction, int | float) else fraction
         if not 0 < low <= high <= 1:
             raise UserError(f"IndependentCrop: fraction is {fraction}, expected a number above 0 to 1, or (low, high)")

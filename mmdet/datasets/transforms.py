@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from mmdet.config.ranges import Count, Fraction
 from mmdet.errors import UserError
 from mmdet.registry import TRANSFORMS
 from mmdet.structures import Size
@@ -32,7 +33,7 @@ class RawFrame:
 
 
 Transform = Callable[[list[RawFrame], np.random.Generator], list[RawFrame]]
-Edge = int | tuple[int, int]
+Edge = Count | tuple[Count, Count]
 
 
 @TRANSFORMS.register_module()
@@ -58,7 +59,7 @@ class ResizeKeepRatio:
 class RandomFlip:
     """Mirror all frames of a clip left to right with a probability."""
 
-    def __init__(self, probability: float = 0.5) -> None:
+    def __init__(self, probability: Fraction = 0.5) -> None:
         if not 0 <= probability <= 1:
             raise UserError(f"RandomFlip: probability is {probability}, expected 0 to 1")
         self.probability = probability

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import torch
 
+from mmdet.config.ranges import Amount, Natural, Seed
 from mmdet.datasets.frame_io import frame_path, missing_frames, read_frame
 from mmdet.datasets.independent_crop import IndependentCrop
 from mmdet.datasets.items import ItemKey
@@ -45,9 +46,9 @@ class VISDataset:
         img_prefix: str,
         transforms: Sequence[dict[str, Any] | Transform],
         test_mode: bool = False,
-        max_gap: int = 5,
-        min_box_size: float = 1,
-        seed: int = 0,
+        max_gap: Natural = 5,
+        min_box_size: Amount = 1,
+        seed: Seed = 0,
         check_files: bool = True,
     ) -> None:
         data = load_vis_json(ann_file)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from mmdet.config import RunConfig
+from mmdet.config.ranges import Amount, Factor, Fraction
 from mmdet.errors import UserError
 from mmdet.registry import OPTIMIZERS
 
@@ -51,7 +52,7 @@ def scale_learning_rate(config: RunConfig, processes: int) -> tuple[RunConfig, s
 
 @OPTIMIZERS.register_module(name="SGD")
 def sgd(
-    model: nn.Module, lr: float, momentum: float = 0.9, weight_decay: float = 0.0, nesterov: bool = False
+    model: nn.Module, lr: Amount, momentum: Fraction = 0.9, weight_decay: Amount = 0.0, nesterov: bool = False
 ) -> torch.optim.Optimizer:
     """Return SGD over all trainable parameters; the recipe is lr 1e-3, weight_decay 1e-4 (MODEL.md 6)."""
     parameters = [parameter for _, parameter in _trainable(model)]
@@ -69,10 +70,10 @@ def sgd(
 @OPTIMIZERS.register_module(name="AdamW")
 def adamw(
     model: nn.Module,
-    lr: float,
-    weight_decay: float = 0.05,
-    betas: tuple[float, float] = (0.9, 0.999),
-    layer_decay: float | None = None,
+    lr: Amount,
+    weight_decay: Amount = 0.05,
+    betas: tuple[Fraction, Fraction] = (0.9, 0.999),
+    layer_decay: Factor | None = None,
     no_decay_norm: bool = True,
 ) -> torch.optim.Optimizer:
     """Return AdamW.

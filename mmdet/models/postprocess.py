@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from mmdet.config.ranges import Count, Fraction
 from mmdet.models.heads.mask_assembly import assemble_masks
 from mmdet.ops.nms import NEVER_KEPT, batched_fast_nms
 from mmdet.ops.sampling import rows_at, sample_at_centres
@@ -25,9 +26,9 @@ class PostProcess:
     def __init__(
         self,
         score_threshold: float = 0.015,
-        nms_iou: float = 0.5,
-        max_pre_nms: int = 200,
-        max_per_image: int = 10,
+        nms_iou: Fraction = 0.5,
+        max_pre_nms: Count = 200,
+        max_per_image: Count = 10,
     ) -> None:
         self.score_threshold, self.nms_iou = score_threshold, nms_iou
         self.max_pre_nms, self.max_per_image = max_pre_nms, max_per_image

@@ -7,12 +7,13 @@ frames goes through `continue_video`; it is the caller's to keep.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmdet.config.ranges import Length, Positive
 from mmdet.models.heads.sipmask_head import SipMaskHead
 from mmdet.models.losses.criterion import Criterion
 from mmdet.models.losses.targets import memory_targets
@@ -48,8 +49,8 @@ class VISModel(nn.Module):
         head: dict[str, Any],
         criterion: dict[str, Any],
         postprocess: dict[str, Any],
-        pixel_mean: Sequence[float] = (123.675, 116.28, 103.53),
-        pixel_std: Sequence[float] = (58.395, 57.12, 57.375),
+        pixel_mean: Annotated[Sequence[float], Length(3)] = (123.675, 116.28, 103.53),
+        pixel_std: Annotated[Sequence[Positive], Length(3)] = (58.395, 57.12, 57.375),
         temporal_neck: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()

@@ -8,12 +8,14 @@ come from. Knows nothing of images or models.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mmdet.config.ranges import Count, Positive
 from mmdet.errors import UserError, near
 from mmdet.registry import TRACKERS
 from mmdet.structures import FrameDetections, FrameObjects, FrameTracks
@@ -31,9 +33,9 @@ class Tracker:
 
     def __init__(
         self,
-        matching: str = "greedy",
-        max_tracks: int = 500,
-        temperature: float = 0.1,
+        matching: Literal["greedy", "one_to_one"] = "greedy",
+        max_tracks: Count = 500,
+        temperature: Positive = 0.1,
         score_weight: float = 1.0,
         iou_weight: float = 2.0,
         label_weight: float = 10.0,

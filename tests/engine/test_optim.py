@@ -83,7 +83,7 @@ def config_for(base_batch_size, **optimizer):
     return RunConfig(
         model={},
         tracker={},
-        data=DataSection(train=TrainData(datasets=[], batch_size=2), test=TestData(dataset={})),
+        data=DataSection(train=TrainData(datasets=[{}], batch_size=2), test=TestData(dataset={})),
         optimizer={"type": "SGD", "momentum": 0.8, **optimizer},
         schedule=ScheduleSection(epochs=1, base_batch_size=base_batch_size),
         runtime=RuntimeSection(accumulate=3),

@@ -156,7 +156,7 @@ def test_a_checkpoint_with_parts_of_another_kind_is_not_resumed(tmp_path, change
         ("data.train.datasets.².type=A", "is not an index"),
         (f"data.train.datasets.{'9' * 5000}.type=A", "is not an index"),
         ("model.type=[]", "unknown type"),
-        ("model.neck.channels={[]: 1}", None),
+        ("model.neck.channels={[]: 1}", "expected int, got"),
         ("model={1: 2, 'type': 'VISModel'}", "has no key 1"),
         ("data={1: 2}", "unknown key 1"),
         ("custom_imports={'imports': ['.relative']}", "no name of a module"),
@@ -164,8 +164,5 @@ def test_a_checkpoint_with_parts_of_another_kind_is_not_resumed(tmp_path, change
     ],
 )
 def test_odd_overrides_end_in_one_line(override, reason):
-    if reason is None:
-        load_config(DEMO, [override])  # no literal, so it is text, as other texts are
-        return
     with pytest.raises(UserError, match=reason):
         load_config(DEMO, [override])

@@ -10,6 +10,7 @@ import math
 import torch
 from torch import Tensor
 
+from mmdet.config.ranges import Positive
 from mmdet.models.assigners.slots import best_points, make_assignment
 from mmdet.models.losses.targets import centerness_target, closest_objects
 from mmdet.ops.sampling import rows_at
@@ -24,7 +25,7 @@ class CenterAssigner:
     The release's mode 'none' is radius 3.0, for its distances are in half pixels.
     """
 
-    def __init__(self, radius: float = 1.5) -> None:
+    def __init__(self, radius: Positive = 1.5) -> None:
         self.radius = radius
 
     @torch.no_grad()

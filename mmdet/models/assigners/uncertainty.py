@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from mmdet.config.ranges import Count
 from mmdet.models.assigners.slots import best_points, make_assignment
 from mmdet.models.losses.targets import centerness_target, closest_objects
 from mmdet.registry import ASSIGNERS
@@ -23,7 +24,7 @@ class UncertaintyAssigner:
     objects whose box contains them, so that every object gets its points; the release does not (Q22).
     """
 
-    def __init__(self, topk: int = 4, contained: bool = False) -> None:
+    def __init__(self, topk: Count = 4, contained: bool = False) -> None:
         self.topk, self.contained = topk, contained
 
     @torch.no_grad()

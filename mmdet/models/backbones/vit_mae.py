@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
+from mmdet.config.ranges import Count, Natural, Positive
 from mmdet.models.backbones.pretrained import load_matching
 from mmdet.registry import BACKBONES
 
@@ -97,14 +98,14 @@ class ViTMAE(nn.Module):
 
     def __init__(
         self,
-        embed_dim: int = 768,
-        depth: int = 12,
-        num_heads: int = 12,
-        patch_size: int = 16,
-        mlp_ratio: float = 4.0,
-        norm_eps: float = 1e-5,
-        out_blocks: Sequence[int] = (5, 8, 11),
-        reset_blocks: Sequence[int] = (2, 5, 8, 11),
+        embed_dim: Count = 768,
+        depth: Count = 12,
+        num_heads: Count = 12,
+        patch_size: Count = 16,
+        mlp_ratio: Positive = 4.0,
+        norm_eps: Positive = 1e-5,
+        out_blocks: Sequence[Natural] = (5, 8, 11),
+        reset_blocks: Sequence[Natural] = (2, 5, 8, 11),
         checkpointing: bool = False,
         pretrained: str | None = None,
     ) -> None:

@@ -6,10 +6,13 @@ pure; `write` happens once an optimiser step, outside autograd, alike on every r
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmdet.config.ranges import Count, Fraction, Positive
 from mmdet.ops.collectives import sum_over_ranks
 from mmdet.registry import MEMORIES
 
@@ -29,11 +32,11 @@ class CNPMemory(nn.Module):
     def __init__(
         self,
         channels: int,
-        num_slots: int = 128,
-        rate: float = 0.999,
-        update_mode: str = "top1",
-        topk: int = 4,
-        read_temperature: float = 1.0,
+        num_slots: Count = 128,
+        rate: Fraction = 0.999,
+        update_mode: Literal["top1", "topk", "all"] = "top1",
+        topk: Count = 4,
+        read_temperature: Positive = 1.0,
     ) -> None:
         super().__init__()
         if update_mode not in UPDATE_MODES:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmdet.config.ranges import Count
 from mmdet.models.heads.cnp_memory import CNPMemory
 from mmdet.models.heads.feature_align import FeatureAlign
 from mmdet.registry import HEADS, MEMORIES
@@ -66,10 +67,10 @@ class SipMaskHead(nn.Module):
         self,
         channels: int,
         strides: Sequence[int],
-        num_classes: int,
+        num_classes: Count,
         memory: dict[str, Any],
-        tower_depth: int = 3,
-        norm_groups: int = 32,
+        tower_depth: Count = 3,
+        norm_groups: Count = 32,
     ) -> None:
         super().__init__()
         self.num_classes, self.strides = num_classes, tuple(strides)

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mmdet.config.ranges import Amount, Count, Fraction, Positive
 from mmdet.errors import UserError, near
 from mmdet.models.losses.cnp import cnp_loss
 from mmdet.models.losses.contrastive import gathered_contrastive_loss, match_accuracy
@@ -45,11 +46,11 @@ class Criterion(nn.Module):
         self,
         assigner: dict[str, Any] | Assigner,
         exclude_matches: bool = False,
-        focal_gamma: float = 2.0,
-        focal_alpha: float = 0.25,
-        temperature: float = 0.1,
-        num_negatives: int = 5,
-        loss_weights: Mapping[str, float] | None = None,
+        focal_gamma: Amount = 2.0,
+        focal_alpha: Fraction = 0.25,
+        temperature: Positive = 0.1,
+        num_negatives: Count = 5,
+        loss_weights: Mapping[str, Amount] | None = None,
         weighted_boxes: bool = False,
         nll_over_points: bool = True,
     ) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmdet.config.ranges import Count
 from mmdet.registry import NECKS
 
 
@@ -17,7 +18,7 @@ from mmdet.registry import NECKS
 class FPN(nn.Module):
     """One lateral 1x1 and one output 3x3 convolution a level, and a strided 3x3 for the extra level."""
 
-    def __init__(self, in_channels: Sequence[int], channels: int = 256) -> None:
+    def __init__(self, in_channels: Sequence[int], channels: Count = 256) -> None:
         super().__init__()
         self.channels = channels
         self.strides = (8, 16, 32, 64)

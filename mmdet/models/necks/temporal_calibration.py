@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmdet.config.ranges import Count, Natural
 from mmdet.ops.correlation import SpatialCorrelationSampler
 from mmdet.ops.deform import KERNEL, deform_conv
 from mmdet.registry import NECKS
@@ -83,10 +84,10 @@ class TemporalCalibration(nn.Module):
         self,
         channels: int,
         strides: Sequence[int],
-        levels: Sequence[int] = (0,),
-        patch_size: int = 16,
-        dilation_patch: int = 2,
-        hidden_channels: int = 256,
+        levels: Sequence[Natural] = (0,),
+        patch_size: Count = 16,
+        dilation_patch: Count = 2,
+        hidden_channels: Count = 256,
     ) -> None:
         super().__init__()
         self.levels = tuple(levels)
