@@ -18,6 +18,13 @@ class UserError(Exception):
     """A mistake of the user's that one line explains; the command lines print it and exit with 2."""
 
 
+class FrameError(UserError):
+    """A frame's file cannot be read or is not of its video's size; the message names it.
+
+    A dataset that raises it in making a sample lets the loader try again and draw another instead.
+    """
+
+
 class _ShortText(reprlib.Repr):
     """Looks at little of a value, however large, deep, or often repeated inside of itself it is."""
 

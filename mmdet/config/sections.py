@@ -25,6 +25,7 @@ class TrainData:
     ratios: list[Amount] | None = None  # one a dataset; None: every item of every dataset once an epoch
     batch_size: Count = 4  # pairs a process
     workers: Natural = 4  # loading processes a process
+    max_bad_frames: Natural = 0  # that a run replaces by others; at one more it saves and ends
 
     def __post_init__(self) -> None:
         if not self.datasets:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from mmdet.datasets.bad_frames import ReadableClips
 from mmdet.datasets.items import ClipDataset, ItemKey
 from mmdet.datasets.vis_dataset import VISDataset
 from mmdet.datasets.workers import signals_held_back, start_worker
@@ -109,11 +110,20 @@ class _TestFrames(Dataset[ClipSample]):
 
 
 def make_train_loader(
-    dataset: ClipDataset, batch_size: int, workers: int, seed: int, rank: int = 0, world_size: int = 1
+    dataset: ClipDataset,
+    batch_size: int,
+    workers: int,
+    seed: int,
+    rank: int = 0,
+    world_size: int = 1,
+    max_bad_frames: int = 0,
 ) -> DataLoader[ClipBatch]:
-    """Return a loader of training batches; set its epoch by `loader.batch_sampler.set_position`."""
+    """Return a loader of training batches; set its epoch by `loader.batch_sampler.set_position`.
+
+    Pairs with a frame that cannot be read are replaced, as often as `max_bad_frames` (see ReadableClips).
+    """
     sampler = PairBatchSampler(dataset, batch_size, seed, rank, world_size)
-    return _make_loader(dataset, sampler, workers, persistent=True)
+    return _make_loader(ReadableClips(dataset, seed, max_bad_frames), sampler, workers, persistent=True)
 
 
 def make_test_loader(

@@ -21,7 +21,7 @@ from mmdet.datasets.items import ItemKey
 from mmdet.datasets.mask_decoding import decode_masks
 from mmdet.datasets.pair_sampler import choose_reference
 from mmdet.datasets.transforms import RandomFlip, RawFrame, ResizeKeepRatio, Transform
-from mmdet.errors import UserError
+from mmdet.errors import FrameError, UserError
 from mmdet.fileio.vis_json import Track, VideoInfo, load_vis_json
 from mmdet.registry import DATASETS, TRANSFORMS
 from mmdet.structures import ClipSample, FrameMeta, FrameTruth, Size
@@ -155,9 +155,14 @@ class VISDataset:
 
     def _raw_frame(self, video_index: int, frame_index: int, tracks: list[Track], with_masks: bool = True) -> RawFrame:
         video = self.videos[video_index]
+        path = frame_path(self.img_prefix, video.file_names[frame_index])
+        try:
+            image = read_frame(path, video.size)
+        except UserError as error:
+            raise FrameError(str(error)) from error
         boxes = [_seen_box(track, frame_index, video.size, self.min_box_size) for track in tracks]
         return RawFrame(
-            image=read_frame(frame_path(self.img_prefix, video.file_names[frame_index]), video.size),
+            image=image,
             boxes=np.array(boxes, np.float32).reshape(-1, 4),
             masks=self._masks(tracks if with_masks else [], frame_index, video.size),
             scale=1.0,

@@ -17,7 +17,14 @@ from mmdet.errors import UserError, shown
 BATCH_KEYS = ("batches_per_epoch", "accumulate", "pairs_a_batch")
 SHOWN = 12  # differences
 # Keys of a config that do not touch what is learned.
-FREE_KEYS = ("work_dir", "custom_imports", "data.test", "data.valid", "data.train.workers") + tuple(
+FREE_KEYS = (
+    "work_dir",
+    "custom_imports",
+    "data.test",
+    "data.valid",
+    "data.train.workers",
+    "data.train.max_bad_frames",
+) + tuple(
     f"runtime.{name}"
     for name in ("log_every", "checkpoint_every", "checkpoint_every_steps", "validate_every", "keep_last", "keep_best")
 )

@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader
 from mmdet.config import RuntimeSection, ScheduleSection
 from mmdet.engine import checkpoint as files
 from mmdet.engine import checkpoint_index as index
+from mmdet.engine.bad_frames import BadFrames
 from mmdet.engine.distributed import Ranks, barrier, gather_objects, largest_over_ranks
 from mmdet.engine.faults import out_of_memory
 from mmdet.engine.logging import TrainLog
@@ -62,6 +63,7 @@ class Trainer:
         work_dir: Path,
         about: dict[str, Any],
         validate: Validate | None = None,
+        max_bad_frames: int = 0,
     ) -> None:
         _check(runtime, len(loader))
         self.model, self.optimizer, self.loader, self.ranks = model, optimizer, loader, ranks
@@ -77,6 +79,7 @@ class Trainer:
         self.step = 0  # optimiser steps done; epoch and batch follow from it
         self.best: float | None = None
         self.notes: list[str] = []
+        self.bad_frames = BadFrames(max_bad_frames, ranks)
         self._readback = Readback(ranks.device)
         self._skipped = 0  # steps in a row
         self._stop_signal = 0  # as agreed on by all processes
@@ -106,6 +109,7 @@ class Trainer:
         sampler.set_position(epoch, skip_batches=steps_done * self.runtime.accumulate)
         self.model.train()
         for batches in _grouped(self.loader, self.runtime.accumulate):
+            self.check_frames(batches)
             self.train_on(batches)
             self.read_figures()
             if self._stop_signal:
@@ -114,6 +118,16 @@ class Trainer:
                 self.save(self.checkpoint_name)
             if self.step == self.total_steps:
                 return
+
+    def check_frames(self, batches: Sequence[ClipBatch]) -> None:
+        """Count frames that could not be read; at one too many save the run as it is before `batches`, and end it."""
+        problem = self.bad_frames.meet(batches, self._log.say)
+        if problem is not None:
+            if self.step > 0:
+                self.save(self.checkpoint_name)
+                problem += f"; then go on with --resume_from {self.work_dir / self.checkpoint_name}"
+            barrier(self.ranks)
+            raise UserError(problem)
 
     def train_on(self, batches: Sequence[ClipBatch]) -> None:
         """Make one step and send its figures on their way to the host."""
@@ -163,7 +177,7 @@ class Trainer:
         if not self.ranks.is_main:
             return
         state["position"], state["best"], state["about"] = self._position(), self.best, self.about
-        state["log"] = self._log.state()
+        state["log"], state["bad_frames"] = self._log.state(), self.bad_frames.state()
         files.save_checkpoint(self.work_dir / name, state)
         if name != index.BEST:
             index.index_checkpoint(self.work_dir, name, self.runtime.keep_last, self.runtime.keep_best)
@@ -184,6 +198,7 @@ class Trainer:
         ]
         self.step, self._taken_up = position["step"], state.get("log", {})
         self.best = state.get("best")
+        self.bad_frames.take_up(state.get("bad_frames"))
         best = self.work_dir / index.BEST  # knows of a validation that came after the checkpoint
         if best.is_file():
             try:

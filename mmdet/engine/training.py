@@ -123,13 +123,20 @@ def _make_trainer(
         model=model,
         optimizer=build_optimizer(model, config.optimizer),
         loader=make_train_loader(
-            dataset, section.batch_size, section.workers, config.runtime.seed, ranks.rank, ranks.world_size
+            dataset,
+            section.batch_size,
+            section.workers,
+            config.runtime.seed,
+            ranks.rank,
+            ranks.world_size,
+            section.max_bad_frames,
         ),
         schedule=config.schedule,
         runtime=config.runtime,
         ranks=ranks,
         work_dir=work_dir,
         about=about,
+        max_bad_frames=section.max_bad_frames,
         validate=(lambda: validate_model(model, config, ranks.device, dataset.class_names)) if validate else None,
     )
 

@@ -23,6 +23,7 @@ class ClipSample:
     truths: tuple[FrameTruth, ...]  # T; masks (N, H, W) of the key, (N, 0, 0) of the reference: nobody reads those
     metas: tuple[FrameMeta, ...]  # T
     reference_jitter: Tensor  # (N_ref, 4) offsets of the reference frame's boxes, as fractions of their size
+    bad_frames: tuple[str, ...] = ()  # why those could not be read that this sample stands in for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,7 @@ class ClipBatch:
     valid: Tensor  # (B, T, H, W) bool
     truth: PaddedTruth | None  # of pairs; None where T = 1
     metas: tuple[tuple[FrameMeta, ...], ...]  # B x T
+    bad_frames: tuple[tuple[str, ...], ...] = ()  # B, as in the samples; () where all could be read
 
     @staticmethod
     def of(
@@ -41,6 +43,7 @@ class ClipBatch:
         truths: Sequence[tuple[FrameTruth, ...]],
         metas: Sequence[tuple[FrameMeta, ...]],
         reference_jitter: Sequence[Tensor],
+        bad_frames: Sequence[tuple[str, ...]] = (),
     ) -> ClipBatch:
         """Make a batch of stacked images and the truths of its clips, B x T, with masks at most of the images' size."""
         pairs = all(len(clip) > 1 for clip in truths)
@@ -50,6 +53,7 @@ class ClipBatch:
             valid=valid,
             truth=pad_truths(truths, reference_jitter, (height, width)) if pairs else None,
             metas=tuple(metas),
+            bad_frames=tuple(bad_frames) if any(bad_frames) else (),
         )
 
     @property
@@ -93,4 +97,5 @@ def collate_clips(samples: Sequence[ClipSample], divisor: int = 32) -> ClipBatch
         truths=[sample.truths for sample in samples],
         metas=[sample.metas for sample in samples],
         reference_jitter=[sample.reference_jitter for sample in samples],
+        bad_frames=[sample.bad_frames for sample in samples],
     )

@@ -27,7 +27,7 @@ from mmdet.engine.outcomes import RunEnded, end_of, run_command_line
 from mmdet.engine.randomness import seed_everything
 from mmdet.engine.signals import CAUGHT
 from mmdet.engine.trainer import Trainer
-from mmdet.errors import UserError
+from mmdet.errors import FrameError, UserError
 from mmdet.ops.collectives import sum_over_ranks
 from mmdet.structures import ClipSample, FrameMeta, FrameTruth
 
@@ -110,6 +110,7 @@ def make_trainer(
     validate=None,
     optimizer=None,
     about=None,
+    max_bad_frames=0,
     **runtime,
 ):
     """Return a trainer of the tiny model."""
@@ -118,12 +119,15 @@ def make_trainer(
     return Trainer(
         model=model,
         optimizer=build_optimizer(model, optimizer or {"type": "SGD", "lr": 0.05, "weight_decay": 1e-4}),
-        loader=make_train_loader(TinyDataset(length, on_item), batch_size, workers, 0, ranks.rank, ranks.world_size),
+        loader=make_train_loader(
+            TinyDataset(length, on_item), batch_size, workers, 0, ranks.rank, ranks.world_size, max_bad_frames
+        ),
         schedule=ScheduleSection(epochs=epochs if steps is None else None, steps=steps, warmup_steps=3, milestones=[1]),
         runtime=RuntimeSection(**{"grad_clip": 1.0, "log_every": 2, "cuda_graphs": False, **runtime}),
         ranks=ranks,
         work_dir=work_dir,
         about=about or {"class_names": ["noise"]},
+        max_bad_frames=max_bad_frames,
         validate=validate,
     )
 
@@ -152,6 +156,29 @@ def failing(ranks, args):
     """Train until process 1 fails, in the way that `args.how` names, while process 0 waits for its gradient."""
     ways = {"bug": _raise_bug, "mistake": _raise_mistake, "killed": lambda: os.kill(os.getpid(), signal.SIGKILL)}
     make_trainer(args.work_dir, ranks=ranks, after_loss=at_call(2, ranks.rank == 1, ways[args.how])).run()
+
+
+def damaged(*items):
+    """Return an `on_item` for which the frames of `items` cannot be read."""
+
+    def on_item(index):
+        if index in items:
+            raise FrameError(f"frame {index}.jpg is damaged")
+
+    return on_item
+
+
+def unreadable(ranks, folder):
+    """Train until a frame of process 1 cannot be read; each notes how it ended and whether the checkpoint was there."""
+    asked = []
+
+    def on_item(index):
+        asked.append(index)
+        if ranks.rank == 1 and len(asked) > 4:  # of two batches
+            damaged(index)(index)
+
+    end = end_of(make_trainer(folder, ranks=ranks, on_item=on_item).run)
+    (folder / f"end_{ranks.rank}.txt").write_text(f"{end.exit_code} {(folder / 'step_2.pth').is_file()} {end}")
 
 
 def bereft(ranks, folder):

@@ -1,0 +1,91 @@
+"""Frames that cannot be read, as a loader meets them."""
+
+import pytest
+
+from mmdet.datasets import ItemKey, VISDataset, bad_frames
+from mmdet.datasets.bad_frames import ReadableClips, read_patiently
+from mmdet.errors import FrameError, UserError
+from mmdet.structures import collate_clips
+
+
+@pytest.fixture
+def pauses(monkeypatch):
+    """The pauses that are made, none of which takes time."""
+    made = []
+    monkeypatch.setattr(bad_frames.time, "sleep", made.append)
+    return made
+
+
+def test_a_frame_that_comes_back_after_a_pause_is_no_bad_frame(pauses):
+    answers = iter([FrameError("frame 1.jpg cannot be read: Stale file handle"), "sample"])
+
+    def read():
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    assert read_patiently(read) == "sample"
+    assert pauses == [bad_frames.RETRY_PAUSE_S]
+
+
+@pytest.fixture
+def damaged_set(two_videos):
+    """A training set of a wide video with a damaged frame 2 and a high one."""
+    data = two_videos.write()
+    (two_videos.img_prefix / "v905/00002.jpg").write_bytes(b"x")
+    return VISDataset(**data, transforms=[])
+
+
+def item_of(dataset, video, frame):
+    return dataset._items.index((video, frame))
+
+
+def test_a_damaged_frame_is_told_from_the_user_s_other_mistakes(damaged_set):
+    with pytest.raises(FrameError, match="v905/00002.jpg is damaged"):
+        damaged_set[ItemKey(0, item_of(damaged_set, 0, 2))]
+
+
+def test_a_pair_with_a_bad_frame_is_replaced_by_one_of_its_aspect_group(damaged_set, pauses):
+    clips = ReadableClips(damaged_set, seed=0, most=20)
+    key = ItemKey(0, item_of(damaged_set, 0, 2))
+    sample, again = clips[key], clips[key]
+    assert {meta.video_id for meta in sample.metas} == {905}
+    assert all(meta.frame_index != 2 for meta in sample.metas)
+    assert sample.metas == again.metas
+    assert "v905/00002.jpg is damaged" in sample.bad_frames[0]
+    others = {clips[ItemKey(epoch, key.index)].metas for epoch in range(8)}
+    assert len(others) > 1
+
+
+def test_what_was_bad_reaches_the_batch_by_its_clip(damaged_set, pauses):
+    clips = ReadableClips(damaged_set, seed=0, most=20)
+    bad, good = clips[ItemKey(0, item_of(damaged_set, 0, 2))], clips[ItemKey(0, item_of(damaged_set, 1, 0))]
+    assert good.bad_frames == ()
+    batch = collate_clips([good, bad])
+    assert batch.bad_frames == ((), bad.bad_frames)
+    assert batch.to("cpu").bad_frames == batch.bad_frames
+    assert collate_clips([good, good]).bad_frames == ()
+
+
+def test_without_a_readable_substitute_the_pair_is_blank_and_names_more_than_are_allowed(two_videos, pauses):
+    data = two_videos.write()
+    for path in two_videos.img_prefix.rglob("*.jpg"):
+        path.write_bytes(b"")
+    clips = ReadableClips(VISDataset(**data, transforms=[]), seed=0, most=3)
+    sample = clips[ItemKey(0, 0)]
+    assert len(sample.bad_frames) == 4
+    assert not sample.images.any()
+    assert len(pauses) == 1
+
+
+def test_a_mask_that_cannot_be_decoded_is_no_bad_frame(two_videos, pauses):
+    for track in two_videos.raw["annotations"]:
+        track["segmentations"] = [
+            None if s is None else {"size": [36, 48], "counts": [1]} for s in track["segmentations"]
+        ]
+    two_videos.raw["annotations"].pop()
+    clips = ReadableClips(VISDataset(**two_videos.write(), transforms=[]), seed=0, most=3)
+    with pytest.raises(UserError, match="the segmentation cannot be decoded") as caught:
+        clips[ItemKey(0, 0)]
+    assert not isinstance(caught.value, FrameError)
