@@ -22,8 +22,8 @@ from mmdet.engine.outcomes import RunEnded
 from mmdet.engine.randomness import random_state, restore_random_state
 
 # What makes the host wait, where torch's own check for waits does not look.
-_WAITS = (
-    (torch.cuda, "synchronize"),
+_WAITS: tuple[tuple[Any, str], ...] = (
+    (torch._C, "_cuda_synchronize"),  # what torch.cuda.synchronize calls, however it was imported
     (torch.cuda.Stream, "synchronize"),
     (torch.cuda.Stream, "query"),
     (torch.cuda.Event, "synchronize"),

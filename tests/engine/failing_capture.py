@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from mmdet.engine.distributed import connect
-from mmdet.engine.launch import run_command_line
+from mmdet.engine.outcomes import run_command_line
 from mmdet.engine.predictor import VideoPredictor
 
 call = nn.Module.__call__

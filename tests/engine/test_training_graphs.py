@@ -32,7 +32,9 @@ def pretended(tiny_vis, tmp_path, monkeypatch):
 
 def assert_alike(wanted, found, tolerance=1e-4):
     for name, value in wanted.items():
-        torch.testing.assert_close(found[name], value, rtol=tolerance, atol=tolerance, msg=name)
+        torch.testing.assert_close(
+            found[name], value, rtol=tolerance, atol=tolerance, msg=lambda text, name=name: f"{name}: {text}"
+        )
 
 
 def test_the_way_of_graphs_on_the_cpu_ends_like_the_usual_one(pretended):
