@@ -1,21 +1,42 @@
 """The numbered checkpoints of a work dir: which there are, in what order, with which figures, and which may go.
 
 A work dir holds `epoch_N.pth`, `step_N.pth`, `best.pth` and an index of the numbered ones in the order of writing, with
-the figures of their validations. Knows nothing of what is in a checkpoint but whether it is whole.
+the figures of their validations. The index is read as foreign input: it leads to no file but these. Knows nothing of
+what is in a checkpoint but its step and whether it is whole.
 """
 
 from __future__ import annotations
 
 import json
+import math
+import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
-from mmdet.engine.checkpoint import check_whole
-from mmdet.errors import UserError
+from mmdet.engine.checkpoint import check_whole, load_checkpoint
+from mmdet.errors import UserError, shown
 from mmdet.fileio.atomic import remove_unfinished, write_text_atomically
 
 INDEX = "checkpoints.json"
 BEST = "best.pth"
+_NUMBERED = re.compile(r"(?:epoch|step)_[0-9]{1,15}\.pth")
+
+Say = Callable[[str], object]
+Figures = dict[str, float | None]
+
+
+def is_checkpoint_name(name: Any) -> bool:
+    """Tell whether a run may write, and delete, a file of this name as a numbered checkpoint."""
+    return isinstance(name, str) and _NUMBERED.fullmatch(name) is not None
+
+
+def numbered_checkpoints(work_dir: Path) -> list[Path]:
+    """Return the files of a folder that have a numbered checkpoint's name, by name."""
+    if not work_dir.is_dir():
+        return []
+    return sorted(path for path in work_dir.iterdir() if is_checkpoint_name(path.name) and path.is_file())
 
 
 def latest_checkpoint(work_dir: Path) -> Path | None:
@@ -24,7 +45,7 @@ def latest_checkpoint(work_dir: Path) -> Path | None:
     return work_dir / names[-1] if names else None
 
 
-def latest_whole_checkpoint(work_dir: Path, say: Callable[[str], object]) -> Path | None:
+def latest_whole_checkpoint(work_dir: Path, say: Say) -> Path | None:
     """Return the numbered checkpoint that was written last and is whole, None if there is none.
 
     `say` gets a line for each that is damaged. Raises UserError if all are.
@@ -40,6 +61,35 @@ def latest_whole_checkpoint(work_dir: Path, say: Callable[[str], object]) -> Pat
     if names:
         raise UserError(f"all {len(names)} checkpoints in {work_dir} are damaged; start anew without --resume_from")
     return None
+
+
+def repair_index(work_dir: Path, say: Say) -> None:
+    """Where the index is missing or faulty, make it anew of the whole checkpoints that lie there, by their own steps.
+
+    `say` gets a line about it, and one for each file that is left out. Figures that can be read are kept.
+    """
+    figures, fault = _parse_index(work_dir)
+    files = numbered_checkpoints(work_dir)
+    if fault is None or not (files or os.path.lexists(work_dir / INDEX)):
+        return
+    steps: dict[str, int] = {}
+    for path in files:
+        try:
+            check_whole(path)
+            steps[path.name] = _step_of(path)
+        except UserError as error:
+            say(f"{error}: left out")
+    order = sorted(steps, key=lambda name: (steps[name], name))
+    _write_index(work_dir, {name: figures.get(name) for name in order})
+    say(f"{work_dir / INDEX} {fault}: made anew of the {len(order)} whole checkpoints that lie there")
+
+
+def _step_of(path: Path) -> int:
+    position = load_checkpoint(path).get("position")
+    step = position.get("step") if isinstance(position, Mapping) else None
+    if type(step) is not int:
+        raise UserError(f"{path} holds no state of a training run")
+    return step
 
 
 def index_checkpoint(work_dir: Path, name: str, keep_last: int, keep_best: int = 0) -> None:
@@ -69,8 +119,23 @@ def note_figure(work_dir: Path, name: str, figure: float) -> None:
 
 
 def forget_checkpoints(work_dir: Path) -> None:
-    """Start a new index: checkpoints of an earlier run stay until one of their name is written."""
-    (work_dir / INDEX).unlink(missing_ok=True)
+    """Start a new index and leave the best checkpoint of an earlier run under another name.
+
+    Its numbered ones stay until one of their name is written. The index is there from now on: one that is missing
+    would be made of what the earlier run left.
+    """
+    _write_index(work_dir, {})
+    if os.path.lexists(work_dir / BEST):
+        set_aside(work_dir / BEST)
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a file to the first of NAME.1.ENDING, NAME.2.ENDING, ... that is free, and return what it is called now."""
+    number = 1
+    while os.path.lexists(aside := path.with_name(f"{path.stem}.{number}{path.suffix}")):
+        number += 1
+    path.rename(aside)
+    return aside
 
 
 def remove_leftovers(work_dir: Path) -> None:
@@ -79,17 +144,34 @@ def remove_leftovers(work_dir: Path) -> None:
         remove_unfinished(work_dir, names)
 
 
-def _read_index(work_dir: Path) -> dict[str, float | None]:
+def _read_index(work_dir: Path) -> Figures:
     """Return the checkpoints in the order of writing, with the figures of their validations."""
+    return _parse_index(work_dir)[0]
+
+
+def _parse_index(work_dir: Path) -> tuple[Figures, str | None]:
+    """Return what of the index is sound and leads to a file, and what is wrong with the index, None if nothing is."""
     index = work_dir / INDEX
-    if not index.is_file():
-        return {}
+    if not os.path.lexists(index):
+        return {}, "is missing"
     try:
-        names = json.loads(index.read_text())
-    except ValueError as error:
-        raise UserError(f"{index} is damaged; delete it and name the checkpoint to resume from") from error
-    figures = names if isinstance(names, dict) else dict.fromkeys(names)  # a list was written before there were figures
-    return {name: figure for name, figure in figures.items() if (work_dir / name).is_file()}
+        values = json.loads(index.read_text(encoding="utf-8"))
+        if isinstance(values, list):
+            values = dict.fromkeys(values)  # written before there were figures
+    except (OSError, ValueError, RecursionError, TypeError):
+        return {}, "is damaged"
+    if not isinstance(values, dict):
+        return {}, f"holds {shown(values)}"
+    foreign = [name for name in values if not is_checkpoint_name(name)]
+    fault = f"names {shown(foreign[0])}, which is no checkpoint of a run" if foreign else None
+    figures: Figures = {}
+    for name, figure in values.items():
+        sound = figure is None or (type(figure) in (int, float) and not math.isnan(figure))
+        if not sound:
+            fault = fault or f"has {shown(figure)} as the figure of {shown(name)}"
+        if is_checkpoint_name(name) and (work_dir / name).is_file():
+            figures[name] = figure if sound else None
+    return figures, fault
 
 
 def _write_index(work_dir: Path, figures: Mapping[str, float | None]) -> None:
