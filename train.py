@@ -7,6 +7,7 @@ SIGTERM or SIGHUP the run finishes its step and saves; go on with `--resume_from
 from __future__ import annotations
 
 from argparse import Namespace
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,21 +48,24 @@ def parse_arguments(argv: list[str] | None = None) -> Namespace:
 def main(ranks: Ranks, args: Namespace) -> None:
     """Train in this process."""
     from mmdet.engine.training import train  # here, as it imports torch: --help and a wrong option need none of it
+    from mmdet.engine.work_dir import held_work_dir
 
     given = {"runtime.seed": args.seed, "runtime.amp": args.amp}
     overrides = [f"{key}={value}" for key, value in given.items() if value is not None]
     overrides += ["runtime.deterministic=True"] if args.deterministic else []
     config = load_config(args.config, [*args.cfg_options, *overrides])
-    train(
-        config,
-        ranks,
-        work_dir=Path(args.work_dir or config.work_dir or f"workdir/{config.name}"),
-        load_from=args.load_from,
-        resume_from=args.resume_from,
-        validate=args.validate,
-        trusted=args.trust_checkpoint,
-        auto_scale_lr=args.auto_scale_lr,
-    )
+    work_dir = Path(args.work_dir or config.work_dir or f"workdir/{config.name}")
+    with held_work_dir(work_dir) if ranks.is_main else nullcontext():
+        train(
+            config,
+            ranks,
+            work_dir=work_dir,
+            load_from=args.load_from,
+            resume_from=args.resume_from,
+            validate=args.validate,
+            trusted=args.trust_checkpoint,
+            auto_scale_lr=args.auto_scale_lr,
+        )
 
 
 def run() -> None:

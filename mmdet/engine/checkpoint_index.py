@@ -79,6 +79,11 @@ def repair_index(work_dir: Path, say: Say) -> None:
             steps[path.name] = _step_of(path)
         except UserError as error:
             say(f"{error}: left out")
+    if files and not steps:
+        raise UserError(
+            f"{work_dir / INDEX} {fault}, and of {len(files)} checkpoints that lie there none is whole and of a run: "
+            "choose another --work_dir"
+        )
     order = sorted(steps, key=lambda name: (steps[name], name))
     _write_index(work_dir, {name: figures.get(name) for name in order})
     say(f"{work_dir / INDEX} {fault}: made anew of the {len(order)} whole checkpoints that lie there")
@@ -130,7 +135,7 @@ def forget_checkpoints(work_dir: Path) -> None:
 
 
 def set_aside(path: Path) -> Path:
-    """Rename a file to the first of NAME.1.ENDING, NAME.2.ENDING, ... that is free, and return what it is called now."""
+    """Rename a file to the first of NAME.1.ENDING, NAME.2.ENDING, ... that is free; return what it is called now."""
     number = 1
     while os.path.lexists(aside := path.with_name(f"{path.stem}.{number}{path.suffix}")):
         number += 1

@@ -200,7 +200,7 @@ class Trainer:
         self.best = state.get("best")
         self.bad_frames.take_up(state.get("bad_frames"))
         best = self.work_dir / index.BEST  # knows of a validation that came after the checkpoint
-        if best.is_file():
+        if best.is_file() and path.resolve().parent == self.work_dir.resolve():
             try:
                 self.best = files.load_checkpoint(best).get("best")
             except UserError as error:

@@ -6,6 +6,7 @@ What `train.py` calls in every process. Knows nothing of command lines.
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,12 @@ from mmdet.config.checking import find_part
 from mmdet.datasets import MixedDataset, VISDataset, make_train_loader
 from mmdet.engine.checkpoint import check_whole
 from mmdet.engine.checkpoint_index import (
-    BEST,
     forget_checkpoints,
+    is_checkpoint_name,
     latest_whole_checkpoint,
     make_latest,
     remove_leftovers,
+    repair_index,
 )
 from mmdet.engine.compiling import compile_parts
 from mmdet.engine.distributed import Ranks, gather_objects, limit_threads, place
@@ -32,7 +34,7 @@ from mmdet.engine.resuming import describe_run
 from mmdet.engine.testing import validate_model
 from mmdet.engine.trainer import Trainer
 from mmdet.engine.weights import read_weights, start_from
-from mmdet.engine.work_dir import prepare_work_dir
+from mmdet.engine.work_dir import check_work_dir, files_of, prepare_work_dir
 from mmdet.errors import UserError, shown
 from mmdet.models.build import build_model, build_part
 from mmdet.models.vis_model import VISModel
@@ -70,6 +72,7 @@ def train(
         notes.append(note)
     about: dict[str, Any] = {}
     if ranks.is_main:
+        check_work_dir(work_dir, [load_from, *files_of(config)], new_run=resume_from is None)
         about = prepare_work_dir(work_dir, config) | describe_run(config)
     dataset = build_train_dataset(config)
     check_classes(config, dataset)
@@ -97,7 +100,7 @@ def _resume(trainer: Trainer, checkpoint: Path, trusted: bool) -> None:
     """Take up a run. Raises UserError, too, where parts of the checkpoint are not what a run saves."""
     try:
         trainer.resume(checkpoint, trusted)
-        if not (type(trainer.step) is int and trainer.step >= 0 and isinstance(trainer.best, int | float | None)):
+        if not (type(trainer.step) is int and trainer.step >= 0 and _is_figure(trainer.best)):
             raise TypeError(f"step {shown(trainer.step)}, best figure {shown(trainer.best)}")
     except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         if known_fault(error) is not None:
@@ -107,6 +110,10 @@ def _resume(trainer: Trainer, checkpoint: Path, trusted: bool) -> None:
             f"{checkpoint} holds no state of a run that can be taken up ({reason}); "
             "start from its weights by --load_from"
         ) from error
+
+
+def _is_figure(best: Any) -> bool:
+    return best is None or (isinstance(best, int | float) and not math.isnan(best))
 
 
 def _make_trainer(
@@ -173,6 +180,8 @@ def _checkpoint_to_resume(resume_from: str | None, work_dir: Path, ranks: Ranks,
     """Return the checkpoint that all processes resume from, as the main one finds it; `notes` gets what it says."""
     found = None
     if ranks.is_main:
+        if resume_from:
+            repair_index(work_dir, notes.append)
         if resume_from == AUTO:
             found = latest_whole_checkpoint(work_dir, notes.append)
             if found is None:
@@ -188,9 +197,9 @@ def _checkpoint_to_resume(resume_from: str | None, work_dir: Path, ranks: Ranks,
 def _note_start(work_dir: Path, checkpoint: Path | None) -> None:
     """Keep the work dir's index of checkpoints in step with where the run starts."""
     remove_leftovers(work_dir)
-    if checkpoint is None:
-        forget_checkpoints(work_dir)
-    elif checkpoint.resolve().parent == work_dir.resolve() and checkpoint.name != BEST:
+    if checkpoint is None or checkpoint.resolve().parent != work_dir.resolve():
+        forget_checkpoints(work_dir)  # they are of another run
+    elif is_checkpoint_name(checkpoint.name):
         make_latest(work_dir, checkpoint.name)
 
 

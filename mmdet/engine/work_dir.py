@@ -1,17 +1,22 @@
-"""The folder of a run: made and checked before work starts, with what is needed to repeat the run.
+"""The folder of a run: made, checked and held before work starts, with what is needed to repeat the run.
 
-It gets the resolved config and environment.json (command, git revision, versions). Knows nothing of training.
+It gets the resolved config and environment.json (command, git revision, versions). What lies there and is not of a run
+is neither written over nor written through by a link. Knows nothing of training.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import platform
+import socket
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -19,8 +24,11 @@ from typing import Any
 import torch
 
 from mmdet.config import RunConfig
-from mmdet.errors import UserError
+from mmdet.engine.checkpoint_index import BEST, INDEX, is_checkpoint_name, numbered_checkpoints, set_aside
+from mmdet.engine.outcomes import RunEnded
+from mmdet.errors import UserError, shown
 from mmdet.fileio.atomic import write_text_atomically
+from mmdet.fileio.overwriting import check_output_folder, refuse_overwriting
 
 PACKAGES = (
     "memcnp-vis",
@@ -32,12 +40,87 @@ PACKAGES = (
     "pycocotools",
     "mmengine-lite",
 )
+CONFIG, CONFIG_HEADER = "resolved_config.py", "# Written by train.py: the config of this run with all of its values.\n"
+ENVIRONMENT, LOCK = "environment.json", ".lock"
+LOGS = ("train.log", "train.jsonl", "tensorboard")
+OTHER_DIR = "choose another by --work_dir"
+
+
+@contextmanager
+def held_work_dir(folder: Path) -> Iterator[None]:
+    """Make `folder` if it is missing and keep every other run out of it as long as the context lasts.
+
+    The system releases it when the process dies, however it does. Raises UserError if another run is in it, or if it
+    can be no folder. Where the file system knows no locks it is not held.
+    """
+    check_output_folder(folder, "--work_dir")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    try:
+        # of the process alone: data workers, which outlive a killed process for seconds, do not hold it on
+        _lock(handle, folder)
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+        yield
+    except FileNotFoundError as error:
+        if (folder / LOCK).exists():
+            raise
+        raise RunEnded(f"work dir {folder} was removed while the run wrote to it: start again") from error
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int, folder: Path) -> None:
+    try:
+        fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError) as error:
+        owner = os.pread(handle, 200, 0).decode(errors="replace")
+        raise UserError(
+            f"work dir {folder} is in use by another run ({shown(owner)}): wait for its end, or {OTHER_DIR}"
+        ) from error
+    except OSError:
+        return
+
+
+def check_work_dir(folder: Path, inputs: Iterable[str | Path | None], new_run: bool) -> None:
+    """Raise UserError if a run in `folder` would write over one of its `inputs` or over what is not of a run."""
+    inputs = [Path(path) for path in inputs if path is not None]
+    for path in inputs:
+        places = (path.absolute(), path.resolve())  # itself, or what a link of that name leads to
+        if any(place.parent.resolve() == folder.resolve() and _is_written(place.name) for place in places):
+            raise UserError(f"{path} lies in the work dir {folder}, and this run would write over it: {OTHER_DIR}")
+    refuse_overwriting([folder / name for name in (BEST, *LOGS)], inputs)
+    for name in LOGS:
+        if (folder / name).is_symlink():
+            raise UserError(f"{folder / name} is a link, which a run does not follow: remove it, or {OTHER_DIR}")
+    if new_run and not any((folder / name).exists() for name in (INDEX, ENVIRONMENT, "train.log")):
+        foreign = numbered_checkpoints(folder)
+        if foreign:
+            raise UserError(f"{foreign[0]} is not of a run in this folder and could be written over: {OTHER_DIR}")
+
+
+def _is_written(name: str) -> bool:
+    return name in (ENVIRONMENT, INDEX, BEST, LOCK, *LOGS) or is_checkpoint_name(name)
+
+
+def files_of(config: RunConfig) -> Iterator[Path]:
+    """Yield the files that a config names, whatever for: annotations, weights."""
+    values: list[Any] = [config.source.to_dict()]
+    while values:
+        value = values.pop()
+        if isinstance(value, dict | list | tuple):
+            values += value.values() if isinstance(value, dict) else value
+        elif isinstance(value, str) and "\0" not in value and os.path.isfile(value):
+            yield Path(value)
 
 
 def prepare_work_dir(folder: Path, config: RunConfig) -> dict[str, Any]:
-    """Make `folder`, write config and environment into it, and return them: {"environment": ..., "config": text}.
+    """Write config and environment into `folder` and return them: {"environment": ..., "config": text}.
 
-    Raises UserError if the folder cannot be made or written.
+    Makes the folder if it is missing. Raises UserError if it cannot be made or written.
     """
     environment = describe_environment()
     text = config.source.pretty_text  # takes some tenths of a second
@@ -45,22 +128,56 @@ def prepare_work_dir(folder: Path, config: RunConfig) -> dict[str, Any]:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
-        (folder / f"{config.name}.py").write_text(text)
-        _write_environment(folder / "environment.json", environment)
+        _write_config(folder / CONFIG, text, Path(config.source.filename))
+        _write_environment(folder / ENVIRONMENT, environment)
     except OSError as error:
-        raise UserError(f"work dir {folder} cannot be written: {error}; choose another by --work_dir") from error
+        raise _unwritable(folder, error) from error
     return {"environment": environment, "config": text}
 
 
+def _unwritable(folder: Path, error: OSError) -> UserError:
+    return UserError(f"work dir {folder} cannot be written: {error}; {OTHER_DIR}")
+
+
+def _write_config(path: Path, text: str, source: Path) -> None:
+    """Write the resolved config; a file of this name that no run wrote gets another name first."""
+    whole = CONFIG_HEADER + text
+    with suppress(OSError, ValueError):
+        before = path.read_text(encoding="utf-8")
+        if before == whole:
+            return  # it may be the very config that this run was started with
+        refuse_overwriting([path], [source])
+        if not before.startswith(CONFIG_HEADER):
+            set_aside(path)
+    write_text_atomically(path, whole)
+
+
 def _write_environment(path: Path, environment: dict[str, Any]) -> None:
-    """Write the environment of this start; under `earlier` it keeps those of the starts before."""
+    """Write the environment of this start; under `earlier` it keeps those of the starts before.
+
+    A file of this name that no run wrote, or that is damaged, gets another name first.
+    """
     earlier: list[dict[str, Any]] = []
-    if path.is_file():
-        with suppress(ValueError, AttributeError):
-            last = json.loads(path.read_text())
+    if os.path.lexists(path):
+        last = _read_environment(path)
+        if last is None:
+            set_aside(path)
+        else:
             earlier = [*last.pop("earlier", []), last]
     text = json.dumps({**environment, **({"earlier": earlier} if earlier else {})}, indent=2) + "\n"
     write_text_atomically(path, text)
+
+
+def _read_environment(path: Path) -> dict[str, Any] | None:
+    """Return what an earlier start wrote, None if the file holds anything else."""
+    try:
+        last = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    if not isinstance(last, dict) or not {"command", "versions"} <= last.keys():
+        return None
+    starts = last.get("earlier", [])
+    return last if isinstance(starts, list) and all(isinstance(start, dict) for start in starts) else None
 
 
 def describe_environment() -> dict[str, Any]:

@@ -11,7 +11,15 @@ from mmdet.evaluation.results_io import load_results
 
 def test_training_leaves_all_that_repeating_it_needs(trained):
     names = {path.name for path in trained.iterdir()}
-    assert {"step_2.pth", "best.pth", "tiny.py", "environment.json", "train.log", "train.jsonl", "tensorboard"} <= names
+    assert {
+        "step_2.pth",
+        "best.pth",
+        "resolved_config.py",
+        "environment.json",
+        "train.log",
+        "train.jsonl",
+        "tensorboard",
+    } <= names
     environment = json.loads((trained / "environment.json").read_text())
     assert "torch" in environment["versions"]
     lines = [json.loads(line) for line in (trained / "train.jsonl").read_text().splitlines()]
