@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -64,13 +65,30 @@ def held_work_dir(folder: Path) -> Iterator[None]:
         _lock(handle, folder)
         os.ftruncate(handle, 0)
         os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
-        yield
+        with _quiet_tensorboard():
+            yield
     except FileNotFoundError as error:
         if (folder / LOCK).exists():
             raise
         raise RunEnded(f"work dir {folder} was removed while the run wrote to it: start again") from error
     finally:
         os.close(handle)
+
+
+@contextmanager
+def _quiet_tensorboard() -> Iterator[None]:
+    """Print no traceback where TensorBoard's thread cannot write: it raises the same error once more in the run."""
+    previous = threading.excepthook
+
+    def say(end: threading.ExceptHookArgs) -> None:
+        if not (issubclass(end.exc_type, OSError) and type(end.thread).__module__.startswith("tensorboard.")):
+            previous(end)
+
+    threading.excepthook = say
+    try:
+        yield
+    finally:
+        threading.excepthook = previous
 
 
 def _lock(handle: int, folder: Path) -> None:
@@ -87,12 +105,12 @@ def _lock(handle: int, folder: Path) -> None:
 
 def check_work_dir(folder: Path, inputs: Iterable[str | Path | None], new_run: bool) -> None:
     """Raise UserError if a run in `folder` would write over one of its `inputs` or over what is not of a run."""
-    inputs = [Path(path) for path in inputs if path is not None]
-    for path in inputs:
+    sources = [Path(path) for path in inputs if path is not None]
+    for path in sources:
         places = (path.absolute(), path.resolve())  # itself, or what a link of that name leads to
         if any(place.parent.resolve() == folder.resolve() and _is_written(place.name) for place in places):
             raise UserError(f"{path} lies in the work dir {folder}, and this run would write over it: {OTHER_DIR}")
-    refuse_overwriting([folder / name for name in (BEST, *LOGS)], inputs)
+    refuse_overwriting([folder / name for name in (BEST, *LOGS)], sources)
     for name in LOGS:
         if (folder / name).is_symlink():
             raise UserError(f"{folder / name} is a link, which a run does not follow: remove it, or {OTHER_DIR}")

@@ -93,10 +93,8 @@ def test_a_work_dir_that_is_a_file_is_named(run, config, tmp_path):
     for path in (tmp_path / "file", tmp_path / "file" / "inside"):
         done = run("train", config, "--work_dir", path)
         assert done.code == 2
-        assert (
-            done.err
-            == f"train.py: --work_dir {path} cannot be written: {tmp_path / 'file'} is a file, expected a folder\n"
-        )
+        assert done.err.startswith(f"train.py: --work_dir {path} cannot be written: {tmp_path / 'file'} is a file")
+        assert done.err.count("\n") == 1
 
 
 def hold(folder, held, leave):
