@@ -5,26 +5,28 @@ python tools/coco_to_vis.py instances_train2017.json --to youtube_vis_2021 --out
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmdet.datasets.coco_conversion import convert_coco
-from mmdet.datasets.public_categories import CATEGORIES
+from mmdet.engine.arguments import CommandParser
 from mmdet.errors import UserError
 from mmdet.fileio.overwriting import check_output_files
-from mmdet.fileio.vis_json import write_vis_json
+
+TARGETS = ("youtube_vis_2019", "youtube_vis_2021", "ovis")  # as in public_categories
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Convert; return the exit status: 2 for bad input."""
-    parser = argparse.ArgumentParser(description="COCO instances as pseudo-videos of one frame each.")
+    parser = CommandParser(description="COCO instances as pseudo-videos of one frame each.")
     parser.add_argument("instances", type=Path, help="json with COCO's images, annotations and categories")
-    parser.add_argument("--to", required=True, choices=[*CATEGORIES, "none"], help="whose categories; none: COCO's own")
+    parser.add_argument("--to", required=True, choices=[*TARGETS, "none"], help="whose categories; none: COCO's own")
     parser.add_argument("--out", required=True, type=Path, metavar="OUT.json")
     parser.add_argument("--keep-empty", action="store_true", help="keep images without annotations")
     args = parser.parse_args(argv)
+    from mmdet.datasets.coco_conversion import convert_coco
+    from mmdet.fileio.vis_json import write_vis_json
+
     try:
         check_output_files({"--out": args.out}, [args.instances])
         conversion = convert_coco(args.instances, None if args.to == "none" else args.to, args.keep_empty)
