@@ -6,6 +6,7 @@ import math
 import multiprocessing
 import os
 import signal
+import subprocess
 import time
 from argparse import Namespace
 from pathlib import Path
@@ -233,7 +234,9 @@ def stop_this():
 
 def group_member(ranks, args):
     def stop_all():
-        os.killpg(os.getpgrp(), args.number)
+        # from elsewhere: what its parent sends a worker obeys
+        command = ["kill", f"-{args.number:d}", "--", f"-{os.getpgrp()}"]
+        subprocess.run(command, check=True, start_new_session=True)
         time.sleep(0.2)  # time to hear of a worker that has died
         return 1.0
 
