@@ -24,6 +24,7 @@ import torch.multiprocessing as multiprocessing
 from mmdet.engine.distributed import Ranks, available_cores, connect, connect_from_environment, disconnect
 from mmdet.engine.outcomes import SIGNAL_CODE_BASE, USER_ERROR_CODE, RunEnded, end_of
 from mmdet.engine.signals import CAUGHT, heeded
+from mmdet.engine.terminal import tell
 from mmdet.errors import UserError
 
 Main = Callable[[Ranks, Namespace], None]
@@ -46,7 +47,7 @@ def launch(main: Main, gpus: int, launcher: str, args: Namespace) -> None:
         main(connect(0, 0, 1), args)
         return
     if torch.cuda.device_count() == 0:
-        sys.stderr.write(f"no GPU here: {gpus} processes (gloo) share the CPU\n")
+        tell(f"no GPU here: {gpus} processes (gloo) share the CPU")
     _spawn(main, gpus, args)
 
 

@@ -13,17 +13,28 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
 from tqdm import tqdm
 
+from mmdet.engine.outcomes import end_by
+from mmdet.engine.terminal import tell
+from mmdet.evaluation.tables import per_cent
 from mmdet.fileio.atomic import write_text_atomically
+
+# Until the first `log_every` steps are done, which may take long on a CPU, lines come by time.
+EARLY_LINE_EVERY_S = 30.0
+# One line of 80 columns; tqdm fills the bar in.
+BAR = "{desc} {n_fmt}/{total_fmt} |{bar}| ETA {remaining}, {rate_inv_fmt}{postfix}"
+TOTAL = "loss"  # the sum of all losses, which is what is trained on
 
 
 class TrainLog:
     """Figures are averaged over `log_every` steps and then written; `folder` None makes every method do nothing.
 
+    On a terminal a progress bar tells the total loss alone, elsewhere lines tell every figure, as the text log does.
     `taken_up` is the `state()` of the run that is resumed after `first_step` steps, None for a new run.
     """
 
@@ -44,6 +55,7 @@ class TrainLog:
         self._counts: dict[str, int] = defaultdict(int, taken_up.get("counts", {}))
         self._skipped: int = taken_up.get("skipped", 0)
         self._steps, self._images, self._since = 0, 0, time.perf_counter()
+        self._early_line_due: float | None = self._since + EARLY_LINE_EVERY_S
         if folder is None:
             return
         from torch.utils.tensorboard import SummaryWriter  # takes a second to import: only where it is used
@@ -52,19 +64,35 @@ class TrainLog:
         self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=first_step + 1 if first_step else None)
         self._text: TextIO = open(folder / "train.log", "a", buffering=1)  # noqa: SIM115  # closed by `close`
         self._json: TextIO = open(folder / "train.jsonl", "a", buffering=1)  # noqa: SIM115
-        quiet = not sys.stderr.isatty()
-        self._bar = tqdm(total=total_steps, initial=first_step, disable=quiet, unit="step", dynamic_ncols=True)
+        self._bar = tqdm(
+            total=total_steps,
+            initial=first_step,
+            disable=not sys.stderr.isatty(),
+            unit="step",
+            dynamic_ncols=True,
+            smoothing=0.05,
+            bar_format=BAR,
+        )
 
     def __enter__(self) -> TrainLog:
         return self
 
-    def __exit__(self, *exception: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is not None:
+            with suppress(OSError):  # of a full disk, say, which is what ends the run
+                end = end_by(error)
+                self._note(f"ended: {end.message if end else f'{type(error).__name__}: {error}'}")
         self.close()
 
     def say(self, line: str) -> None:
         """Write a line to stderr and the text log."""
         if self._folder is not None:
-            tqdm.write(line, file=sys.stderr)
+            tell(line)
+            self._note(line)
+
+    def _note(self, line: str) -> None:
+        """Write a line to the text log alone."""
+        if self._folder is not None:
             self._text.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
 
     def step(self, step: int, figures: Mapping[str, float], images: int, skipped: bool = False) -> None:
@@ -75,21 +103,32 @@ class TrainLog:
         if self._folder is None:
             return
         self._skipped += skipped
-        for name, value in figures.items():
+        for name, value in _with_total(figures).items():
             self._sums[name] += value
             self._counts[name] += 1
         self._steps += 1
         self._images += images
-        self._bar.update()
+        self._show_bar(step)
+        now = time.perf_counter()
         if step % self._log_every == 0 or step == self._total_steps:
-            self._write_step(step)
+            self._write_step(step, now)
+        elif self._early_line_due is not None and now >= self._early_line_due:
+            self._early_line_due = now + EARLY_LINE_EVERY_S
+            self._tell_step(step, now)
 
     def figures(self, step: int, kind: str, figures: Mapping[str, float]) -> None:
-        """Write figures that belong to a step, such as a validation's."""
+        """Write figures that belong to a step, such as a validation's: fractions, per cent for people."""
         if self._folder is None:
             return
-        self.say(f"step {step} {kind}: " + ", ".join(f"{name} {value:.4g}" for name, value in figures.items()))
+        shown = ", ".join(f"{name} {per_cent(value)}" for name, value in figures.items())
+        self.say(f"step {step} {kind}, per cent: {shown}")
         self._record({"kind": kind, "step": step, **figures}, step, kind, figures)
+
+    def end(self, step: int, last: Path, best: Path, best_figure: str | None, config_file: Path) -> None:
+        """Say what the run leaves behind and how to test it; without a figure there is no best checkpoint."""
+        kept = f"best checkpoint {best} ({best_figure} per cent), last {last}" if best_figure else f"checkpoint {last}"
+        self.say(f"all {step} steps done: {kept}")
+        self.say(f"test it: python test_video.py {config_file} {best if best_figure else last} --eval segm")
 
     def has(self, step: int, kind: str) -> bool:
         """Say whether the run that was resumed had written such figures of a step up to its checkpoint."""
@@ -110,27 +149,39 @@ class TrainLog:
         self._text.close()
         self._json.close()
 
-    def _write_step(self, step: int) -> None:
-        now = time.perf_counter()
-        means = {name: total / self._counts[name] for name, total in self._sums.items()}
-        rate = self._images / max(now - self._since, 1e-9)
-        seconds_left = (self._total_steps - step) * (now - self._since) / self._steps
-        epoch = 1 + (step - 1) // self._steps_per_epoch
-        shown = ", ".join(f"{name} {value:.4g}" for name, value in means.items())
-        shown += f", {self._skipped} steps skipped" if self._skipped else ""
-        self._bar.set_description(f"epoch {epoch}", refresh=False)
-        self._bar.set_postfix_str(f"{rate:.1f} images/s, {shown}")
-        line = (
-            f"epoch {epoch} step {step}/{self._total_steps}: {shown}, {rate:.1f} images/s, "
-            f"ETA {tqdm.format_interval(seconds_left)}"
-        )
+    def _means(self) -> dict[str, float]:
+        return {name: total / self._counts[name] for name, total in self._sums.items()}
+
+    def _epoch(self, step: int) -> int:
+        return 1 + (step - 1) // self._steps_per_epoch
+
+    def _show_bar(self, step: int) -> None:
+        self._bar.set_description_str(f"epoch {self._epoch(step)}/{self._epoch(self._total_steps)}", refresh=False)
+        if TOTAL in self._sums:
+            self._bar.set_postfix_str(f"{TOTAL} {self._sums[TOTAL] / self._counts[TOTAL]:.4g}", refresh=False)
+        self._bar.update()
+
+    def _tell_step(self, step: int, now: float) -> None:
+        """Write the means of the steps since they were last written, and how fast these were."""
+        seconds = (now - self._since) / self._steps
+        parts = [f"{name} {value:.4g}" for name, value in self._means().items()]
+        parts += [f"{self._skipped} steps skipped"] if self._skipped else []
+        parts += [f"{self._images / max(now - self._since, 1e-9):.1f} images/s", f"{seconds:.3g} s/step"]
+        eta = tqdm.format_interval((self._total_steps - step) * seconds)
+        line = f"epoch {self._epoch(step)} step {step}/{self._total_steps}: {', '.join(parts)}, ETA {eta}"
         if self._bar.disable:
             self.say(line)
         else:
-            self._text.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
+            self._note(line)
+
+    def _write_step(self, step: int, now: float) -> None:
+        self._tell_step(step, now)
+        means, epoch = self._means(), self._epoch(step)
+        rate = self._images / max(now - self._since, 1e-9)
         skipped = {"skipped_steps": self._skipped} if self._skipped else {}
         figures = {**means, **skipped, "images_per_second": rate}
         self._record({"kind": "train", "step": step, "epoch": epoch, **figures}, step, "train", figures)
+        self._early_line_due = None
         self._sums.clear()
         self._counts.clear()
         self._steps, self._images, self._skipped, self._since = 0, 0, 0, now
@@ -139,6 +190,12 @@ class TrainLog:
         self._json.write(json.dumps(entry) + "\n")
         for name, value in figures.items():
             self._board.add_scalar(f"{kind}/{name}", value, step)
+
+
+def _with_total(figures: Mapping[str, float]) -> dict[str, float]:
+    """Return the figures with the sum of the losses before them."""
+    losses = [value for name, value in figures.items() if name.startswith("loss")]
+    return {TOTAL: sum(losses), **figures} if losses else dict(figures)
 
 
 def _keep_until(path: Path, step: int) -> set[tuple[int, str]]:

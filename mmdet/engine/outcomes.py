@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from mmdet.engine.terminal import tell
 from mmdet.errors import UserError
 
 USER_ERROR_CODE = 2
@@ -40,8 +41,7 @@ def run_command_line(main: Callable[[], object]) -> None:
     end = end_of(main)
     # outside of any `except`, so that what the error's frames held (a loader's workers) is released before the exit
     if end is not None:
-        sys.stdout.flush()
-        sys.stderr.write(f"{Path(sys.argv[0]).name}: {end.message}\n")
+        tell(f"{Path(sys.argv[0]).name}: {end.message}")
         sys.exit(end.exit_code)
 
 
@@ -56,18 +56,25 @@ def end_of(main: Callable[[], object]) -> RunEnded | None:
     """Call `main` and return how it ended early, None if it did not; errors of the program itself pass through."""
     try:
         main()
-    except UserError as error:
+    except BaseException as error:
+        if (end := end_by(error)) is None:
+            raise
+        return end
+    return None
+
+
+def end_by(error: BaseException) -> RunEnded | None:
+    """Return how an error ends a run, in a line and an exit code; None for an error of the program itself."""
+    if isinstance(error, UserError):
         # from a data worker the message comes at the end of the worker's traceback
         message = str(error).rpartition(f"{UserError.__module__}.{UserError.__name__}: ")[2]
         return RunEnded(message.strip(), USER_ERROR_CODE)
-    except RunEnded as end:
-        return RunEnded(end.message, end.exit_code)
-    except KeyboardInterrupt:
+    if isinstance(error, RunEnded):
+        return RunEnded(error.message, error.exit_code)
+    if isinstance(error, KeyboardInterrupt):
         return RunEnded("interrupted", SIGNAL_CODE_BASE + signal.SIGINT)
-    except (OSError, RuntimeError) as error:
+    if isinstance(error, OSError | RuntimeError):
         from mmdet.engine.faults import known_fault  # it needs torch, which a mistake in the command line does not
 
-        if (fault := known_fault(error)) is None:
-            raise
-        return fault
+        return known_fault(error)
     return None

@@ -28,7 +28,7 @@ from mmdet.engine.testing import build_test_dataset, predict_dataset
 from mmdet.errors import UserError
 from mmdet.evaluation.results_io import load_ground_truth, load_results, write_results
 from mmdet.evaluation.submission import find_faults, write_submission
-from mmdet.evaluation.tables import format_figures
+from mmdet.evaluation.tables import format_figures, per_cent
 from mmdet.evaluation.video_eval import IoUType
 from mmdet.evaluation.vis_ap import evaluate
 from mmdet.structures import VideoResult, results_to_json
@@ -215,7 +215,8 @@ def _report(entries: list[dict[str, Any]], dataset: VISDataset, options: TestOpt
         title = {"segm": "masks", "bbox": "boxes"}[iou_type]
         say(format_figures(evaluate(truth, entries, iou_type=iou_type), f"{title}, all categories"))
         agnostic = evaluate(truth, entries, iou_type=iou_type, class_agnostic=True, ovis=False).stats
-        say("all classes as one: " + ", ".join(f"{name} {agnostic[name]:.3f}" for name in ("AP", "AP50", "AR10")))
+        shown = ", ".join(f"{name} {per_cent(agnostic[name])}" for name in ("AP", "AP50", "AR10"))
+        say(f"all classes as one, per cent: {shown}")
 
 
 def _submit(entries: list[dict[str, Any]], dataset: VISDataset, path: Path) -> None:

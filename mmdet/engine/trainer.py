@@ -31,6 +31,7 @@ from mmdet.engine.schedule import learning_rate_factor, total_steps
 from mmdet.engine.signals import StopSignals
 from mmdet.engine.train_step import TrainStep
 from mmdet.errors import UserError
+from mmdet.evaluation.tables import per_cent
 from mmdet.structures import ClipBatch
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ class Trainer:
         self.bad_frames = BadFrames(max_bad_frames, ranks)
         self._readback = Readback(ranks.device)
         self._skipped = 0  # steps in a row
+        self.config_file = Path("CONFIG")  # named for who tests the result
         self._stop_signal = 0  # as agreed on by all processes
         self._taken_up: dict[str, Any] | None = None  # the log's state of the run that is resumed
 
@@ -101,6 +103,7 @@ class Trainer:
                 if self.step >= self.total_steps:
                     break
                 self.train_epoch()
+            self._say_what_is_left()
 
     def train_epoch(self) -> None:
         """Train from where the run is to the end of the epoch, or of the run."""
@@ -215,6 +218,12 @@ class Trainer:
             f"go on with --resume_from {self.work_dir / self.checkpoint_name}",
             SIGNAL_CODE_BASE + self._stop_signal,
         )
+
+    def _say_what_is_left(self) -> None:
+        best = self.work_dir / index.BEST
+        has_best = best.is_file() and self.best is not None and math.isfinite(self.best)
+        figure = f"{SELECTED_BY} {per_cent(self.best)}" if has_best and self.best is not None else None
+        self._log.end(self.step, self.work_dir / self.checkpoint_name, best, figure, self.config_file)
 
     @property
     def checkpoint_name(self) -> str:

@@ -34,6 +34,7 @@ from mmdet.engine.resuming import describe_run
 from mmdet.engine.testing import validate_model
 from mmdet.engine.trainer import Trainer
 from mmdet.engine.weights import read_weights, start_from
+from mmdet.engine.work_dir import CONFIG as RESOLVED_CONFIG
 from mmdet.engine.work_dir import check_work_dir, files_of, prepare_work_dir
 from mmdet.errors import UserError, shown
 from mmdet.models.build import build_model, build_part
@@ -84,11 +85,11 @@ def train(
     checkpoint = _checkpoint_to_resume(resume_from, work_dir, ranks, notes)
     if checkpoint is None:
         start = _load_first_weights(model, load_from, trusted, dataset.class_names)
-        if ranks.is_main and start:
-            print(start, flush=True)  # noqa: T201
+        notes += [start] if start else []
     trainer = _make_trainer(config, ranks, model, dataset, work_dir, about, validate)
     seed_everything(config.runtime.seed + ranks.rank)  # parts that draw do not draw the same everywhere
     trainer.notes += notes
+    trainer.config_file = work_dir / RESOLVED_CONFIG
     if checkpoint is not None:
         _resume(trainer, checkpoint, trusted)
     if ranks.is_main:

@@ -78,7 +78,9 @@ def format_association(figures: Mapping[str, Any]) -> str:
         *figures["per_category"].values(),
     ]
     width = max(len(row["name"]) for row in rows)
-    title = f"association of the {figures['results_kept']} results with score >= {figures['score_threshold']:g}"
+    title = (
+        f"association of the {figures['results_kept']} results with score >= {figures['score_threshold']:g}, per cent"
+    )
     lines = [title, " " * width + "".join(f"{name:>8}" for name in _PRINTED)]
     lines += [f"{row['name']:<{width}}" + "".join(_cell(row.get(name)) for name in _PRINTED) for row in rows]
     return "\n".join([*lines, *(f"warning: {warning}" for warning in figures["warnings"])])
@@ -126,6 +128,6 @@ def _mean(rows: Sequence[_Row]) -> _Row:
 
 
 def _cell(value: float | int | None) -> str:
-    if value is None:
-        return f"{'-':>8}"
-    return f"{value:>8}" if isinstance(value, int) else f"{100 * value:>8.2f}"
+    # not as in the other tables: a MOTA of -1 is a figure
+    shown = f"{value}" if isinstance(value, int) else "-" if value is None else f"{100 * value:.1f}"
+    return f"{shown:>8}"

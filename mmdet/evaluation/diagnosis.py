@@ -13,6 +13,7 @@ from mmdet.evaluation.diagnosis_confusion import MATCH_IOU, Confusion
 from mmdet.evaluation.diagnosis_overlaps import read_overlaps
 from mmdet.evaluation.diagnosis_repairs import REPAIRS, Entry
 from mmdet.evaluation.inputs import join_results, prepare_truth
+from mmdet.evaluation.tables import per_cent
 from mmdet.evaluation.vis_ap import evaluate
 
 _MAX_CONFUSIONS = 20  # printed; the json has all
@@ -71,10 +72,10 @@ def format_diagnosis(diagnosis: Diagnosis) -> str:
     """Return the tables: AP and gains by repair, confusions, and what was found of each category."""
     if diagnosis.ap < 0:
         return "diagnosis: the ground truth has no object to find"
-    lines = [f"{'made true':<12}{'AP':>8}{'gain':>8}", f"{'nothing':<12}{_percent(diagnosis.ap):>8}"]
+    lines = [f"{'made true':<12}{'AP':>8}{'gain':>8}  per cent", f"{'nothing':<12}{per_cent(diagnosis.ap):>8}"]
     for name, ap in diagnosis.ap_after.items():
-        lines.append(f"{name:<12}{_percent(ap):>8}{100 * diagnosis.gain(name):>+8.2f}")
-    lines += [f"what remains, missed and false objects: {_percent(diagnosis.remaining)}", ""]
+        lines.append(f"{name:<12}{per_cent(ap):>8}{100 * diagnosis.gain(name):>+8.1f}")
+    lines += [f"what remains, missed and false objects: {per_cent(diagnosis.remaining)}", ""]
     return "\n".join(lines + _confusion_lines(diagnosis.confusion))
 
 
@@ -93,7 +94,3 @@ def _confusion_lines(confusion: Confusion) -> list[str]:
     for row in confusion.per_category().values():
         lines.append(f"{row['name']:<{width}}" + "".join(f"{row[key]:>10}" for key in columns))
     return [*lines, "false: results matched with no object; those of low score count too, though they cost little AP"]
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:.2f}"

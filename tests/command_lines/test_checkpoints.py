@@ -110,7 +110,8 @@ def test_training_starts_from_a_release_checkpoint(run, golden_config, released,
         "schedule.steps=1",
     )  # fmt: skip
     assert done.code == 0, done.err
-    assert "recognised as a checkpoint of the published release" in done.out
+    assert "recognised as a checkpoint of the published release" in done.err
+    assert f"weights from {released}, recognised as" in (tmp_path / "work" / "train.log").read_text()
     trained = torch.load(tmp_path / "work" / "step_1.pth", weights_only=True)["model"]
     for name, value in from_release(release_state).items():
         if name != "head.memory.slots":  # written after a step, whatever the learning rate (here 0)
@@ -178,7 +179,9 @@ def test_pretrained_weights_with_an_object_are_read_only_if_trusted(run, config,
     assert "--trust-checkpoint" in run(*arguments).err
     done = run(*arguments, "--trust-checkpoint")
     assert done.code == 0, done.err
-    assert f"{path}: {len(backbone)} of {len(backbone)} tensors loaded, not used: decoder_embed" in done.out
+    line = f"{path}: {len(backbone)} of {len(backbone)} tensors loaded, not used: decoder_embed"
+    assert line in done.err
+    assert line in (tmp_path / "w" / "train.log").read_text()
 
 
 def test_converting_makes_a_file_safe_that_was_not(convert, unsafe, tmp_path):

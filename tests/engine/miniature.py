@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import multiprocessing
 import os
+import pty
 import signal
 import subprocess
+import sys
 import time
 from argparse import Namespace
 from pathlib import Path
@@ -242,6 +244,34 @@ def group_member(ranks, args):
 
     action = at_call(2, ranks.rank == 0, stop_all)
     make_trainer(args.work_dir, ranks=ranks, workers=args.workers, batch_size=1, after_loss=action).run()
+
+
+def watch_a_terminal_close(folder):
+    """Train on a terminal that is closed in the second step; note how it ended."""
+    child, terminal = pty.fork()
+    if child == 0:
+        sys.stdout, sys.stderr = (open(number, "w", buffering=1) for number in (1, 2))  # noqa: SIM115
+        heed_signals()
+        together.on_the_cpu()
+        action = at_call(2, True, lambda: (folder / "in_step").touch() or time.sleep(0.5) or 1.0)
+        try:
+            run_command_line(make_trainer(folder, after_loss=action).run)
+        except SystemExit as end:
+            os._exit(end.code)
+    while not (folder / "in_step").exists():
+        time.sleep(0.01)
+    os.close(terminal)
+    (folder / "code").write_text(str(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])))
+
+
+def told_to_nobody(folder):
+    """Train with a stderr whose reader has gone until a signal."""
+    heed_signals()
+    together.on_the_cpu()
+    reader, writer = os.pipe()
+    os.close(reader)
+    sys.stderr = open(writer, "w", buffering=1)  # noqa: SIM115
+    run_command_line(make_trainer(folder, log_every=1, after_loss=at_call(2, True, stop_this)).run)
 
 
 def _fork_processes():

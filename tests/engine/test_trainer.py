@@ -1,6 +1,5 @@
 """The loop: exact resume, intervals, accumulation, validation, and steps that are not finite."""
 
-import json
 import math
 import os
 import signal
@@ -236,14 +235,3 @@ def test_resuming_from_bare_weights_is_refused(miniature, tmp_path):
 def test_an_impossible_runtime_value_is_refused(miniature, tmp_path, key, value):
     with pytest.raises(UserError, match=f"config.runtime.{key} is"):
         miniature.make_trainer(tmp_path, **{key: value})
-
-
-def test_the_log_has_means_rates_and_the_learning_rate(miniature, tmp_path, capsys):
-    miniature.make_trainer(tmp_path, epochs=1, log_every=3).run()
-    entries = [json.loads(line) for line in (tmp_path / "train.jsonl").read_text().splitlines()]
-    assert [entry["step"] for entry in entries] == [3, 6]
-    assert {"loss_error", "loss_size", "mean", "grad_norm", "lr", "images_per_second", "epoch"} <= entries[0].keys()
-    assert entries[1]["lr"] == pytest.approx(0.05)
-    assert "epoch 1 step 6/6: loss_error" in capsys.readouterr().err
-    assert "epoch 1 step 6/6: loss_error" in (tmp_path / "train.log").read_text()
-    assert list((tmp_path / "tensorboard").glob("events*"))

@@ -173,10 +173,10 @@ def test_nothing_is_printed_and_the_figures_are_plain(truth, perfect, capsys, re
 
 def test_the_table_names_threshold_and_categories(truth, perfect):
     lines = format_association(association_figures(truth, perfect[:1], 0.25)).splitlines()
-    assert lines[0] == "association of the 1 results with score >= 0.25"
+    assert lines[0] == "association of the 1 results with score >= 0.25, per cent"
     rows = {line.split("  ")[0]: line.split()[-7:] for line in lines[2:]}
-    assert rows["cat"] == ["100.00"] * 6 + ["0"]
-    assert rows["dog"] == ["0.00"] * 3 + ["-", "0.00", "0.00", "0"]
+    assert rows["cat"] == ["100.0"] * 6 + ["0"]
+    assert rows["dog"] == ["0.0"] * 3 + ["-", "0.0", "0.0", "0"]
 
 
 @pytest.mark.parametrize("threshold", [float("nan"), float("inf"), True])

@@ -221,6 +221,6 @@ def test_no_results_and_no_objects_are_no_error(truth):
 def test_the_table_shows_gains_and_confusions(truth, perfect):
     perfect[0]["category_id"] = DOG
     lines = [line.split() for line in format_diagnosis(diagnose(truth, perfect)).splitlines()]
-    assert ["classes", "100.00", "+75.00"] in lines
+    assert ["classes", "100.0", "+75.0"] in lines
     assert ["cat", "dog", "1"] in lines
     assert ["cat", "1", "0", "1", "0", "0"] in lines

@@ -23,7 +23,7 @@ def run(monkeypatch):
 def test_figures_are_printed_and_written(run, tmp_path, capsys):
     out = tmp_path / "figures.json"
     assert run(TINY / "gt.json", TINY / "results.json", "--out", out) == 0
-    assert "18.79" in capsys.readouterr().out
+    assert "    18.8    25.0" in capsys.readouterr().out
     written = json.loads(out.read_text())
     assert set(written) == {"stats", "per_category", "ovis"}
     assert written["stats"]["AP"] == pytest.approx(0.18787128712871287)
