@@ -66,7 +66,8 @@ class Trainer:
         validate: Validate | None = None,
         max_bad_frames: int = 0,
     ) -> None:
-        _check(runtime, len(loader))
+        if len(loader) == 0:
+            raise UserError("config.data.train.datasets: there is not one item to train on")
         self.model, self.optimizer, self.loader, self.ranks = model, optimizer, loader, ranks
         self.schedule, self.runtime = schedule, runtime
         self.work_dir, self.about, self.validate = work_dir, about, validate
@@ -286,22 +287,3 @@ def _grouped(loader: Iterable[ClipBatch], size: int) -> Iterator[list[ClipBatch]
     batches = iter(loader)
     while group := list(islice(batches, size)):
         yield group
-
-
-def _check(runtime: RuntimeSection, batches_per_epoch: int) -> None:
-    """Raise UserError for intervals that are none and for a dataset without a batch."""
-    if batches_per_epoch == 0:
-        raise UserError("config.data.train.datasets: there is not one item to train on")
-    if runtime.keep_best < 0:
-        raise UserError(f"config.runtime.keep_best is {runtime.keep_best}, expected 0 or more")
-    for name in (
-        "accumulate",
-        "log_every",
-        "checkpoint_every",
-        "checkpoint_every_steps",
-        "validate_every",
-        "keep_last",
-    ):
-        value = getattr(runtime, name)
-        if value is not None and value < 1:
-            raise UserError(f"config.runtime.{name} is {value}, expected 1 or more")

@@ -231,7 +231,6 @@ def test_resuming_from_bare_weights_is_refused(miniature, tmp_path):
         miniature.make_trainer(tmp_path).resume(tmp_path / "weights.pth")
 
 
-@pytest.mark.parametrize(("key", "value"), [("accumulate", 0), ("keep_last", 0), ("log_every", -1), ("amp", "int8")])
-def test_an_impossible_runtime_value_is_refused(miniature, tmp_path, key, value):
-    with pytest.raises(UserError, match=f"config.runtime.{key} is"):
-        miniature.make_trainer(tmp_path, **{key: value})
+def test_an_unknown_precision_is_refused(miniature, tmp_path):
+    with pytest.raises(UserError, match="config.runtime.amp is 'int8'"):
+        miniature.make_trainer(tmp_path, amp="int8")
