@@ -10,23 +10,25 @@ Exit code 0, or 2 if there are faults, which are listed; warnings are of what ma
 
 from __future__ import annotations
 
+import argparse
 import sys
-from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from mmdet.engine.arguments import CommandParser
+from mmdet.datasets.frame_io import frame_path
+from mmdet.datasets.layouts import find_ann_files
+from mmdet.datasets.prepare.check_set import check_set
+from mmdet.datasets.prepare.findings import report_lines
+from mmdet.datasets.vis_dataset import VISDataset
 from mmdet.errors import UserError
+from mmdet.fileio.drawn_jpeg import refuse_foreign
 from mmdet.fileio.overwriting import check_output_folder, refuse_overwriting
-
-if TYPE_CHECKING:
-    from mmdet.datasets.vis_dataset import VISDataset
+from mmdet.visualization.contact_sheet import TruthFrame, evenly_spaced, truth_sheet, write_sheet
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the check; return the exit code."""
-    parser = CommandParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("path", nargs="?", type=Path, default=Path("data"), help="annotation file, or folder of sets")
     parser.add_argument("--img-prefix", type=Path, help="image folder of the annotation file")
     parser.add_argument("--decode", action="store_true", help="decode all frames, which finds damage inside of files")
@@ -35,8 +37,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if args.img_prefix and args.path.is_dir():
         parser.error("--img-prefix belongs to one annotation file, not to a folder of sets")
-    from mmdet.datasets.layouts import find_ann_files
-
     try:
         if args.draw:
             check_output_folder(args.draw, "--draw")
@@ -55,12 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 2 if any(line.startswith("FAULT") for line in said) else 0
 
 
-def _check(ann_file: Path, args: Namespace) -> list[str]:
+def _check(ann_file: Path, args: argparse.Namespace) -> list[str]:
     """Print the figures of one set and draw it on demand; return its faults and warnings."""
-    from mmdet.datasets.prepare.check_set import check_set
-    from mmdet.datasets.prepare.findings import report_lines
-    from mmdet.datasets.vis_dataset import VISDataset
-
     report = check_set(ann_file, args.img_prefix, args.decode)
     print("\n".join(report.lines), flush=True)
     said = list(report_lines(report.findings, ann_file))
@@ -73,10 +69,6 @@ def _check(ann_file: Path, args: Namespace) -> list[str]:
 
 def _draw(dataset: VISDataset, folder: Path, num_videos: int) -> list[str]:
     """Draw a sheet a video; return what cannot be read. Raises UserError before it writes over what is not its own."""
-    from mmdet.datasets.frame_io import frame_path
-    from mmdet.fileio.drawn_jpeg import refuse_foreign
-    from mmdet.visualization.contact_sheet import TruthFrame, evenly_spaced, truth_sheet, write_sheet
-
     faults = []
     drawn_videos = evenly_spaced(len(dataset.videos), num_videos)
     sheets = {index: folder / f"{dataset.videos[index].video_id}.jpg" for index in drawn_videos}

@@ -8,33 +8,35 @@ background, 255 void. cats.json: {"VIDEO": {"1": "dog"}}.
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmdet.engine.arguments import CommandParser
+from mmdet.datasets.png_conversion import convert_pngs, load_names
 from mmdet.errors import UserError
 from mmdet.fileio.overwriting import check_output_files
+from mmdet.fileio.vis_json import write_vis_json
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Convert; return the exit status: 2 for bad input."""
-    parser = CommandParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("images", type=Path, help="folder of a folder of frames a video")
     parser.add_argument("annotations", type=Path, help="folder of a folder of PNGs a video")
     parser.add_argument("--out", required=True, type=Path, metavar="OUT.json")
     parser.add_argument("--binary", action="store_true", help="all pixels above 0 are one object (DAVIS 2016)")
+    parser.add_argument("--missing-is-empty", action="store_true", help="a frame without a PNG shows nothing")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--category", default="object", metavar="NAME", help="of all objects (default: object)")
     which.add_argument("--categories", type=Path, metavar="cats.json", help="the category of every object")
     args = parser.parse_args(argv)
-    from mmdet.datasets.png_conversion import convert_pngs, load_names
-    from mmdet.fileio.vis_json import write_vis_json
-
     try:
         check_output_files({"--out": args.out}, [args.images, args.annotations, args.categories])
         names = load_names(args.categories) if args.categories else None
-        conversion = convert_pngs(args.images, args.annotations, args.category, names, args.binary)
+        conversion = convert_pngs(
+            args.images, args.annotations, args.category, names, args.binary, args.missing_is_empty
+        )
         write_vis_json(conversion.data, args.out)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -43,7 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     frames = sum(len(video.file_names) for video in data.videos)
     print(f"{args.out}: {len(data.videos)} videos, {len(data.tracks)} tracks, {len(data.categories)} categories")
     if frames > conversion.num_masked:
-        print(f"without a PNG, so with nothing in them: {frames - conversion.num_masked} of {frames} frames")
+        said = "with nothing in them" if args.missing_is_empty else "not annotated (--missing-is-empty: with nothing)"
+        print(f"without a PNG, so {said}: {frames - conversion.num_masked} of {frames} frames")
     if conversion.without_images:
         print(f"left out, as they have no images: {', '.join(conversion.without_images)}")
     return 0

@@ -30,6 +30,7 @@ class MixedDataset:
         self.num_classes = datasets[0].num_classes
         self.ann_file = ", ".join(dataset.ann_file for dataset in datasets)
         self.has_annotations = all(dataset.has_annotations for dataset in datasets)
+        self.notes = tuple(note for dataset in datasets for note in dataset.notes)
         self._cells = None if ratios is None else self._divide(ratios)
 
     def __len__(self) -> int:

@@ -1,7 +1,7 @@
 """Folders of frames and of PNG masks (DAVIS, YouTube-VOS and annotation tools write them) as a VIS json.
 
-The value of a pixel is the id of its object within the video, 0 is background. Frames are the images; a frame without
-a PNG shows nothing. Knows nothing of training. Source: docs/data.md.
+The value of a pixel is the id of its object within the video, 0 is background. Frames are the images; one without a PNG
+is not annotated. Knows nothing of training. Source: docs/data.md.
 """
 
 from __future__ import annotations
@@ -36,12 +36,18 @@ class PngConversion:
 
 
 def convert_pngs(
-    images: Path, annotations: Path, category: str = "object", names: Names | None = None, binary: bool = False
+    images: Path,
+    annotations: Path,
+    category: str = "object",
+    names: Names | None = None,
+    binary: bool = False,
+    missing_is_empty: bool = False,
 ) -> PngConversion:
     """Make a track of every object id of every video in `images/VIDEO/*` and `annotations/VIDEO/*.png`.
 
     `names` tells the category of every object, otherwise all have `category`; with `binary` all pixels above 0 are one
-    object. Videos and frames are in the natural order of their names. Raises UserError for what does not fit.
+    object. Where some frames have no PNG only the others are annotated, unless `missing_is_empty`: they show nothing.
+    Videos and frames are in the natural order of their names. Raises UserError for what does not fit.
     """
     videos = [folder for folder in list_folder(images, "folder of videos") if folder.is_dir() and frame_files(folder)]
     if not videos:
@@ -56,7 +62,8 @@ def convert_pngs(
         frames = frame_files(folder)
         masks = mask_files(annotations / folder.name, frames)
         size = _video_size(frames, masks)
-        infos.append(VideoInfo(video_id, size, [f"{folder.name}/{frame.name}" for frame in frames]))
+        annotated = None if missing_is_empty or len(masks) == len(frames) else tuple(sorted(masks))
+        infos.append(VideoInfo(video_id, size, [f"{folder.name}/{frame.name}" for frame in frames], annotated))
         num_masked += len(masks)
         for object_id, segmentations in _objects(frames, masks, size, binary).items():
             name = _name(names, folder.name, object_id) if names else category

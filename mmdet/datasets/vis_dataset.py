@@ -20,6 +20,7 @@ from mmdet.datasets.independent_crop import IndependentCrop
 from mmdet.datasets.items import ItemKey
 from mmdet.datasets.mask_decoding import decode_masks
 from mmdet.datasets.pair_sampler import choose_reference
+from mmdet.datasets.seen_objects import seen_box, training_notes
 from mmdet.datasets.transforms import RandomFlip, RawFrame, ResizeKeepRatio, Transform
 from mmdet.errors import FrameError, UserError
 from mmdet.fileio.vis_json import Track, VideoInfo, load_vis_json
@@ -34,7 +35,9 @@ _MASKS_ALONE = (ResizeKeepRatio, RandomFlip)  # masks decide nothing else in the
 class VISDataset:
     """The videos of one annotation file.
 
-    In training the items are the frames that show an object which is no crowd; in testing all frames of all videos.
+    In training the items are the annotated frames that show an object which is no crowd; in testing all frames of all
+    videos. `notes` are sentences on what was read leniently or looks odd; in training a sample of the boxes is compared
+    with the masks for them.
     `min_box_size`, in pixels, is the least width and height of a box inside the image that counts as seen; `max_gap`
     is the preferred distance of a reference, in frames; `check_files` looks for all frames at once. Masks of a
     reference are decoded only for transforms whose boxes or draws may depend on them.
@@ -67,6 +70,8 @@ class VISDataset:
         self._tracks: list[list[Track]] = [tracks[video.video_id] for video in self.videos]
         self._item_frames = [self._frames_of(index) for index in range(len(self.videos))]
         self._items = [(video, frame) for video, frames in enumerate(self._item_frames) for frame in frames]
+        odd = [] if test_mode else training_notes(data, min_box_size)
+        self.notes = tuple(f"{ann_file}: {note}" for note in (*data.notes, *odd))
         self._check(check_files)
 
     def __len__(self) -> int:
@@ -126,11 +131,13 @@ class VISDataset:
     def _frames_of(self, video_index: int) -> list[int]:
         """List the frames of a video that are items."""
         video = self.videos[video_index]
-        frames = range(len(video.file_names))
+        frames: Sequence[int] = range(len(video.file_names))
         if self.test_mode:
             return list(frames)
+        if video.annotated_frames is not None:
+            frames = video.annotated_frames
         tracks = [track for track in self._tracks[video_index] if not track.is_crowd]
-        return [i for i in frames if any(_seen_box(track, i, video.size, self.min_box_size) for track in tracks)]
+        return [i for i in frames if any(seen_box(track, i, video.size, self.min_box_size) for track in tracks)]
 
     def _check(self, check_files: bool) -> None:
         paths = [frame_path(self.img_prefix, name) for video in self.videos for name in video.file_names]
@@ -142,7 +149,11 @@ class VISDataset:
             )
         if not self._items:
             needed = "videos" if self.test_mode else "annotated objects (validation files often have none), to train on"
-            raise UserError(f"{self.ann_file} has no {needed}")
+            raise UserError(
+                "; ".join(
+                    [f"{self.ann_file} has no {needed}", *(n.removeprefix(f"{self.ann_file}: ") for n in self.notes)]
+                )
+            )
         drawn = [type(t).__name__ for t in self.transforms if isinstance(t, RandomFlip | IndependentCrop)]
         if self.test_mode and drawn:
             raise UserError(f"{drawn[0]} cannot be undone in the results: leave it out of the transforms for testing")
@@ -150,7 +161,7 @@ class VISDataset:
     def _read(self, video_index: int, frame_index: int, with_masks: bool = True) -> tuple[RawFrame, list[Track]]:
         """Return a frame with the boxes and, on demand, masks of the tracks seen in it, and these tracks."""
         size = self.videos[video_index].size
-        tracks = [t for t in self._tracks[video_index] if _seen_box(t, frame_index, size, self.min_box_size)]
+        tracks = [t for t in self._tracks[video_index] if seen_box(t, frame_index, size, self.min_box_size)]
         return self._raw_frame(video_index, frame_index, tracks, with_masks), tracks
 
     def _raw_frame(self, video_index: int, frame_index: int, tracks: list[Track], with_masks: bool = True) -> RawFrame:
@@ -160,7 +171,7 @@ class VISDataset:
             image = read_frame(path, video.size)
         except UserError as error:
             raise FrameError(str(error)) from error
-        boxes = [_seen_box(track, frame_index, video.size, self.min_box_size) for track in tracks]
+        boxes = [seen_box(track, frame_index, video.size, self.min_box_size) for track in tracks]
         return RawFrame(
             image=image,
             boxes=np.array(boxes, np.float32).reshape(-1, 4),
@@ -210,16 +221,6 @@ class VISDataset:
             input_size=(raw.image.shape[0], raw.image.shape[1]),
             scale=raw.scale,
         )
-
-
-def _seen_box(track: Track, frame_index: int, size: Size, least: float) -> tuple[float, float, float, float] | None:
-    """Return a track's xyxy box in a frame, clipped to the image; None where it is absent or too small."""
-    box, area = track.boxes[frame_index], track.areas[frame_index]
-    if box is None or area is None or area <= 0:
-        return None
-    x, y, width, height = box
-    x1, y1, x2, y2 = max(x, 0.0), max(y, 0.0), min(x + width, size[1]), min(y + height, size[0])
-    return (x1, y1, x2, y2) if x2 - x1 >= least and y2 - y1 >= least else None
 
 
 def _to_images(frames: list[RawFrame]) -> torch.Tensor:

@@ -24,7 +24,7 @@ from mmdet.datasets import VideoInfo, VISDataset
 from mmdet.datasets.frame_io import frame_path, read_frame
 from mmdet.engine.distributed import Ranks, barrier, limit_threads
 from mmdet.engine.predictor import VideoPredictor
-from mmdet.engine.testing import build_test_dataset, predict_dataset
+from mmdet.engine.testing import build_test_dataset, check_truth, predict_dataset
 from mmdet.errors import UserError
 from mmdet.evaluation.results_io import load_ground_truth, load_results, write_results
 from mmdet.evaluation.submission import find_faults, write_submission
@@ -63,6 +63,11 @@ def run_test(config: RunConfig, ranks: Ranks, options: TestOptions) -> None:
     _check(options)
     limit_threads(ranks.device)
     dataset = build_test_dataset(config.data.test, "config.data.test")
+    if ranks.is_main:
+        for note in dataset.notes:
+            print(f"warning: {note}", file=sys.stderr, flush=True)  # noqa: T201
+        if options.evaluate and dataset.has_annotations:
+            check_truth(dataset, options.evaluate)
     draw = None
     if options.show:
         draw = partial(_draw, dataset=dataset, options=options, names=picture_names(dataset.videos))

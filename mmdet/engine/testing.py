@@ -17,6 +17,7 @@ from mmdet.engine.class_names import are_the_same, listed, rows_of
 from mmdet.engine.predictor import VideoPredictor
 from mmdet.errors import UserError
 from mmdet.evaluation.results_io import load_ground_truth
+from mmdet.evaluation.video_eval import IoUType
 from mmdet.evaluation.vis_ap import evaluate
 from mmdet.models.build import build_part
 from mmdet.models.vis_model import VISModel
@@ -74,6 +75,25 @@ def category_ids_of(class_names: Sequence[str], dataset: VISDataset) -> list[int
             f"({listed(class_names)}): validate on data of the same classes, named by data.valid"
         )
     return [dataset.category_ids[row] for row in rows if row is not None]
+
+
+def check_validation(config: RunConfig, class_names: Sequence[str]) -> None:
+    """Raise UserError for what would stop the first validation: a faulty set, no annotations, other classes."""
+    dataset = build_test_dataset(config.data.valid or config.data.test, "config.data.valid")
+    if not dataset.has_annotations:
+        raise UserError(
+            f"{dataset.ann_file} has no annotations, so validation cannot measure with it: name a set that has some by "
+            "data.valid, or leave out --validate"
+        )
+    category_ids_of(class_names, dataset)
+    check_truth(dataset, ("segm",))
+
+
+def check_truth(dataset: VISDataset, iou_types: Sequence[IoUType]) -> None:
+    """Raise UserError for what evaluation would refuse of a data set's annotations, all its masks or boxes read."""
+    truth = load_ground_truth(dataset.ann_file)
+    for iou_type in iou_types:
+        evaluate(truth, [], iou_type=iou_type)
 
 
 def validate_model(

@@ -31,7 +31,7 @@ from mmdet.engine.optim import build_optimizer, scale_learning_rate
 from mmdet.engine.pretrained import load_pretrained
 from mmdet.engine.randomness import compute_deterministically, seed_everything
 from mmdet.engine.resuming import describe_run
-from mmdet.engine.testing import validate_model
+from mmdet.engine.testing import check_validation, validate_model
 from mmdet.engine.trainer import Trainer
 from mmdet.engine.weights import read_weights, start_from
 from mmdet.engine.work_dir import CONFIG as RESOLVED_CONFIG
@@ -77,6 +77,9 @@ def train(
         about = prepare_work_dir(work_dir, config) | describe_run(config)
     dataset = build_train_dataset(config)
     check_classes(config, dataset)
+    notes += dataset.notes
+    if validate and ranks.is_main:
+        check_validation(config, dataset.class_names)
     about["class_names"] = list(dataset.class_names)
     seed_everything(config.runtime.seed)  # alike in every process, so that all start from the same weights
     model = place(build_model(config), ranks.device)

@@ -19,6 +19,7 @@ import numpy as np
 from mmdet.errors import UserError, shown
 from mmdet.evaluation import plain_pickle
 from mmdet.fileio.atomic import write_atomically, write_text_atomically
+from mmdet.fileio.foreign_json import foreign_format
 
 _PICKLE_PROTOCOL = 4
 SUBMISSION_MEMBER = "results.json"  # at the root of a submission's zip
@@ -71,6 +72,9 @@ def load_ground_truth(path: str | Path) -> dict[str, Any]:
         _check_tree(truth, most=len(data))
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is no json file: {error}") from error
+    foreign = foreign_format(truth)
+    if foreign:
+        raise UserError(f"{path} {foreign}")
     if not isinstance(truth, dict):
         raise UserError(f"{path}: a ground truth is a dict with videos, categories and annotations")
     return truth

@@ -17,6 +17,7 @@ from mmdet.evaluation.box_iou import BoxTrack, box_ious, box_track_of, read_box_
 from mmdet.evaluation.curves import MAX_RESULTS, CategoryRecord, Range
 from mmdet.evaluation.inputs import ResultTrack, TruthTrack, VideoCase
 from mmdet.evaluation.matching import match
+from mmdet.evaluation.results_io import is_number
 from mmdet.evaluation.track_iou import MaskTrack, mask_ious, read_mask_tracks
 from mmdet.ops.masks import to_rles
 from mmdet.structures import Size
@@ -138,19 +139,51 @@ def read_masks_of(case: VideoCase, tracks: Sequence[Track], *, compiled: bool = 
 
 
 def _box_tracks(case: VideoCase, tracks: Sequence[Track]) -> list[BoxTrack]:
-    """Read the boxes of tracks, those around the masks where a track has no boxes of its own."""
+    """Read the boxes of tracks, those around the masks in frames where a track has no box of its own."""
+    given = [_given_boxes(track) for track in tracks]
+    lacking = [index for index, track in enumerate(tracks) if _lacks_boxes(track, given[index])]
     # The boxes around masks are pycocotools' work.
-    by_masks = iter(read_masks_of(case, [track for track in tracks if track.boxes is None], compiled=False))
+    masks = read_masks_of(case, [tracks[index] for index in lacking], compiled=False)
+    around = dict(zip(lacking, map(box_track_of, masks), strict=True))
     found = []
-    for track in tracks:
-        if track.boxes is None:
-            found.append(box_track_of(next(by_masks)))
+    for index, (track, boxes) in enumerate(zip(tracks, given, strict=True)):
+        if boxes is None:
+            found.append(around[index])
             continue
         try:
-            found.append(read_box_track(track.boxes, isinstance(track, ResultTrack) and track.boxes_are_xyxy))
+            own = read_box_track(boxes, isinstance(track, ResultTrack) and track.boxes_are_xyxy)
         except ValueError as error:
             raise UserError(f"video {case.video_id}, {_name(track)}, {error}") from error
+        found.append(_filled_up(own, around[index]) if index in around else own)
     return found
+
+
+def _given_boxes(track: Track) -> Sequence[Any] | None:
+    """Return a track's boxes; a truth's without positive sides beside a mask are none, as in loading."""
+    if track.boxes is None or isinstance(track, ResultTrack):
+        return track.boxes
+    masks = [*track.segmentations, *[None] * len(track.boxes)]
+    return [None if mask and _has_no_area(box) else box for box, mask in zip(track.boxes, masks, strict=False)]
+
+
+def _has_no_area(box: Any) -> bool:
+    if not isinstance(box, list | tuple) or len(box) != 4:
+        return not box
+    return all(map(is_number, box)) and (box[2] <= 0 or box[3] <= 0)
+
+
+def _lacks_boxes(track: Track, boxes: Sequence[Any] | None) -> bool:
+    """Whether a frame has a mask and no box."""
+    return boxes is None or any(mask and not box for box, mask in zip(boxes, track.segmentations, strict=False))
+
+
+def _filled_up(own: BoxTrack, around: BoxTrack) -> BoxTrack:
+    """Return the boxes of a track, those around its masks where it has none."""
+    boxes = own.boxes.copy()
+    both = min(len(boxes), len(around.boxes))
+    missing = own.areas[:both] == 0
+    boxes[:both][missing] = around.boxes[:both][missing]
+    return BoxTrack(boxes=boxes)
 
 
 def _check_one(segmentation: Any, size: Size, where: str) -> None:

@@ -17,15 +17,22 @@ _NUMBERS = (float, int)
 _LIMIT = 2**63
 
 
-def read_object(path: str | Path) -> dict[str, Any]:
-    """Read a file that holds one json object."""
+def read_json(path: str | Path) -> Any:
+    """Read a file that holds json of any kind."""
     path = Path(path)
     if not path.is_file():
         raise UserError(f"annotation file {path} does not exist; data/README.md says where the data goes")
     try:
-        raw = json.loads(path.read_bytes())
+        return json.loads(path.read_bytes())
+    except OSError as error:
+        raise UserError(f"annotation file {path} cannot be read: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not a json file, perhaps cut off while copying: {error}") from error
+
+
+def read_object(path: str | Path) -> dict[str, Any]:
+    """Read a file that holds one json object."""
+    raw = read_json(path)
     if not isinstance(raw, dict):
         raise UserError(f"{path}: expected an object with videos and categories, got a {type(raw).__name__}")
     return raw

@@ -8,28 +8,30 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mmdet.errors import UserError
+from mmdet.fileio.annotated_frames import KEY as ANNOTATED_FRAMES
+from mmdet.fileio.annotated_frames import read_annotated_frames, sparse_note
 from mmdet.fileio.atomic import write_text_atomically
-from mmdet.fileio.json_fields import (
-    check_unique,
-    checked_text,
-    get_field,
-    get_integer,
-    get_list,
-    is_number,
-    read_object,
-    shown,
-)
+from mmdet.fileio.foreign_json import foreign_format
+from mmdet.fileio.json_fields import check_unique, checked_text, get_field, get_integer, get_list, read_json
+from mmdet.fileio.track_fields import XYWH, Segmentation, read_area, read_box, read_crowd, read_segmentation
+from mmdet.ops.masks import mask_areas, mask_boxes, to_rles
 from mmdet.structures import Size
 
-XYWH = tuple[float, float, float, float]
-Segmentation = dict[str, Any] | list[Any]  # RLE, compressed (counts str) or not (counts list) | list of polygons
+Odd = Counter[str]  # what was read leniently, and how often
+_SMALL_POLYGONS, _ONLY_SMALL, _BACKSLASHES = "small polygons", "only small polygons", "backslashes"
+_NOTES = {
+    _SMALL_POLYGONS: "polygons of fewer than 3 points, left out: {}",
+    _ONLY_SMALL: "segmentations of such polygons alone, their objects not seen in these frames: {}",
+    _BACKSLASHES: "backslashes in file names read as /: {} names",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +41,15 @@ class VideoInfo:
     video_id: int
     size: Size
     file_names: list[str]
+    annotated_frames: tuple[int, ...] | None = None  # ascending; None: all are
 
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One object through a video; every list has one entry a frame of the video, None where it is not seen."""
+    """One object through a video; every list has one entry a frame of the video, None where it is not seen.
+
+    A frame with a mask has a box and an area: where the file gives none, or no positive ones, they are the mask's.
+    """
 
     annotation_id: int
     video_id: int
@@ -51,7 +57,7 @@ class Track:
     is_crowd: bool
     boxes: list[XYWH | None]  # x, y, width, height in pixels
     segmentations: list[Segmentation | None]
-    areas: list[float | None]  # of the mask, square pixels; of the box where the file does not say
+    areas: list[float | None]  # of the mask, square pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,7 @@ class VISJson:
     videos: list[VideoInfo]
     tracks: list[Track]
     categories: list[Category]
+    notes: tuple[str, ...] = field(default=(), compare=False)  # what was read leniently, and what looks odd
 
     @property
     def has_annotations(self) -> bool:
@@ -76,10 +83,19 @@ class VISJson:
         return bool(self.tracks)
 
 
-def load_vis_json(path: str | Path) -> VISJson:
-    """Read and check a file; UserError names the file, the video, the annotation and what is wrong there."""
+def load_vis_json(path: str | Path, *, as_is: bool = False) -> VISJson:
+    """Read and check a file; UserError names the file, the video, the annotation and what is wrong there.
+
+    `as_is` keeps boxes and areas as the file has them, None where it has none: nothing is taken from the masks.
+    """
     with _collector_at_rest():
-        return _parse(read_object(path), path)
+        raw = read_json(path)
+        foreign = foreign_format(raw)
+        if foreign:
+            raise UserError(f"{path} {foreign}")
+        if not isinstance(raw, dict):
+            raise UserError(f"{path}: expected an object with videos and categories, got a {type(raw).__name__}")
+        return _parse(raw, path, as_is)
 
 
 @contextmanager
@@ -94,18 +110,34 @@ def _collector_at_rest() -> Iterator[None]:
             gc.enable()
 
 
-def _parse(raw: dict[str, Any], path: str | Path) -> VISJson:
+def _parse(raw: dict[str, Any], path: str | Path, as_is: bool) -> VISJson:
+    odd: Odd = Counter()
     categories = parse_categories(raw, path)
-    videos = [parse_video(entry, f"{path}: videos[{i}]") for i, entry in enumerate(get_list(raw, "videos", path))]
+    videos = [parse_video(entry, f"{path}: videos[{i}]", odd) for i, entry in enumerate(get_list(raw, "videos", path))]
     check_unique((video.video_id for video in videos), f"{path}: video")
     by_id = {video.video_id: video for video in videos}
     known_categories = {category.category_id for category in categories}
     entries = [] if raw.get("annotations") is None else get_list(raw, "annotations", path)
     tracks = [
-        parse_track(entry, by_id, known_categories, f"{path}: annotations[{i}]") for i, entry in enumerate(entries)
+        parse_track(entry, by_id, known_categories, f"{path}: annotations[{i}]", odd, as_is=as_is)
+        for i, entry in enumerate(entries)
     ]
     check_unique((track.annotation_id for track in tracks), f"{path}: annotation")
-    return VISJson(videos, tracks, categories)
+    return VISJson(videos, tracks, categories, (*notes_of(odd), *_sparse_notes(videos, tracks)))
+
+
+def notes_of(odd: Odd) -> list[str]:
+    """Return a sentence for each kind of what was read leniently."""
+    return [sentence.format(odd[kind]) for kind, sentence in _NOTES.items() if odd[kind]]
+
+
+def _sparse_notes(videos: Sequence[VideoInfo], tracks: Sequence[Track]) -> list[str]:
+    shown: dict[int, set[int]] = {video.video_id: set() for video in videos if video.annotated_frames is None}
+    for track in tracks:
+        if track.video_id in shown:
+            shown[track.video_id].update(frame for frame, mask in enumerate(track.segmentations) if mask)
+    note = sparse_note((len(video.file_names), shown.get(video.video_id, ())) for video in videos)
+    return [note] if note else []
 
 
 def write_vis_json(data: VISJson, path: str | Path) -> None:
@@ -113,16 +145,7 @@ def write_vis_json(data: VISJson, path: str | Path) -> None:
     sizes = {video.video_id: video.size for video in data.videos}
     raw: dict[str, Any] = {
         "info": {"description": "video instance segmentation, YouTube-VIS format"},
-        "videos": [
-            {
-                "id": video.video_id,
-                "width": video.size[1],
-                "height": video.size[0],
-                "length": len(video.file_names),
-                "file_names": video.file_names,
-            }
-            for video in data.videos
-        ],
+        "videos": [_video_entry(video) for video in data.videos],
         "categories": [{"id": c.category_id, "name": c.name, "supercategory": "object"} for c in data.categories],
     }
     if data.has_annotations:
@@ -130,6 +153,19 @@ def write_vis_json(data: VISJson, path: str | Path) -> None:
     # pycocotools hands out counts as bytes, json knows only str
     text = json.dumps(raw, default=lambda counts: counts.decode("ascii"))
     write_text_atomically(path, text)
+
+
+def _video_entry(video: VideoInfo) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "id": video.video_id,
+        "width": video.size[1],
+        "height": video.size[0],
+        "length": len(video.file_names),
+        "file_names": video.file_names,
+    }
+    if video.annotated_frames is not None:
+        entry[ANNOTATED_FRAMES] = list(video.annotated_frames)
+    return entry
 
 
 def _track_entry(track: Track, size: Size) -> dict[str, Any]:
@@ -158,7 +194,7 @@ def parse_categories(raw: dict[str, Any], path: str | Path) -> list[Category]:
     return categories
 
 
-def parse_video(entry: Any, where: str) -> VideoInfo:
+def parse_video(entry: Any, where: str, odd: Odd) -> VideoInfo:
     """Check an entry of `videos`; `where` is its place in the file."""
     video_id = get_integer(entry, "id", where)
     where = f"{where} (id {video_id})"
@@ -170,10 +206,15 @@ def parse_video(entry: Any, where: str) -> VideoInfo:
         raise UserError(f"{where}: 'file_names' is empty, a video has at least one frame")
     for frame_index, name in enumerate(names):
         checked_text(name, f"{where}: file_names[{frame_index}]")
-    return VideoInfo(video_id, size, names)
+        if "\\" in name:
+            names[frame_index] = name.replace("\\", "/")
+            odd[_BACKSLASHES] += 1
+    return VideoInfo(video_id, size, names, read_annotated_frames(entry.get(ANNOTATED_FRAMES), len(names), where))
 
 
-def parse_track(entry: Any, videos: dict[int, VideoInfo], category_ids: set[int], where: str) -> Track:
+def parse_track(
+    entry: Any, videos: dict[int, VideoInfo], category_ids: set[int], where: str, odd: Odd, *, as_is: bool = False
+) -> Track:
     """Check an entry of `annotations` against the videos and categories of the file; `where` is its place."""
     annotation_id, video_id = get_integer(entry, "id", where), get_integer(entry, "video_id", where)
     where = f"{where} (id {annotation_id}, video {video_id})"
@@ -183,24 +224,69 @@ def parse_track(entry: Any, videos: dict[int, VideoInfo], category_ids: set[int]
     if category_id not in category_ids:
         raise UserError(f"{where}: no category has the id {category_id}")
     video = videos[video_id]
-    boxes = _per_frame(entry, "bboxes", video, where)
+    boxes, areas = (_optional_per_frame(entry, key, video, where) for key in ("bboxes", "areas"))
     segmentations = _per_frame(entry, "segmentations", video, where)
-    areas = _per_frame(entry, "areas", video, where) if entry.get("areas") is not None else [None] * len(boxes)
-    for frame_index, segmentation in enumerate(segmentations):
-        if boxes[frame_index] is None:
-            continue
-        place = f"{where}, frame {frame_index}"
-        x, y, width, height = boxes[frame_index] = _box(boxes[frame_index], place)
-        area = areas[frame_index] = _area(areas[frame_index], width * height, place)
-        _check_segmentation(segmentation, video.size, width > 0 and height > 0 and area > 0, place)
-    is_crowd = _is_crowd(entry.get("iscrowd"), where)
-    return Track(annotation_id, video_id, category_id, is_crowd, boxes, segmentations, areas)
+    for frame, segmentation in enumerate(segmentations):
+        if not segmentation and not boxes[frame]:  # most frames of most objects
+            boxes[frame] = segmentations[frame] = areas[frame] = None
+        else:
+            values = _read_frame(boxes[frame], segmentation, areas[frame], video.size, f"{where}, frame {frame}", odd)
+            boxes[frame], segmentations[frame], areas[frame] = values
+    track = Track(
+        annotation_id,
+        video_id,
+        category_id,
+        read_crowd(entry.get("iscrowd"), where),
+        boxes,
+        segmentations,
+        areas,
+    )
+    if not as_is:
+        _complete(track, video.size, where)
+    return track
 
 
-def _is_crowd(value: Any, where: str) -> bool:
-    if value not in (None, 0, 1):  # false and true are 0 and 1, too
-        raise UserError(f"{where}: 'iscrowd' is {shown(value)}, expected 0 or 1")
-    return bool(value)
+def _read_frame(
+    raw_box: Any, raw_segmentation: Any, raw_area: Any, size: Size, where: str, odd: Odd
+) -> tuple[XYWH | None, Segmentation | None, float | None]:
+    box, area = read_box(raw_box, where), read_area(raw_area, where)
+    segmentation, dropped = read_segmentation(raw_segmentation, size, where)
+    if dropped:
+        odd[_SMALL_POLYGONS] += dropped
+    if segmentation is None and dropped:
+        odd[_ONLY_SMALL] += 1
+        return None, None, None
+    if segmentation is None and box is not None:
+        area = box[2] * box[3] if area is None else area
+        if box[2] > 0 and box[3] > 0 and area > 0:
+            raise UserError(f"{where}: has a box but no segmentation")
+    return box, segmentation, area
+
+
+def _complete(track: Track, size: Size, where: str) -> None:
+    """Take from the masks, all of a track together, the boxes and areas that the file does not give."""
+    frames = [
+        frame
+        for frame, (box, mask, area) in enumerate(zip(track.boxes, track.segmentations, track.areas, strict=True))
+        if mask is not None and (box is None or area is None or box[2] <= 0 or box[3] <= 0 or area <= 0)
+    ]
+    if not frames:
+        return
+    try:
+        rles = to_rles([track.segmentations[frame] for frame in frames], size)
+    except ValueError as error:
+        raise UserError(f"{where}: a box or an area is missing, and a mask cannot be decoded: {error}") from error
+    for frame, (x, y, width, height), area in zip(frames, mask_boxes(rles).tolist(), mask_areas(rles), strict=True):
+        box = track.boxes[frame]
+        if box is None or box[2] <= 0 or box[3] <= 0:
+            track.boxes[frame] = (x, y, width, height)
+        if (track.areas[frame] or 0) <= 0:
+            track.areas[frame] = float(area)
+
+
+def _optional_per_frame(entry: Any, key: str, video: VideoInfo, where: str) -> list[Any]:
+    """Return what a key lists for each frame; None for each where it is absent, null or []."""
+    return _per_frame(entry, key, video, where) if entry.get(key) else [None] * len(video.file_names)
 
 
 def _per_frame(entry: Any, key: str, video: VideoInfo, where: str) -> list[Any]:
@@ -210,34 +296,3 @@ def _per_frame(entry: Any, key: str, video: VideoInfo, where: str) -> list[Any]:
             f"{where}: {key!r} has {len(values)} entries, its video {video.video_id} has {len(video.file_names)} frames"
         )
     return values
-
-
-def _box(value: Any, where: str) -> XYWH:
-    if isinstance(value, list) and len(value) == 4:
-        x, y, width, height = value
-        if is_number(x) and is_number(y) and is_number(width) and is_number(height):
-            return float(x), float(y), float(width), float(height)
-    raise UserError(f"{where}: the box is {shown(value)}, expected four numbers x, y, width, height, or null")
-
-
-def _area(value: Any, box_area: float, where: str) -> float:
-    if value is None:
-        return box_area
-    if not is_number(value):
-        raise UserError(f"{where}: the area is {shown(value)}, expected a number or null")
-    return float(value)
-
-
-def _check_segmentation(value: Any, size: Size, visible: bool, where: str) -> None:
-    """Check the outside of a segmentation; what is in it shows when it is decoded."""
-    if not value:
-        if visible:
-            raise UserError(f"{where}: has a box but no segmentation")
-    elif isinstance(value, dict):
-        if "counts" not in value or "size" not in value:
-            keys = f"{sorted(value)!s:.80}"
-            raise UserError(f"{where}: the segmentation has the keys {keys}, a RLE has 'counts' and 'size'")
-        if value["size"] != [*size]:
-            raise UserError(f"{where}: the segmentation's size is {shown(value['size'])}, the video's is {[*size]}")
-    elif not isinstance(value, list):
-        raise UserError(f"{where}: the segmentation is {shown(value)}, expected a RLE, polygons or null")

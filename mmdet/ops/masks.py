@@ -6,6 +6,7 @@ for ever, so everything from outside is checked here first, many at a time. Know
 
 from __future__ import annotations
 
+import ast
 import operator
 from collections.abc import Sequence
 from typing import Any
@@ -18,11 +19,12 @@ from pycocotools import mask as coco_mask
 from torch import Tensor
 
 from mmdet.errors import shown
+from mmdet.ops.polygons import read_polygons
 from mmdet.ops.rle_runs import Runs, decode_counts, encode_counts, find_runs
 from mmdet.structures import RLE, Size
 
 MAX_PIXELS = 2**27  # of one mask (16384 x 8192): beyond any video, and every run fits pycocotools' 32-bit arithmetic
-MAX_OUTLINE_PX = 10**6  # length of a polygon, and of its coordinates: pycocotools allocates 80 bytes a pixel of it
+_BYTES_SHOWN = ("b'", 'b"')  # neither quote is a character of counts
 _AREA_CHUNK = 255  # pycocotools 2.0.11 counts the masks given to `area` in 8 bits
 
 
@@ -113,6 +115,17 @@ def mask_boxes(rles: Sequence[RLE]) -> NDArray[np.float64]:
     return np.asarray(coco_mask.toBbox(list(rles)), np.float64).reshape(-1, 4) if rles else np.zeros((0, 4))
 
 
+def plain_counts(counts: str) -> str:
+    """Return compressed counts without the `b'...'` around them that Python's str() of bytes writes."""
+    if not counts.startswith(_BYTES_SHOWN):
+        return counts
+    try:
+        shown_bytes = ast.literal_eval(counts)
+    except (ValueError, SyntaxError):
+        return counts
+    return shown_bytes.decode("latin-1") if isinstance(shown_bytes, bytes) else counts
+
+
 def _read(segmentation: Any, size: Size, any_size: bool = False) -> RLE:
     """Turn a segmentation into an RLE whose counts, where they come compressed, are not checked yet."""
     if isinstance(segmentation, list | tuple):
@@ -129,7 +142,7 @@ def _read(segmentation: Any, size: Size, any_size: bool = False) -> RLE:
     if isinstance(counts, bytes):
         counts = counts.decode("latin-1")
     if isinstance(counts, str):
-        return {"size": list(own), "counts": counts}
+        return {"size": list(own), "counts": plain_counts(counts)}
     try:
         runs = np.array([operator.index(count) for count in counts], dtype=np.int64)
     except (TypeError, OverflowError):
@@ -143,6 +156,7 @@ def _are_plain(segmentations: Sequence[Any], size: list[int]) -> bool:
     return (
         set(map(type, segmentations)) == {dict}
         and {type(segmentation.get("counts")) for segmentation in segmentations} == {str}
+        and not any(segmentation["counts"].startswith(_BYTES_SHOWN) for segmentation in segmentations)
         and all(segmentation.get("size") == size for segmentation in segmentations)
     )
 
@@ -180,23 +194,7 @@ def _from_runs(runs: NDArray[np.integer], size: Size) -> RLE:
 
 
 def _from_polygons(polygons: Sequence[Any], size: Size) -> RLE:
-    parts = []
-    for polygon in polygons:
-        # asked one by one: numpy would look into lists inside of lists, again in every place where one occurs
-        numbers = polygon if isinstance(polygon, list | tuple | np.ndarray) else []
-        if not all(isinstance(number, int | float | np.number) for number in numbers):
-            raise ValueError(f"a polygon is a list of numbers, got {shown(polygon)}")
-        try:
-            points = np.array(numbers, dtype=np.float64)
-        except (OverflowError, TypeError):  # of thousands of digits, or complex
-            raise ValueError(f"a polygon is a list of numbers, got {shown(polygon)}") from None
-        if points.size % 2 or points.size < 6:
-            raise ValueError(f"a polygon is a flat list of at least 3 x, y pairs, got {shown(polygon)}")
-        points = points.reshape(-1, 2)
-        outline = np.abs(points - np.roll(points, 1, axis=0)).max(axis=1).sum()
-        if not (np.abs(points).max() <= MAX_OUTLINE_PX and outline <= MAX_OUTLINE_PX):  # NaN fails too
-            raise ValueError(f"a polygon has coordinates that are not finite or an outline beyond {MAX_OUTLINE_PX} px")
-        parts.append(points.ravel().tolist())
+    parts = read_polygons(polygons, size)
     if not parts:
         return _from_runs(np.array([size[0] * size[1]]), size)
     return _rle(coco_mask.merge(coco_mask.frPyObjects(parts, *size)))

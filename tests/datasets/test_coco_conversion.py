@@ -90,9 +90,8 @@ def test_crowds_polygons_and_counts_stay_as_they_are(write, tmp_path):
         (lambda c: c["images"][0].update(width=0), r"images\[0\] \(id 139\): height and width are 36 and 0"),
         (lambda c: c["annotations"][2].update(image_id=5), r"annotations\[2\]: no image has the id 5"),
         (lambda c: c["annotations"][2].update(category_id=5), r"annotations\[2\]: no category has the id 5"),
-        (lambda c: c["annotations"][0].pop("bbox"), r"annotations\[0\]: the key 'bbox' is missing"),
         (lambda c: c["annotations"][0].update(bbox=[1, 2]), r"annotations\[0\] .*: the box is \[1, 2\]"),
-        (lambda c: c["annotations"][0].update(segmentation=[]), "has a box but no segmentation"),
+        (lambda c: [a.update(segmentation=[]) for a in c["annotations"]], "none of its 2 annotations has a mask"),
         (lambda c: c["annotations"][1].update(id=1), "annotation id 1 occurs twice"),
         (lambda c: c["categories"][1].update(name="cow"), "category 18 is 'cow', in COCO it is 'dog'"),
     ],
@@ -101,6 +100,27 @@ def test_what_is_malformed_is_named_with_its_place(coco, write, damage, message)
     damage(coco)
     with pytest.raises(UserError, match=message):
         convert_coco(write(), "ovis")
+
+
+def test_annotations_without_a_mask_are_left_out_and_counted(coco, write):
+    coco["annotations"][0]["segmentation"] = []
+    coco["annotations"][2]["segmentation"] = [[1, 1, 5, 5]]
+    conversion = convert_coco(write(), None)
+    assert [track.annotation_id for track in conversion.data.tracks] == [2]
+    assert "left out: 2 annotations that have no mask" in conversion.notes
+    assert "polygons of fewer than 3 points, left out: 1" in conversion.notes
+
+
+def test_a_box_that_is_missing_is_that_of_the_mask(coco, write):
+    del coco["annotations"][0]["bbox"]
+    assert convert_coco(write(), None).data.tracks[0].boxes == [(10, 8, 20, 20)]
+
+
+def test_another_format_is_named(tmp_path):
+    path = tmp_path / "burst.json"
+    path.write_text(json.dumps({"split": "val", "sequences": [], "categories": []}))
+    with pytest.raises(UserError, match="is a BURST"):
+        convert_coco(path, None)
 
 
 def test_own_categories_may_have_any_names(coco, write):

@@ -60,7 +60,7 @@ def test_a_frame_without_objects_has_no_masks():
     assert decode_masks([], SIZE).shape == (0, *SIZE)
 
 
-@pytest.mark.parametrize("broken", [{"size": [9, 7], "counts": [63]}, {"size": [7, 9], "counts": [62]}, [[1, 1]]])
+@pytest.mark.parametrize("broken", [{"size": [9, 7], "counts": [63]}, {"size": [7, 9], "counts": [62]}, [[1, 1, 2]]])
 def test_one_malformed_segmentation_among_sound_ones_is_an_error(broken):
     with pytest.raises(ValueError, match=r"size|cover|polygon"):
         decode_masks([*codes_of([BLOCKS[0]]), broken], SIZE)

@@ -202,7 +202,7 @@ def test_the_tool_says_what_has_no_masks_and_what_no_images(two_objects, capsys)
     text = capsys.readouterr().out
     assert code == 0
     assert "1 videos, 2 tracks, 2 categories" in text
-    assert "nothing in them: 1 of 3 frames" in text
+    assert "without a PNG, so not annotated (--missing-is-empty: with nothing): 1 of 3 frames" in text
     assert "have no images: cat" in text
     assert len(VISDataset(str(out), str(two_objects.images), [])) == 2
     assert len(load_vis_json(out).tracks) == 2
@@ -243,3 +243,14 @@ def test_images_of_any_kind_that_is_read_are_frames(pngs):
     pngs.add_png("dog", ids_image(_1=(2, 3)), "1.png")
     (video,) = pngs.convert().data.videos
     assert video.file_names == ["dog/1.tif", "dog/2.jfif", "dog/3.gif", "dog/10.ppm"]
+
+
+def test_frames_without_a_png_are_not_annotated(two_objects, capsys):
+    out = two_objects.folder / "out.json"
+    arguments = [str(two_objects.images), str(two_objects.annotations), "--out", str(out)]
+    assert MAIN(arguments) == 0
+    (video,) = load_vis_json(out).videos
+    assert video.annotated_frames == (0, 1)
+    assert MAIN([*arguments, "--missing-is-empty"]) == 0
+    assert load_vis_json(out).videos[0].annotated_frames is None
+    assert "with nothing in them: 1 of 3 frames" in capsys.readouterr().out

@@ -144,6 +144,8 @@ def test_a_video_with_one_annotated_frame_pairs_with_itself(tiny_set):
 def test_absent_tiny_and_outside_boxes_are_not_seen(two_videos, box, area):
     track = two_videos.raw["annotations"][0]
     track["bboxes"][1], track["areas"][1] = box, area
+    if not area:
+        track["segmentations"][1] = None if box is None else {"size": [36, 48], "counts": [36 * 48]}
     dataset = VISDataset(**two_videos.write(), transforms=[])
     assert dataset[ItemKey(0, 1)].truths[0].instance_ids.tolist() == [12]
 
@@ -278,3 +280,55 @@ def test_real_videos_load_and_decode(shared, name):
         truths = dataset[ItemKey(0, index)].truths
         assert_boxes_are_those_of_masks(truths[0])
         assert all(truth.labels.max() < dataset.num_classes for truth in truths)
+
+
+def test_only_annotated_frames_are_trained_on_and_paired(two_videos):
+    two_videos.raw["videos"][0]["annotated_frames"] = [0, 4]
+    dataset = VISDataset(**two_videos.write(), transforms=[], max_gap=2)
+    assert len(dataset) == 2 + 3
+    frames = {meta.frame_index for epoch in range(20) for meta in dataset[ItemKey(epoch, 0)].metas}
+    assert frames == {0, 4}
+
+
+def test_all_frames_of_a_sparsely_annotated_video_are_tested(two_videos):
+    two_videos.raw["videos"][0]["annotated_frames"] = [0, 4]
+    assert len(VISDataset(**two_videos.write(), transforms=[], test_mode=True)) == 9
+
+
+def test_objects_without_boxes_are_trained_on(two_videos):
+    arguments = two_videos.write()
+    given = VISDataset(**arguments, transforms=[])
+    for track in two_videos.raw["annotations"]:
+        del track["bboxes"], track["areas"]
+    two_videos.write_json()
+    bare = VISDataset(**arguments, transforms=[])
+    assert len(bare) == len(given)
+    for index in range(len(bare)):
+        for ours, theirs in zip(bare[ItemKey(0, index)].truths, given[ItemKey(0, index)].truths, strict=True):
+            assert torch.equal(ours.boxes, theirs.boxes)
+            assert ours.instance_ids.tolist() == theirs.instance_ids.tolist()
+
+
+def test_boxes_at_odds_with_masks_are_said_once(two_videos):
+    for track in two_videos.raw["annotations"]:
+        track["bboxes"] = [box and [box[0], box[1], box[0] + box[2], box[1] + box[3]] for box in track["bboxes"]]
+    dataset = VISDataset(**two_videos.write(), transforms=[])
+    (note,) = dataset.notes
+    assert "they look like corners x1, y1, x2, y2" in note
+    assert note.startswith(two_videos.write_json())
+
+
+def test_masks_that_boxes_hide_from_training_are_counted(two_videos):
+    track = two_videos.raw["annotations"][2]
+    track["bboxes"] = [[0.1, 0.2, 0.3, 0.3]] * 3
+    dataset = VISDataset(**two_videos.write(), transforms=[])
+    assert any("3 masks are not trained on" in note and "annotation 5000, video 3" in note for note in dataset.notes)
+
+
+def test_a_set_in_which_no_box_counts_says_why(two_videos):
+    for track in two_videos.raw["annotations"]:
+        wide = track["video_id"] == 905
+        sides = [48, 36, 48, 36] if wide else [36, 48, 36, 48]
+        track["bboxes"] = [box and [a / b for a, b in zip(box, sides, strict=True)] for box in track["bboxes"]]
+    with pytest.raises(UserError, match="no annotated objects .* shares of the image"):
+        VISDataset(**two_videos.write(), transforms=[])

@@ -49,7 +49,8 @@ def test_unknown_keys_such_as_occlusion_are_ignored(two_videos):
     assert load_vis_json(two_videos.write_json()).has_annotations
 
 
-def test_missing_areas_are_those_of_the_boxes(two_videos):
+def test_missing_areas_are_those_of_the_masks(two_videos):
+    two_videos.raw["annotations"][1]["bboxes"][1] = [0, 0, 40, 30]
     del two_videos.raw["annotations"][0]["areas"]
     two_videos.raw["annotations"][1]["areas"][1] = None
     data = load_vis_json(two_videos.write_json())
@@ -63,13 +64,16 @@ def test_missing_iscrowd_is_no_crowd(two_videos):
     assert [t.is_crowd for t in load_vis_json(two_videos.write_json()).tracks] == [False, True, False]
 
 
-@pytest.mark.parametrize(("value", "is_crowd"), [(None, False), (False, False), (True, True), (1.0, True)])
+@pytest.mark.parametrize(
+    ("value", "is_crowd"),
+    [(None, False), (False, False), (True, True), (1.0, True), ("0", False), ("1", True), ("false", False)],
+)
 def test_a_crowd_is_one_or_true(two_videos, value, is_crowd):
     two_videos.raw["annotations"][0]["iscrowd"] = value
     assert load_vis_json(two_videos.write_json()).tracks[0].is_crowd is is_crowd
 
 
-@pytest.mark.parametrize("value", ["false", "0", 2, -1, [], {}])
+@pytest.mark.parametrize("value", ["no", "2", 2, -1, [], {}])
 def test_another_crowd_is_refused(two_videos, value):
     two_videos.raw["annotations"][0]["iscrowd"] = value
     with pytest.raises(UserError, match=r"annotations\[0\].*'iscrowd' is .*, expected 0 or 1"):
@@ -147,10 +151,16 @@ _VIDEO, _TRACK = "videos[0] (id 905)", "annotations[0] (id 77, video 905)"
         (("annotations", 0, "video_id"), 4, "annotations[0] (id 77, video 4): no video has the id 4"),
         (("annotations", 0, "category_id"), 1, f"{_TRACK}: no category has the id 1"),
         (("annotations", 0, "category_id"), 1.5, f"{_TRACK}: 'category_id' is 1.5"),
-        (("annotations", 0, "bboxes"), "delete", f"{_TRACK}: the key 'bboxes' is missing"),
+        (("annotations", 0, "segmentations"), "delete", f"{_TRACK}: the key 'segmentations' is missing"),
+        (
+            ("videos", 0, "annotated_frames"),
+            [0, 6],
+            f"{_VIDEO}: 'annotated_frames' is [0, 6], expected a list of frame",
+        ),
+        (("videos", 0, "annotated_frames"), "0", f"{_VIDEO}: 'annotated_frames' is '0', expected a list of frame"),
         (("annotations", 0, "bboxes"), [None] * 5, f"{_TRACK}: 'bboxes' has 5 entries, its video 905 has 6 frames"),
         (("annotations", 0, "segmentations"), [None] * 7, f"{_TRACK}: 'segmentations' has 7 entries"),
-        (("annotations", 0, "areas"), [], f"{_TRACK}: 'areas' has 0 entries"),
+        (("annotations", 0, "areas"), [1], f"{_TRACK}: 'areas' has 1 entries"),
         (
             ("annotations", 0, "bboxes", 1),
             [1, 2, "x", 4],
@@ -214,3 +224,99 @@ def test_a_collector_that_was_off_stays_off(two_videos):
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("value", [None, [], [0, 0, 0, 0], [5, 6, -3, 10]])
+def test_a_box_that_is_not_there_is_that_of_the_mask(two_videos, value):
+    track = two_videos.raw["annotations"][0]
+    expected = [tuple(box) if box else None for box in track["bboxes"]]
+    track["bboxes"] = [value if box else None for box in track["bboxes"]]
+    assert load_vis_json(two_videos.write_json()).tracks[0].boxes == expected
+
+
+@pytest.mark.parametrize("how", ["absent", "null", "empty"])
+def test_a_file_without_boxes_and_areas_has_those_of_the_masks(two_videos, how):
+    given = load_vis_json(two_videos.write_json())
+    for track in two_videos.raw["annotations"]:
+        for key in ("bboxes", "areas"):
+            if how == "absent":
+                del track[key]
+            else:
+                track[key] = None if how == "null" else []
+    assert load_vis_json(two_videos.write_json()) == given
+
+
+@pytest.mark.parametrize("area", [0, -4, None, []])
+def test_an_area_that_is_not_there_is_that_of_the_mask(two_videos, area):
+    two_videos.raw["annotations"][0]["areas"][1] = area
+    assert load_vis_json(two_videos.write_json()).tracks[0].areas[1] == 100
+
+
+def test_boxes_and_areas_stay_as_they_are_on_demand(two_videos):
+    track = two_videos.raw["annotations"][0]
+    track["bboxes"][1], track["areas"][1], track["bboxes"][2] = None, 0, [5, 6, -3, 10]
+    track = load_vis_json(two_videos.write_json(), as_is=True).tracks[0]
+    assert (track.boxes[1], track.areas[1], track.boxes[2]) == (None, 0, (5, 6, -3, 10))
+
+
+def test_a_mask_that_cannot_be_decoded_for_its_box_is_named(two_videos):
+    track = two_videos.raw["annotations"][0]
+    track["bboxes"][1], track["segmentations"][1]["counts"] = None, [3]
+    with pytest.raises(UserError, match=r"annotations\[0\] \(id 77, video 905\): a box or an area is missing, and"):
+        load_vis_json(two_videos.write_json())
+
+
+def test_a_file_with_boxes_decodes_no_mask(two_videos):
+    two_videos.raw["annotations"][0]["segmentations"][0]["counts"] = "~~ no mask ~~"
+    assert len(load_vis_json(two_videos.write_json()).tracks) == 3
+
+
+def test_an_empty_list_is_an_absent_box_and_an_absent_segmentation(two_videos):
+    track = two_videos.raw["annotations"][0]
+    track["bboxes"][3], track["segmentations"][3], track["areas"][3] = [], [], []
+    track = load_vis_json(two_videos.write_json()).tracks[0]
+    assert (track.boxes[3], track.segmentations[3], track.areas[3]) == (None, None, None)
+
+
+def test_a_flat_polygon_and_points_are_read_as_a_list_of_polygons(two_videos):
+    track = two_videos.raw["annotations"][0]
+    flat = track["segmentations"][2][0]
+    track["segmentations"][2] = flat
+    track["segmentations"][1] = [[[x, y] for x, y in zip(flat[::2], flat[1::2], strict=True)]]
+    read = load_vis_json(two_videos.write_json()).tracks[0].segmentations
+    assert read[1] == read[2] == [flat]
+
+
+def test_two_point_polygons_are_dropped_with_a_count(two_videos):
+    track = two_videos.raw["annotations"][0]
+    good = track["segmentations"][2]
+    track["segmentations"][2] = [*good, [1, 1, 5, 5]]
+    track["segmentations"][1] = [[1, 1, 5, 5]]
+    data = load_vis_json(two_videos.write_json())
+    assert data.tracks[0].segmentations[:3] == [track["segmentations"][0], None, good]
+    assert (data.tracks[0].boxes[1], data.tracks[0].areas[1]) == (None, None)
+    assert data.notes == (
+        "polygons of fewer than 3 points, left out: 2",
+        "segmentations of such polygons alone, their objects not seen in these frames: 1",
+    )
+
+
+def test_counts_as_shown_bytes_are_read_as_counts(two_videos):
+    mask = two_videos.raw["annotations"][0]["segmentations"][0]
+    counts, mask["counts"] = mask["counts"], str(mask["counts"].encode())
+    assert load_vis_json(two_videos.write_json()).tracks[0].segmentations[0]["counts"] == counts
+
+
+def test_backslashes_in_file_names_are_slashes(two_videos):
+    two_videos.raw["videos"][0]["file_names"][2] = "v905\\00002.jpg"
+    data = load_vis_json(two_videos.write_json())
+    assert data.videos[0].file_names[2] == "v905/00002.jpg"
+    assert data.notes == ("backslashes in file names read as /: 1 names",)
+
+
+def test_annotated_frames_are_read_and_written(two_videos, tmp_path):
+    two_videos.raw["videos"][0]["annotated_frames"] = [4, 0, 2]
+    data = load_vis_json(two_videos.write_json())
+    assert [video.annotated_frames for video in data.videos] == [(0, 2, 4), None]
+    write_vis_json(data, tmp_path / "copy.json")
+    assert load_vis_json(tmp_path / "copy.json") == data

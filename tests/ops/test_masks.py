@@ -1,3 +1,5 @@
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -6,7 +8,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from pycocotools import mask as coco_mask
 
-from mmdet.ops.masks import decode_rle, decode_segmentation, encode_masks, mask_areas, to_rle, to_rles
+from mmdet.ops.masks import (
+    decode_rle,
+    decode_segmentation,
+    encode_masks,
+    mask_areas,
+    plain_counts,
+    read_masks,
+    to_rle,
+    to_rles,
+)
 
 QUICK = settings(max_examples=80, deadline=None, database=None)
 SIZE = (4, 5)
@@ -100,6 +111,56 @@ def test_polygons_may_leave_the_frame():
     assert decode_segmentation([[-5, -5, 30, -5, 30, 30, -5, 30]], SIZE).all()
 
 
+TRIANGLE = [1, 1, 4, 1, 4, 3]
+
+
+@pytest.mark.parametrize(
+    "segmentation",
+    [
+        TRIANGLE,
+        [TRIANGLE[:2], TRIANGLE[2:4], TRIANGLE[4:]],
+        [[TRIANGLE[:2], TRIANGLE[2:4], TRIANGLE[4:]]],
+        [TRIANGLE, [1, 1, 4, 1]],
+        [TRIANGLE, [], [2, 2]],
+    ],
+    ids=["one flat list", "points", "a list of points", "two points beside it", "nothing and a point beside it"],
+)
+def test_a_polygon_is_read_however_a_tool_writes_it(segmentation):
+    assert to_rle(segmentation, SIZE) == to_rle([TRIANGLE], SIZE)
+    assert to_rle([TRIANGLE], SIZE) != to_rle([], SIZE)
+
+
+@pytest.mark.parametrize("segmentation", [[[1, 1, 4, 1]], [1, 1, 4, 1], [[1, 1], [4, 1]], [[]]])
+def test_polygons_of_two_points_alone_are_no_mask(segmentation):
+    assert to_rle(segmentation, SIZE) == to_rle([], SIZE)
+
+
+@pytest.mark.parametrize("merged", [True, False])
+def test_counts_written_as_shown_bytes_are_read(merged):
+    rle = encode_masks(np.ones((1, 60, 97), dtype=bool))[0]
+    backslash = {"size": [2, 14], "counts": encode_masks(np.ones((1, 2, 14), dtype=bool))[0]["counts"]}
+    for code in (rle, backslash):
+        written = {"size": code["size"], "counts": str(code["counts"].encode())}
+        assert read_masks([written], tuple(code["size"]), merged=merged)[0] == [code]
+
+
+def test_a_backslash_in_shown_bytes_is_one_character():
+    counts = "PP1\\0"
+    assert plain_counts(str(counts.encode())) == counts
+    assert plain_counts("b'broken") == "b'broken"
+
+
+def test_polygons_of_few_characters_cost_little():
+    far = [[0, 0, 250_000, 0, 250_000, 250_000]]
+    start = time.perf_counter()
+    for _ in range(300):
+        with pytest.raises(ValueError, match="far outside"):
+            to_rle(far, (128, 192))
+    for _ in range(100):
+        to_rle([[-900, -900, 1000, -900, 1000, 1000]], (128, 192))
+    assert time.perf_counter() - start < 1
+
+
 def test_no_masks_have_no_encodings():
     assert encode_masks(torch.zeros(0, 4, 5, dtype=torch.bool)) == []
     assert to_rles([], SIZE) == []
@@ -146,13 +207,15 @@ def test_a_batch_may_hold_all_formats_and_sizes():
         ("text", "size and counts"),
         (None, "size and counts"),
         ([[1, 1, 3, 1, 3]], "x, y pairs"),
-        ([[1, 1, 3, 1]], "x, y pairs"),
-        ([[]], "x, y pairs"),
-        ([1, 1, 3, 1, 3, 3], "x, y pairs"),
+        ([1, 1, 3, 1, 3, 3, 3], "x, y pairs"),
+        ([[[1, 1], [3, 1], [3, 3, 3]]], "list of numbers"),
         ([[1, 1, 3, 1, float("nan"), 3]], "finite"),
         ([[1, 1, 3, 1, float("inf"), 3]], "finite"),
-        ([[0, 0, 1e9, 0, 1e9, 1e9]], "outline"),
-        ([[0, 0, 9e5, 0, 9e5, 9e5]], "outline"),
+        ([[0, 0, 1e9, 0, 1e9, 1e9]], "far outside of its frame of 5x4"),
+        ([[0, 0, 2e3, 0, 2e3, 2e3]], "far outside"),
+        ([[-2e3, 0, 0, 0, 2, 2]], "far outside"),
+        ([[0, 0, 900, 0, 900, 900, 0, 900]] * 300, "outline beyond"),
+        ([[1, 1, 3, 1, 3, "b"]], "list of numbers"),
         ([["a", "b", "c", "d", "e", "f"]], "list of numbers"),
     ],
 )

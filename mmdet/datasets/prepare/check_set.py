@@ -13,6 +13,8 @@ from mmdet.datasets.prepare.findings import Finding, Kind
 from mmdet.fileio.json_fields import read_object
 from mmdet.fileio.vis_json import load_vis_json
 
+# Loading reads what is meant, or asks what is: no reason not to use the set.
+READ_LENIENTLY = Kind("notes of loading", is_error=False)
 NO_FOLDER = Kind("sets without frames", is_error=True)
 
 
@@ -32,7 +34,8 @@ def check_set(ann_file: Path, img_prefix: Path | None = None, decode: bool = Fal
     """
     data = load_vis_json(ann_file)
     raw = read_object(ann_file)  # again, as loading mends what is plain and passes over what it does not need
-    findings = [*check_videos(data, raw), *check_objects(data, raw)]
+    findings = [Finding(READ_LENIENTLY, note) for note in data.notes]
+    findings += [*check_videos(data, raw), *check_objects(data, raw)]
     title = f"{ann_file}{'' if data.has_annotations else '  (no annotations: results cannot be measured with it)'}"
     folder = img_prefix or find_img_prefix(ann_file, data)
     if folder is None:

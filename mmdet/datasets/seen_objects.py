@@ -1,0 +1,50 @@
+"""Which objects of a frame training sees, by their boxes, and what of a file it does not see and says so.
+
+Knows nothing of images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mmdet.fileio.box_check import box_faults
+from mmdet.fileio.vis_json import Track, VISJson
+from mmdet.structures import Size
+
+_COMPARED_BOXES = 200  # beside their masks, when training starts
+_TOLD_FAULTS = 3
+
+
+def seen_box(track: Track, frame_index: int, size: Size, least: float) -> tuple[float, float, float, float] | None:
+    """Return a track's xyxy box in a frame, clipped to the image; None where it is absent or too small."""
+    box, area = track.boxes[frame_index], track.areas[frame_index]
+    if box is None or area is None or area <= 0:
+        return None
+    x, y, width, height = box
+    x1, y1, x2, y2 = max(x, 0.0), max(y, 0.0), min(x + width, size[1]), min(y + height, size[0])
+    return (x1, y1, x2, y2) if x2 - x1 >= least and y2 - y1 >= least else None
+
+
+def training_notes(data: VISJson, least: float) -> list[str]:
+    """Say what training will not see or see wrongly: boxes at odds with masks, and masks whose boxes do not count."""
+    faults = box_faults(data, _COMPARED_BOXES)
+    notes = faults[:_TOLD_FAULTS]
+    if len(faults) > _TOLD_FAULTS:
+        notes.append(f"and {len(faults) - _TOLD_FAULTS} more such objects; tools/check_data.py lists all")
+    unseen = list(_unseen(data, least))
+    if unseen:
+        track, frame = unseen[0]
+        notes.append(
+            f"{len(unseen)} masks are not trained on, as their boxes reach less than {least:g} px into the image; "
+            f"first: annotation {track.annotation_id}, video {track.video_id}, frame {frame}"
+        )
+    return notes
+
+
+def _unseen(data: VISJson, least: float) -> Iterator[tuple[Track, int]]:
+    """Yield the objects and frames with a mask that has an area, but no box that counts."""
+    sizes = {video.video_id: video.size for video in data.videos}
+    for track in data.tracks:
+        for frame, (mask, area) in enumerate(zip(track.segmentations, track.areas, strict=True)):
+            if mask and area and area > 0 and seen_box(track, frame, sizes[track.video_id], least) is None:
+                yield track, frame

@@ -1,0 +1,99 @@
+"""Which format a json file is in that is not the YouTube-VIS one, and what turns it into one.
+
+Formats are told by their keys alone, as their own documentation has them. Knows nothing of what is in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+_COCO_TO_VIS = "python tools/coco_to_vis.py FILE --to none --out OUT.json turns it into one"
+_NO_CONVERTER = (
+    "there is no converter for it yet: write its masks into the format of docs/data.md, or export them as PNGs for "
+    "tools/png_to_vis.py"
+)
+
+
+def foreign_format(raw: Any) -> str | None:
+    """Return a sentence that names the format of a json value and what to do; None if it looks like no known other."""
+    if isinstance(raw, list):
+        return next((said for fits, said in _LISTS if raw and isinstance(raw[0], dict) and fits(raw[0])), None)
+    if not isinstance(raw, dict) or _looks_own(raw):
+        return None
+    return next((said for fits, said in _OBJECTS if fits(raw)), None)
+
+
+def has_identities(raw: dict[str, Any]) -> bool:
+    """Whether a COCO file tells which annotations are one object: by `track_id`, CVAT's attribute or `instance_id`."""
+    return any(track_number(entry) is not None for entry in _entries(raw, "annotations"))
+
+
+def track_number(entry: dict[str, Any]) -> Any:
+    """Return the identity that a COCO annotation names, None if it names none."""
+    attributes = entry.get("attributes")
+    places = [entry, attributes] if isinstance(attributes, dict) else [entry]
+    found = [place.get(key) for place in places for key in ("track_id", "instance_id")]
+    return next((number for number in found if number is not None), None)
+
+
+def _looks_own(raw: dict[str, Any]) -> bool:
+    """Whether the videos list their frames, which no other format does."""
+    return any("file_names" in video for video in _entries(raw, "videos"))
+
+
+def _entries(raw: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    values = raw.get(key)
+    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
+
+
+def _has(*keys: str) -> Callable[[dict[str, Any]], bool]:
+    return lambda raw: all(key in raw for key in keys)
+
+
+def _is_cocovid(raw: dict[str, Any]) -> bool:
+    return "images" in raw and ("videos" in raw or any("video_id" in image for image in _entries(raw, "images")))
+
+
+def _describes_videos(key: str) -> Callable[[dict[str, Any]], bool]:
+    def fits(raw: dict[str, Any]) -> bool:
+        videos = raw.get("videos")
+        return isinstance(videos, dict) and any(isinstance(value, dict) and key in value for value in videos.values())
+
+    return fits
+
+
+_LISTS = (
+    (
+        _has("video_id", "score"),
+        "is a list of results, not annotations: the annotation file of a data set has videos and categories",
+    ),
+    (
+        _has("image_id", "score"),
+        "is a list of COCO results of single images, not annotations",
+    ),
+    (_has("name", "labels"), f"is a file of BDD100K or Scalabel; {_NO_CONVERTER}"),
+)
+_OBJECTS = (
+    (_is_cocovid, f"is a CocoVID file (images with the ids of their videos); {_COCO_TO_VIS}, with its identities"),
+    (
+        lambda raw: "images" in raw and has_identities(raw),
+        f"is a COCO file of images with track ids (as CVAT writes it); {_COCO_TO_VIS}, with its identities",
+    ),
+    (
+        _has("images", "annotations"),
+        f"is a COCO file of single images; {_COCO_TO_VIS}: a video of one frame from each image",
+    ),
+    (_has("sequences"), f"is a BURST (TAO) file; {_NO_CONVERTER}"),
+    (_has("shapes", "imagePath"), f"is a labelme file of one image; {_NO_CONVERTER}"),
+    (_has("_via_img_metadata"), f"is a project of the VGG Image Annotator; {_NO_CONVERTER}"),
+    (_has("framesCount", "frames"), f"is a Supervisely video annotation; {_NO_CONVERTER}"),
+    (
+        _describes_videos("objects"),
+        "is the meta.json of YouTube-VOS, whose masks are PNGs: tools/png_to_vis.py reads their folders",
+    ),
+    (
+        _describes_videos("expressions"),
+        "lists expressions (of Ref-YouTube-VOS or MeViS), not masks: those are PNGs, tools/png_to_vis.py reads them",
+    ),
+)

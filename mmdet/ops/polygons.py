@@ -1,0 +1,90 @@
+"""The polygons of a json segmentation, in all the shapes in which tools write them, checked and brought into one.
+
+A segmentation is a list of flat lists `[x, y, x, y, ...]`; met as well are one flat list alone and points as pairs
+`[[x, y], ...]`. What encloses nothing (fewer than 3 points) is dropped. Knows nothing of masks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from mmdet.errors import shown
+from mmdet.structures import Size
+
+MAX_OUTLINE_PX = 10**6  # of all polygons of a mask, and of their coordinates: drawing takes 80 bytes a pixel of it
+_FAR_FRAMES = 2  # a polygon may leave its frame by so many times the frame's longer side
+_LEAST_SIDE_PX = 500  # of a frame in that rule: small ones leave more room
+_LEAST_NUMBERS = 6  # x, y of three points
+
+
+def split_polygons(segmentation: Sequence[Any]) -> tuple[list[Any], int]:
+    """Return the flat polygons of a segmentation that have at least 3 points, unchecked, and how many have fewer."""
+    if not segmentation:
+        return [], 0
+    if _is_number(segmentation[0]):
+        parts: Sequence[Any] = [segmentation]
+    elif len(segmentation) > 1 and all(_is_point(part) for part in segmentation):
+        parts = [_joined(segmentation)]
+    else:
+        parts = [_joined(part) if _is_list(part) and part and _is_point(part[0]) else part for part in segmentation]
+    kept = [part for part in parts if not _is_too_small(part)]
+    return kept, len(parts) - len(kept)
+
+
+def read_polygons(segmentation: Sequence[Any], size: Size) -> list[list[float]]:
+    """Return the polygons of a segmentation of a frame of `size` as flat lists of numbers.
+
+    Raises ValueError for what is no polygon and for one far outside of the frame, whose drawing would take long.
+    """
+    reach = _FAR_FRAMES * max(*size, _LEAST_SIDE_PX)
+    polygons, outline = [], 0.0
+    for polygon in split_polygons(segmentation)[0]:
+        points = _points(polygon)
+        if not (points.min() >= -reach and (points - [size[1], size[0]]).max() <= reach):  # NaN fails too
+            raise ValueError(
+                f"a polygon reaches far outside of its frame of {size[1]}x{size[0]}, or is not finite: {shown(polygon)}"
+            )
+        outline += float(np.abs(points - np.roll(points, 1, axis=0)).max(axis=1).sum())
+        if outline > MAX_OUTLINE_PX:
+            raise ValueError(f"the polygons of a mask have an outline beyond {MAX_OUTLINE_PX} px")
+        polygons.append(points.ravel().tolist())
+    return polygons
+
+
+def _points(polygon: Any) -> np.ndarray:
+    """Return the points (P, 2) of a flat polygon."""
+    # asked one by one: numpy would look into lists inside of lists, again in every place where one occurs
+    numbers = polygon if _is_list(polygon) else []
+    if not numbers or not all(_is_number(number) for number in numbers):
+        raise ValueError(f"a polygon is a list of numbers, got {shown(polygon)}")
+    try:
+        values = np.array(numbers, dtype=np.float64)
+    except (OverflowError, TypeError):  # of thousands of digits, or complex
+        raise ValueError(f"a polygon is a list of numbers, got {shown(polygon)}") from None
+    if values.size % 2:
+        raise ValueError(f"a polygon is a flat list of x, y pairs, got {values.size} numbers: {shown(polygon)}")
+    return values.reshape(-1, 2)
+
+
+def _is_too_small(part: Any) -> bool:
+    return _is_list(part) and len(part) < _LEAST_NUMBERS and len(part) % 2 == 0 and all(map(_is_number, part))
+
+
+def _joined(points: Sequence[Any]) -> list[Any]:
+    """Write points one after the other; what is no point stays, to be refused where numbers are wanted."""
+    return [number for point in points for number in (point if _is_point(point) else [point])]
+
+
+def _is_point(value: Any) -> bool:
+    return _is_list(value) and len(value) == 2 and _is_number(value[0]) and _is_number(value[1])
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list | tuple | np.ndarray)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.number)
