@@ -16,6 +16,8 @@ model = dict(
         type="TimmBackbone",
         name="resnet50",
         pretrained="data/weights/resnet50_a1_in1k.pth",
+        # With very few videos: 0 freezes the stem, 1 the first stage as well. `model.frozen` freezes any part by name.
+        frozen_stages=-1,
     ),
     head=dict(num_classes=3),
     # As many as the most crowded frame shows.
@@ -53,6 +55,7 @@ data = dict(
     ),
 )
 
-# With few videos: a smaller learning rate for the pretrained backbone is worth more than long training.
-optimizer = dict(type="AdamW", lr=1e-4, weight_decay=0.05)
+# The pretrained backbone learns at a tenth of the rate, so that few videos do not undo what it knows. To start from a
+# whole trained model instead: train.py ... --load_from CHECKPOINT, which need not have the same classes.
+optimizer = dict(type="AdamW", lr=1e-4, weight_decay=0.05, paramwise=[dict(pattern="backbone", lr_mult=0.1)])
 schedule = dict(epochs=12, warmup_steps=500, warmup_ratio=0.01, decay="cosine")

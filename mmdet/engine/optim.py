@@ -2,11 +2,13 @@
 
 Functions of the model: only parameters that require a gradient are optimised. Every group keeps its full learning
 rate as `initial_lr`; the schedule's factor comes on top. Knows nothing of schedules or of mixed precision.
+
+`paramwise`: rates and decays of parameters by their names, see mmdet.engine.parameter_groups.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +17,7 @@ from torch import Tensor, nn
 
 from mmdet.config import RunConfig
 from mmdet.config.ranges import Amount, Factor, Fraction
+from mmdet.engine.parameter_groups import ParameterGroups, own_settings
 from mmdet.errors import UserError
 from mmdet.registry import OPTIMIZERS
 
@@ -52,17 +55,24 @@ def scale_learning_rate(config: RunConfig, processes: int) -> tuple[RunConfig, s
 
 @OPTIMIZERS.register_module(name="SGD")
 def sgd(
-    model: nn.Module, lr: Amount, momentum: Fraction = 0.9, weight_decay: Amount = 0.0, nesterov: bool = False
+    model: nn.Module,
+    lr: Amount,
+    momentum: Fraction = 0.9,
+    weight_decay: Amount = 0.0,
+    nesterov: bool = False,
+    paramwise: Sequence[Mapping[str, Any]] = (),
 ) -> torch.optim.Optimizer:
     """Return SGD over all trainable parameters; the recipe is lr 1e-3, weight_decay 1e-4 (MODEL.md 6)."""
-    parameters = [parameter for _, parameter in _trainable(model)]
-    fused = parameters[0].is_cuda
+    own = own_settings(model, paramwise)
+    groups = ParameterGroups()
+    for name, parameter in _trainable(model):
+        groups.add(name, parameter, lr * own[name].lr_mult, own[name].decay(weight_decay))
     optimizer = torch.optim.SGD(
-        parameters, lr=lr, momentum=momentum, weight_decay=weight_decay, nesterov=nesterov, fused=fused
+        groups.listed, lr=lr, momentum=momentum, weight_decay=weight_decay, nesterov=nesterov, fused=groups.on_gpu
     )
-    if fused and momentum:
+    if groups.on_gpu and momentum:
         # Torch allocates the fused momentum uninitialised in the first step and would keep that if the step is refused.
-        for parameter in parameters:
+        for _, parameter in _trainable(model):
             optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
     return optimizer
 
@@ -75,20 +85,20 @@ def adamw(
     betas: tuple[Fraction, Fraction] = (0.9, 0.999),
     layer_decay: Factor | None = None,
     no_decay_norm: bool = True,
+    paramwise: Sequence[Mapping[str, Any]] = (),
 ) -> torch.optim.Optimizer:
     """Return AdamW.
 
     With `layer_decay` the learning rate falls by that factor from each layer of the backbone to the one before; what
     is not backbone counts as its last layer. `no_decay_norm` spares biases and normalisation weights weight decay.
     """
-    groups: dict[tuple[float, float], list[Tensor]] = {}
+    own = own_settings(model, paramwise)
+    groups = ParameterGroups()
     for name, parameter in _trainable(model):
-        rate = lr * (1.0 if layer_decay is None else _layer_scale(model, name, layer_decay))
-        decay = 0.0 if no_decay_norm and parameter.ndim <= 1 else weight_decay
-        groups.setdefault((rate, decay), []).append(parameter)
-    listed = [{"params": members, "lr": rate, "weight_decay": decay} for (rate, decay), members in groups.items()]
-    fused = listed[0]["params"][0].is_cuda  # type: ignore[index]
-    return torch.optim.AdamW(listed, lr=lr, betas=tuple(betas), fused=fused)  # type: ignore[arg-type]
+        rate = lr * own[name].lr_mult * (1.0 if layer_decay is None else _layer_scale(model, name, layer_decay))
+        decay = 0.0 if no_decay_norm and parameter.ndim <= 1 else own[name].decay(weight_decay)
+        groups.add(name, parameter, rate, decay)
+    return torch.optim.AdamW(groups.listed, lr=lr, betas=tuple(betas), fused=groups.on_gpu)  # type: ignore[arg-type]
 
 
 def _layer_scale(model: nn.Module, name: str, layer_decay: float) -> float:

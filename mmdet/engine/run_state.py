@@ -12,10 +12,10 @@ import torch
 from torch import nn
 
 from mmdet.engine.distributed import Ranks, gather_objects
+from mmdet.engine.optimizer_state import restore_optimizer
 from mmdet.engine.outcomes import RunEnded
 from mmdet.engine.randomness import random_state, restore_random_state
 from mmdet.engine.weights import Weights, check_finite, load_weights
-from mmdet.errors import UserError, shown
 
 
 def capture_state(
@@ -53,26 +53,8 @@ def restore_state(
     """
     check_finite(state["model"], source)
     load_weights(model, Weights(tensors=state["model"], source=str(source)), None)
-    settings = [{key: value for key, value in group.items() if key != "params"} for group in optimizer.param_groups]
-    try:
-        optimizer.load_state_dict(state["optimizer"])
-    except (ValueError, KeyError) as error:
-        raise UserError(f"{source} was trained with another optimizer than this config's: {error}") from error
-    _check_shapes(optimizer, source)
-    for group, values in zip(optimizer.param_groups, settings, strict=True):
-        group.update(values)
+    restore_optimizer(optimizer, state["optimizer"], source)
     if scaler.is_enabled() and state["scaler"]:
         scaler.load_state_dict(state["scaler"])
     if len(state["random_states"]) == ranks.world_size:
         restore_random_state(state["random_states"][ranks.rank])
-
-
-def _check_shapes(optimizer: torch.optim.Optimizer, source: Path) -> None:
-    """Raise UserError if what the optimiser keeps of a parameter is of another shape: torch finds out in a step."""
-    for parameter, kept in optimizer.state.items():
-        for name, value in kept.items():
-            if isinstance(value, torch.Tensor) and value.dim() > 0 and value.shape != parameter.shape:
-                raise UserError(
-                    f"{source}: {shown(name)} of the optimizer is {tuple(value.shape)} for a parameter of "
-                    f"{tuple(parameter.shape)}; start from its weights by --load_from"
-                )

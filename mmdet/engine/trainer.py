@@ -157,7 +157,7 @@ class Trainer:
                 if not self.make_step.scaler.is_enabled() or self._skipped >= MAX_SKIPPED_STEPS:
                     self._fail(replace(done, figures=figures))
                 figures = {}  # they would spoil the means
-            figures["lr"] = self.optimizer.param_groups[-1]["initial_lr"] * self._learning_rate_factor(done.step - 1)
+            figures["lr"] = self.optimizer.defaults["lr"] * self._learning_rate_factor(done.step - 1)
             if self.ranks.device.type == "cuda":
                 figures["peak_gib"] = torch.cuda.max_memory_allocated(self.ranks.device) / 2**30
             self._log.step(done.step, figures, done.images, self._skipped > 0)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmdet.config.ranges import Length, Positive
+from mmdet.models.freezing import freeze, rest_frozen_parts
 from mmdet.models.heads.sipmask_head import SipMaskHead
 from mmdet.models.losses.criterion import Criterion
 from mmdet.models.losses.targets import memory_targets
@@ -36,7 +37,8 @@ class VISModel(nn.Module):
     """Each part is named by a config dict; widths are handed on, so that every number stands in one place.
 
     `pixel_mean` and `pixel_std` (RGB, 0..255) normalise uint8 images. `temporal_neck` is a second neck stage that looks
-    at another frame of the video, too; without it frames are independent of each other.
+    at another frame of the video, too; without it frames are independent of each other. `frozen` lists patterns of the
+    names of parameters that do not learn (see mmdet.models.freezing); the memory's slots are written all the same.
     """
 
     pixel_mean: Tensor
@@ -52,6 +54,7 @@ class VISModel(nn.Module):
         pixel_mean: Annotated[Sequence[float], Length(3)] = (123.675, 116.28, 103.53),
         pixel_std: Annotated[Sequence[Positive], Length(3)] = (58.395, 57.12, 57.375),
         temporal_neck: dict[str, Any] | None = None,
+        frozen: Sequence[str] = (),
     ) -> None:
         super().__init__()
         self.backbone: nn.Module = BACKBONES.build(backbone)
@@ -65,6 +68,15 @@ class VISModel(nn.Module):
             self.temporal_neck = NECKS.build({**temporal_neck, **levels})
         for name, values in (("pixel_mean", pixel_mean), ("pixel_std", pixel_std)):
             self.register_buffer(name, torch.tensor(values).view(3, 1, 1), persistent=False)
+
+        freeze(self, frozen, "config.model.frozen")
+        self.train()
+
+    def train(self, mode: bool = True) -> VISModel:
+        """Set the mode; parts that are frozen as a whole stay in evaluation."""
+        super().train(mode)
+        rest_frozen_parts(self)
+        return self
 
     @property
     def num_classes(self) -> int:

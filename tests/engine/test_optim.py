@@ -1,13 +1,16 @@
 """Optimisers: what is optimised, at which rate, and steps that are refused."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from mmengine.config import Config
 from torch import nn
 
-from mmdet.config import DataSection, RunConfig, RuntimeSection, ScheduleSection, TestData, TrainData
+from mmdet.config import DataSection, RunConfig, RuntimeSection, ScheduleSection, TestData, TrainData, load_config
 from mmdet.engine.optim import build_optimizer, scale_learning_rate, step_if
 from mmdet.errors import UserError
+from mmdet.models.build import build_model
 
 
 class Layered(nn.Module):
@@ -104,3 +107,70 @@ def test_the_learning_rate_is_scaled_by_the_pairs_a_step_and_both_rates_are_told
 def test_a_learning_rate_meant_for_nobody_knows_how_many_pairs_is_not_scaled(base, optimizer):
     with pytest.raises(UserError, match="schedule.base_batch_size=16"):
         scale_learning_rate(config_for(base, **optimizer), processes=1)
+
+
+@pytest.mark.parametrize("kind", ["SGD", "AdamW"])
+def test_rates_and_decays_follow_patterns_of_names_and_the_last_match_counts(kind):
+    model = Layered()
+    settings = {
+        "type": kind, "lr": 1.0, "weight_decay": 0.1,
+        "paramwise": [
+            {"pattern": "backbone", "lr_mult": 0.1, "weight_decay": 0.0},
+            {"pattern": "backbone.block.*", "lr_mult": 0.5},
+            {"pattern": "*.weight", "weight_decay": 0.2},
+        ],
+    }  # fmt: skip
+    optimizer = build_optimizer(model, settings)
+    lr, decay = rates(optimizer, "initial_lr"), rates(optimizer, "weight_decay")
+    expected = {"embed": (0.1, 0.2), "block": (0.5, 0.2), "head": (1.0, 0.2)}
+    for name, module in (*model.backbone.items(), ("head", model.head)):
+        assert (lr[id(module.weight)], decay[id(module.weight)]) == expected[name]
+    assert decay[id(model.backbone["block"].bias)] == 0.0
+    assert decay[id(model.head.bias)] == (0.1 if kind == "SGD" else 0.0)  # AdamW spares biases
+
+
+def test_layer_decay_and_a_pattern_multiply():
+    model = Layered()
+    settings = {"type": "AdamW", "lr": 1.0, "layer_decay": 0.5, "paramwise": [{"pattern": "backbone", "lr_mult": 0.1}]}
+    found = rates(build_optimizer(model, settings), "initial_lr")
+    assert found[id(model.backbone["embed"].weight)] == pytest.approx(0.025)
+    assert found[id(model.head.weight)] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        (
+            {"pattern": "backbon.*", "lr_mult": 0.1},
+            "'backbon.*' matches no parameter of the model; did you mean backbone",
+        ),
+        ({"pattern": "", "lr_mult": 0.1}, "matches no parameter"),
+        ({"pattern": ["a"], "lr_mult": 0.1}, "expected a pattern of parameters' names"),
+        ({"lr_mult": 0.1}, "expected dict"),
+        ("backbone", "expected dict"),
+        ({"pattern": "head", "lr": 0.1}, "unknown key 'lr'"),
+        ({"pattern": "head", "lr_mult": -1.0}, "paramwise.0.lr_mult is -1.0"),
+        ({"pattern": "head", "weight_decay": "0"}, "paramwise.0.weight_decay is '0'"),
+    ],
+)
+def test_an_entry_of_paramwise_that_cannot_be_followed_is_named(entry, reason):
+    with pytest.raises(UserError, match=r"config\.optimizer\.paramwise\.0") as caught:
+        build_optimizer(Layered(), {"type": "SGD", "lr": 1.0, "paramwise": [entry]})
+    assert reason in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["SGD", "AdamW"])
+def test_a_model_in_which_nothing_learns_is_refused(kind):
+    with pytest.raises(UserError, match="no parameter to train"):
+        build_optimizer(Layered().requires_grad_(False), {"type": kind, "lr": 1.0})
+
+
+def test_the_advice_of_the_config_for_own_data_is_followed():
+    config = load_config(Path(__file__).parents[2] / "configs" / "own_data.py")
+    model = build_model(config)
+    found = rates(build_optimizer(model, config.optimizer), "initial_lr")
+    backbone = {found[id(p)] for p in model.backbone.parameters() if p.requires_grad}
+    assert len(backbone) == 1
+    assert backbone.pop() == pytest.approx(1e-5)
+    assert {found[id(p)] for name, p in model.named_parameters() if name.startswith("head.cls")} == {1e-4}

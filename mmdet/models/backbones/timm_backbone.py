@@ -13,8 +13,9 @@ from timm.layers import BatchNormAct2d, FrozenBatchNormAct2d
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mmdet.errors import UserError, near
+from mmdet.errors import UserError, near, shown
 from mmdet.models.backbones.pretrained import load_matching
+from mmdet.models.freezing import rest_frozen_parts
 from mmdet.registry import BACKBONES
 
 
@@ -23,8 +24,10 @@ class TimmBackbone(nn.Module):
     """timm's `features_only` form of the model `name`.
 
     `frozen_bn` keeps running statistics and affine parameters of batch norms as loaded: pairs are few, key and
-    reference must not mix, and ranks must agree. `options` go to `timm.create_model`. `pretrained` names a file of
-    timm weights; it is read by the training program, not here. Raises UserError for an unknown or unsuitable name.
+    reference must not mix, and ranks must agree. `frozen_stages` counts timm's feature maps: all that leads to the
+    first map (0), to the second (1) and so on does not learn, as in a ResNet the stem (0) and the first stage (1); -1
+    freezes nothing. `options` go to `timm.create_model`. `pretrained` names a file of timm weights; it is read by the
+    training program, not here. Raises UserError for an unknown or unsuitable name.
     """
 
     strides = (8, 16, 32)
@@ -36,6 +39,7 @@ class TimmBackbone(nn.Module):
         pretrained: str | None = None,
         frozen_bn: bool = True,
         options: Mapping[str, Any] | None = None,
+        frozen_stages: int = -1,
     ) -> None:
         super().__init__()
         if not timm.is_model(name):
@@ -46,6 +50,8 @@ class TimmBackbone(nn.Module):
         if frozen_bn:
             for norm in self._batch_norms():
                 norm.requires_grad_(False)
+        if frozen_stages != -1:
+            self._freeze_stages(frozen_stages)
         self.train()
 
     def _create(self, options: dict[str, Any]) -> Any:
@@ -61,13 +67,31 @@ class TimmBackbone(nn.Module):
         stages = [len(reductions) - 1 - reductions[::-1].index(stride) for stride in self.strides]
         return timm.create_model(self.name, features_only=True, out_indices=stages, **options)
 
+    def _freeze_stages(self, last: int) -> None:
+        stages = self.body.feature_info.info  # of all maps, those that are not taken too
+        if type(last) is not int or not 0 <= last < len(stages):
+            raise UserError(f"TimmBackbone: frozen_stages is {shown(last)}, expected -1 to {len(stages) - 1}")
+        modules = dict(self.body.named_modules())  # in the order of computing
+        stage: str = stages[last]["module"]
+        stage = stage if stage in modules else stage.replace(".", "_")
+        if stage not in modules:
+            raise UserError(
+                f"TimmBackbone: where stage {last} of {self.name!r} ends is not known; name parts in model.frozen"
+            )
+        names = list(modules)
+        inside = [index for index, name in enumerate(names) if name == stage or name.startswith(f"{stage}.")]
+        for name in names[: inside[-1] + 1]:
+            for parameter in modules[name].parameters(recurse=False):
+                parameter.requires_grad_(False)
+
     def _batch_norms(self) -> list[nn.Module]:
         kinds = (_BatchNorm, BatchNormAct2d, FrozenBatchNormAct2d)
         return [module for module in self.body.modules() if isinstance(module, kinds)]
 
     def train(self, mode: bool = True) -> TimmBackbone:
-        """Set the mode; frozen batch norms stay in evaluation mode."""
+        """Set the mode; frozen batch norms and stages stay in evaluation mode."""
         super().train(mode)
+        rest_frozen_parts(self)
         if self.frozen_bn:
             for norm in self._batch_norms():
                 norm.eval()
@@ -82,5 +106,9 @@ class TimmBackbone(nn.Module):
 
         Keys of the classifier are skipped and named. Raises ValueError for a missing key or another shape.
         """
+        # timm's wrapper calls the part `stages.0` of a model `stages_0`.
+        own = self.body.state_dict()
+        wrapped = {name: name if name in own else name.replace(".", "_", 1) for name in state}
+        state = {wrapped[name] if wrapped[name] in own else name: value for name, value in state.items()}
         # Counters of batches seen, which older files lack, mean nothing to a frozen norm.
         return load_matching(self.body, state, optional=lambda name: name.endswith("num_batches_tracked"))

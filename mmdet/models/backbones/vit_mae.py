@@ -90,13 +90,14 @@ class ViTMAE(nn.Module):
     `out_blocks` (0-based) give the maps of strides 8 (bilinear x 2), 16 and 32 (x 0.5). After every block of
     `reset_blocks` the class token is put back to what it was at the entry (MODEL.md 1; () never resets it).
     `checkpointing` trades a second forward of each block for its activations. `norm_eps`: Q25 of MODEL.md 10.
-    `pretrained` names a checkpoint file; it is read by the training program, not here.
+    `frozen_stages`: the embedding (0) and as many first blocks do not learn; -1 freezes nothing. `pretrained` names a
+    checkpoint file; it is read by the training program, not here.
     """
 
     channels: tuple[int, int, int]
     strides = (8, 16, 32)
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the numbers of a ViT, and what is done with them
         self,
         embed_dim: Count = 768,
         depth: Count = 12,
@@ -108,8 +109,11 @@ class ViTMAE(nn.Module):
         reset_blocks: Sequence[Natural] = (2, 5, 8, 11),
         checkpointing: bool = False,
         pretrained: str | None = None,
+        frozen_stages: int = -1,
     ) -> None:
         super().__init__()
+        if type(frozen_stages) is not int or not -1 <= frozen_stages <= depth:
+            raise ValueError(f"frozen_stages is {frozen_stages!r}, expected -1 to {depth}")
         grid = 14  # MAE was trained on 224 x 224: 14 x 14 patches
         self.patch_size, self.out_blocks, self.reset_blocks = patch_size, tuple(out_blocks), frozenset(reset_blocks)
         self.checkpointing, self.pretrained = checkpointing, pretrained
@@ -127,6 +131,10 @@ class ViTMAE(nn.Module):
         self.norm = norm(embed_dim).requires_grad_(False)
         self._init_weights()
         nn.init.xavier_uniform_(projection.weight.view(embed_dim, -1))  # as a linear layer of the patch's pixels
+        if frozen_stages >= 0:
+            self.cls_token.requires_grad_(False)
+            for part in (self.patch_embed, *self.blocks[:frozen_stages]):
+                part.requires_grad_(False)
 
     def _init_weights(self) -> None:
         nn.init.normal_(self.cls_token, std=0.02)

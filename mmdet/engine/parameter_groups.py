@@ -1,0 +1,74 @@
+"""Parameters in groups of one learning rate and one weight decay, as their names ask for.
+
+`paramwise` of a config's optimiser lists dicts with a `pattern` of parameters' names (see mmdet.models.freezing) and a
+factor of the learning rate (`lr_mult`), a `weight_decay` instead of the general one, or both. Of several entries that
+match a parameter the last one counts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from torch import Tensor, nn
+
+from mmdet.errors import UserError, shown
+from mmdet.models.freezing import matching
+
+
+class ParameterGroups:
+    """Parameters, with their names, in groups of one learning rate and one weight decay."""
+
+    def __init__(self) -> None:
+        self._members: dict[tuple[float, float], list[tuple[str, Tensor]]] = {}
+
+    def add(self, name: str, parameter: Tensor, rate: float, decay: float) -> None:
+        """Take a parameter with its full learning rate and its weight decay."""
+        self._members.setdefault((rate, decay), []).append((name, parameter))
+
+    @property
+    def listed(self) -> list[dict[str, Any]]:
+        """As torch takes them. Raises UserError if there are none."""
+        if not self._members:
+            raise UserError("there is no parameter to train: all are frozen (config.model.frozen, frozen_stages)")
+        return [
+            {"params": members, "lr": rate, "weight_decay": decay} for (rate, decay), members in self._members.items()
+        ]
+
+    @property
+    def on_gpu(self) -> bool:
+        """Whether they lie on a GPU."""
+        return any(parameter.is_cuda for members in self._members.values() for _, parameter in members)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnSettings:
+    """What `paramwise` says of one parameter."""
+
+    lr_mult: float = 1.0
+    weight_decay: float | None = None
+
+    def decay(self, general: float) -> float:
+        """Return its weight decay, where `general` is that of all."""
+        return general if self.weight_decay is None else self.weight_decay
+
+
+def own_settings(model: nn.Module, paramwise: Sequence[Mapping[str, Any]]) -> dict[str, OwnSettings]:
+    """Return the settings of every parameter. Raises UserError for a pattern without a match and a wrong value."""
+    names = [name for name, _ in model.named_parameters()]
+    own = dict.fromkeys(names, OwnSettings())
+    for index, entry in enumerate(paramwise):
+        where = f"config.optimizer.paramwise.{index}"
+        if not isinstance(entry, Mapping) or "pattern" not in entry:
+            raise UserError(f"{where}: expected dict(pattern='backbone.*', lr_mult=0.1), got {shown(entry)}")
+        values = {key: value for key, value in entry.items() if key != "pattern"}
+        for key, value in values.items():
+            if key not in ("lr_mult", "weight_decay"):
+                raise UserError(f"{where}: unknown key {shown(key)}; known: pattern, lr_mult, weight_decay")
+            if type(value) not in (int, float) or not 0 <= value < math.inf:
+                raise UserError(f"{where}.{key} is {shown(value)}, expected a number of 0 or more")
+        for name in matching(entry["pattern"], names, f"{where}.pattern"):
+            own[name] = replace(own[name], **values)
+    return own

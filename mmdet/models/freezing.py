@@ -1,0 +1,45 @@
+"""Parameters chosen by patterns of their names, and parts of a model that do not learn.
+
+A pattern is a shell's: `*` stands for any text, dots included, `?` for one character. It has to match a whole name, or
+the name of a part of the model: `backbone` is all of the backbone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+from torch import nn
+
+from mmdet.errors import UserError, near, shown
+
+
+def matching(pattern: Any, names: Sequence[str], where: str) -> list[str]:
+    """Return the names that a pattern matches. Raises UserError, with near names, where it matches none."""
+    if not isinstance(pattern, str):
+        raise UserError(f"{where}: expected a pattern of parameters' names such as 'backbone.*', got {shown(pattern)}")
+    found = [name for name in names if fnmatchcase(name, pattern) or fnmatchcase(name, f"{pattern}.*")]
+    if not found:
+        parts = {name.rsplit(".", count)[0] for name in names for count in range(name.count(".") + 1)}
+        known = near(pattern.rstrip("*").rstrip("."), sorted(parts)) if pattern else "it is empty"
+        raise UserError(f"{where}: {shown(pattern)} matches no parameter of the model; {known[:300]}")
+    return found
+
+
+def freeze(model: nn.Module, patterns: Sequence[str], where: str) -> None:
+    """Let the parameters that a pattern matches get no gradient. Raises UserError for a pattern that matches none."""
+    if isinstance(patterns, str) or not isinstance(patterns, Sequence):
+        raise UserError(f"{where}: expected a list of patterns such as ['backbone.*'], got {shown(patterns)}")
+    parameters = dict(model.named_parameters())
+    for index, pattern in enumerate(patterns):
+        for name in matching(pattern, list(parameters), f"{where}.{index}"):
+            parameters[name].requires_grad_(False)
+
+
+def rest_frozen_parts(model: nn.Module) -> None:
+    """Put every part into evaluation whose parameters are all frozen: its batch norms keep their running statistics."""
+    for module in model.modules():
+        parameters = list(module.parameters())
+        if parameters and not any(parameter.requires_grad for parameter in parameters):
+            module.eval()
