@@ -1,6 +1,10 @@
 """Loading configs: bases, overrides, and errors for what nobody would read."""
 
+import dataclasses
 import inspect
+import multiprocessing
+import subprocess
+import sys
 from pathlib import Path
 from typing import get_args
 
@@ -280,7 +284,7 @@ def test_custom_imports_register_a_users_part(tmp_path, monkeypatch):
         "    def __init__(self, patience=3):\n"
         "        self.patience = patience\n"
     )
-    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "path", [*sys.path])
     path = tmp_path / "config.py"
     path.write_text(
         f"_base_ = {str(MAIN)!r}\n"
@@ -299,3 +303,160 @@ def test_the_resolved_config_loads_to_the_same(tmp_path):
     assert again.model == config.model
     assert again.data == config.data
     assert again.optimizer == config.optimizer
+
+
+def written(folder, text, name="config.py", base=MAIN):
+    path = folder / name
+    path.write_text(f"_base_ = {str(base)!r}\n{text}")
+    return path
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "rate = 0.25\noptimizer = dict(lr=rate)\n",
+        "_rate, _unused = 0.25, 3\noptimizer = dict(lr=0.25)\n",
+        "import os\nfrom math import pi, sqrt\nroot = 'a'\noptimizer = dict(lr=0.25)\nwork_dir = f'{root}/b'\n",
+        "def half(x):\n    return x / divisor\ndivisor = 2\noptimizer = dict(lr=half(0.5))\n",
+        "for number in (1, 2):\n    pass\noptimizer = dict(lr=number / 8)\n",
+        "settings = dict(lr=0.25)\noptimizer = settings\n",
+    ],
+)
+def test_a_config_may_have_variables_of_its_own(tmp_path, text):
+    config = load_config(written(tmp_path, text))
+    assert config.optimizer["lr"] == 0.25
+    assert set(config.source) <= {f.name for f in dataclasses.fields(config)}
+    config.source.dump(tmp_path / "resolved.py")
+    assert load_config(tmp_path / "resolved.py").optimizer["lr"] == 0.25
+
+
+def test_a_variable_of_a_base_may_be_used_by_the_config(tmp_path):
+    base = written(tmp_path, "rate = 0.25\nroot = 'a'\n", "base.py")
+    text = "optimizer = dict(lr={{_base_.rate}})\nwork_dir = _base_.root + '/b'\n"
+    config = load_config(written(tmp_path, text, base=base))
+    assert (config.optimizer["lr"], config.work_dir) == (0.25, "a/b")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("shedule = dict(epochs=3)\n", "unknown key 'shedule'; did you mean schedule"),
+        ("shedule = dict(epochs=3)\nimport shedule_tools\n", "cannot be loaded: ModuleNotFoundError"),
+        ("rate = 0.5\n", "unknown key 'rate'; .*in .*config.py nothing uses it"),
+        ("learning = rate = 0.5\noptimizer = dict(lr=rate)\n", "unknown key 'learning'"),
+        ("globals()['runtme'] = {}\n", "unknown key 'runtme'; did you mean runtime"),
+    ],
+)
+def test_a_name_that_nothing_uses_is_an_error(tmp_path, text, message):
+    with pytest.raises(UserError, match=message):
+        load_config(written(tmp_path, text))
+
+
+def test_setting_a_variable_of_a_base_anew_is_an_error_as_it_has_no_effect(tmp_path):
+    base = written(tmp_path, "rate = 0.25\noptimizer = dict(lr=rate)\n", "base.py")
+    assert load_config(written(tmp_path, "", base=base)).optimizer["lr"] == 0.25
+    with pytest.raises(UserError, match="unknown key 'rate'.*config.py nothing uses it"):
+        load_config(written(tmp_path, "rate = 0.5\n", base=base))
+    with pytest.raises(UserError, match="rate is a variable of the config file"):
+        load_config(base, ["rate=0.5"])
+
+
+@pytest.mark.parametrize("name", ["base.yaml", "base.yml", "base.json"])
+def test_a_base_is_a_python_file_too(tmp_path, name):
+    (tmp_path / name).write_text("model: !!python/object/apply:os.getcwd []\n")
+    with pytest.raises(UserError, match="configs are Python files"):
+        load_config(written(tmp_path, "", base=tmp_path / name))
+    with pytest.raises(UserError, match="_base_ 'nowhere.py' does not exist"):
+        load_config(written(tmp_path, "", base="nowhere.py"))
+
+
+PART = """
+from mmdet.registry import TRACKERS
+
+@TRACKERS.register_module()
+class {name}:
+    def __init__(self, patience: int = 3) -> None:
+        self.patience = patience
+"""
+
+
+@pytest.fixture
+def beside(tmp_path, monkeypatch):
+    """Write modules beside a config that imports them; what was imported and registered is forgotten afterwards."""
+    modules, trackers = set(sys.modules), dict(registry.TRACKERS.module_dict)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+
+    def call(imports, part, **texts):
+        for name, text in texts.items():
+            path = tmp_path / f"{name}.py"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+        text = f"custom_imports = dict(imports={imports!r})\ntracker = dict(_delete_=True, type={part!r}, patience=5)\n"
+        return written(tmp_path, text)
+
+    yield call
+    for name in set(sys.modules) - modules:
+        del sys.modules[name]
+    registry.TRACKERS._module_dict = trackers
+
+
+def test_custom_imports_are_found_beside_the_config(beside, tmp_path, monkeypatch):
+    monkeypatch.chdir("/")
+    path = beside(["own_part"], "OwnPart", own_part="import own_helper\n" + PART.format(name="OwnPart"), own_helper="")
+    assert load_config(path).tracker == {"type": "OwnPart", "patience": 5}
+    assert load_config(path, ["tracker.patience=6"]).tracker["patience"] == 6
+    with pytest.raises(UserError, match="config.tracker.patience: expected int, got 'long'"):
+        load_config(path, ["tracker.patience=long"])
+    kept = tmp_path / "work"
+    kept.mkdir()
+    load_config(path).source.dump(kept / "config.py")
+    program = f"from mmdet.config import load_config; print(load_config({str(kept / 'config.py')!r}).tracker['type'])"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert ended.stdout == "OwnPart\n"
+
+
+def test_custom_imports_may_be_packages_and_folders(beside):
+    parts = {"own_package/__init__": "", "own_package/part": PART.format(name="Inner")}
+    assert load_config(beside(["own_package.part"], "Inner", **parts)).tracker["type"] == "Inner"
+    path = beside(["own_folder.part"], "Loose", **{"own_folder/part": PART.format(name="Loose")})
+    assert load_config(path).tracker["type"] == "Loose"
+
+
+def test_a_module_beside_the_config_goes_before_an_installed_one_of_its_name(beside, tmp_path, monkeypatch):
+    installed = tmp_path / "installed"
+    installed.mkdir()
+    (installed / "own_clash.py").write_text("raise RuntimeError('the wrong one')\n")
+    monkeypatch.syspath_prepend(str(installed))
+    path = beside(["own_clash"], "Clash", own_clash=PART.format(name="Clash"))
+    assert load_config(path).tracker["type"] == "Clash"
+
+
+def test_files_beside_the_config_hide_no_package(beside):
+    hiding = dict.fromkeys(("torch", "numpy", "json", "calendar", "own_torch"), "raise RuntimeError('hidden')\n")
+    part = "import calendar, json, numpy, torch\ntorch.nn.Module\n" + PART.format(name="Hiding")
+    assert load_config(beside(["own_hiding"], "Hiding", own_hiding=part, **hiding)).tracker["type"] == "Hiding"
+    with pytest.raises(UserError, match="custom_imports: torch is in use already, from .*: rename .*torch.py"):
+        load_config(beside(["torch"], "Hiding"))
+    sys.modules.pop("calendar")
+    with pytest.raises(UserError, match="custom_imports: calendar is a module of Python itself: rename"):
+        load_config(beside(["calendar"], "Hiding"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("import no_such_module", "No module named 'no_such_module'; looked in"),
+        ("x = (", "SyntaxError: .*own_broken.py, line 1"),
+        ("1 / 0", "ZeroDivisionError: division by zero .*own_broken.py, line 1"),
+    ],
+)
+def test_a_custom_import_that_fails_is_named_with_its_line(beside, text, message):
+    with pytest.raises(UserError, match=f"custom_imports: own_broken cannot be imported: {message}"):
+        load_config(beside(["own_broken"], "Any", own_broken=text))
+
+
+def test_a_new_process_finds_a_part_from_beside_the_config(beside):
+    path = beside(["own_spawned"], "Spawned", own_spawned=PART.format(name="Spawned"))
+    tracker = registry.TRACKERS.build(load_config(path).tracker)
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert pool.apply(getattr, (tracker, "patience")) == 5

@@ -8,15 +8,19 @@ from __future__ import annotations
 import ast
 import importlib
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmdet.config.custom_imports import import_custom
 from mmdet.config.sections import CustomImports, RunConfig
+from mmdet.config.source_files import check_variables, source_files
 from mmdet.errors import UserError, near, shown
 
 if TYPE_CHECKING:
     from mmengine.config import Config
 
+_SECTIONS = [f.name for f in fields(RunConfig) if f.name != "source"]
 _INDEX_DIGITS = 9  # of a place in a list
 _WORDS = {"true": True, "false": False, "none": None}
 
@@ -27,21 +31,35 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
     Raises UserError for a missing file, an error in it, and every key, type or override that does not exist.
     """
     check_config_file(path)
-    from mmengine.config import Config
-
     from mmdet.config.checking import fill_section
 
+    files = source_files(Path(path))
+    source = _run_file(path)
+    variables = [key for key in source if key not in _SECTIONS]
+    check_variables(variables, _SECTIONS, files)
+    for name in variables:
+        del source._cfg_dict[name]
+    for override in overrides:
+        if (name := override.partition("=")[0].partition(".")[0]) in variables:
+            raise UserError(
+                f"--cfg-options {shown(override)}: {name} is a variable of the config file and has been used when that "
+                "ran; name the keys of the sections that it went into"
+            )
+        _override(source, override)
+    _import_parts()  # before a user's own, so that no file beside the config hides a package that they need
+    if source.get("custom_imports") is not None:
+        _import_custom(source, [file.path.resolve().parent for file in files])
+    config: RunConfig = fill_section(RunConfig, source.to_dict(), "config", source=source)
+    return config
+
+
+def _run_file(path: str | Path) -> Config:
+    from mmengine.config import Config
+
     try:
-        source = Config.fromfile(str(path), import_custom_modules=False)
+        return Config.fromfile(str(path), import_custom_modules=False)
     except Exception as error:  # a config is Python: anything can go wrong in it
         raise UserError(f"config {path} cannot be loaded: {type(error).__name__}: {error}") from error
-    for override in overrides:
-        _override(source, override)
-    values = source.to_dict()
-    _import_custom(values.get("custom_imports"))
-    _import_parts()
-    config: RunConfig = fill_section(RunConfig, values, "config", source=source)
-    return config
 
 
 def check_config_file(path: str | Path) -> None:
@@ -52,19 +70,14 @@ def check_config_file(path: str | Path) -> None:
         raise UserError(f"config {path}: configs are Python files, NAME.py, as those of configs/")
 
 
-def _import_custom(section: Any) -> None:
-    """Import the modules that register a user's own parts."""
-    if section is None:
-        return
+def _import_custom(source: Config, folders: Sequence[Path]) -> None:
+    """Import the modules that register a user's own parts, and note their folders for where the config is kept."""
     from mmdet.config.checking import fill_section
 
-    for module in fill_section(CustomImports, section, "config.custom_imports").imports:
-        if not all(name.isidentifier() for name in module.split(".")):
-            raise UserError(f"custom_imports: {shown(module)} is no name of a module, as in my_package.my_part")
-        try:
-            importlib.import_module(module)
-        except ImportError as error:
-            raise UserError(f"custom_imports: {module} cannot be imported: {error}") from error
+    section = fill_section(CustomImports, source.to_dict()["custom_imports"], "config.custom_imports")
+    where = list(dict.fromkeys([*folders, *map(Path, section.folders)]))
+    import_custom(section.imports, where)
+    source._cfg_dict["custom_imports"]["folders"] = [str(folder) for folder in where]
 
 
 def _import_parts() -> None:

@@ -107,9 +107,13 @@ class RuntimeSection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomImports:
-    """Python modules that register a user's own parts; they are imported before the config is checked."""
+    """Python modules that register a user's own parts; they are imported before the config is checked.
+
+    They are looked for beside the config and its bases, then in `folders`, then where Python looks.
+    """
 
     imports: list[str]
+    folders: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
