@@ -9,6 +9,7 @@ Source: torch's notes on CUDA graphs; measured on an H100.
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -58,7 +59,7 @@ def capture(graph: torch.cuda.CUDAGraph, **place: Any) -> Iterator[None]:
     outside = torch.cuda.current_stream()
     cause: RuntimeError | None = None
     try:
-        with torch.cuda.graph(graph, capture_error_mode="thread_local", **place):
+        with _collector_at_rest(), torch.cuda.graph(graph, capture_error_mode="thread_local", **place):
             try:
                 yield
             except RuntimeError as error:
@@ -69,6 +70,19 @@ def capture(graph: torch.cuda.CUDAGraph, **place: Any) -> Iterator[None]:
         if error is cause:
             raise NotCapturable(_first_line(error)) from error
         raise CaptureFailed(_first_line(cause or error)) from error
+
+
+@contextmanager
+def _collector_at_rest() -> Iterator[None]:
+    """Collect garbage now and not for a while: a graph that is destroyed in the middle of a recording ruins it."""
+    was_enabled = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def rehearse(work: Callable[[], object]) -> None:

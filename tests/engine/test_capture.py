@@ -1,5 +1,6 @@
 """Recording CUDA graphs: what cannot be recorded is found out before, and a spoilt process ends."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -68,6 +69,12 @@ def test_a_recording_that_cannot_be_ended_ends_the_run_and_names_what_went_wrong
         raise RuntimeError("not permitted\nand more")
     assert caught.value.exit_code == 1
     assert streams[-1] == "the process's"
+
+
+def test_no_garbage_is_collected_in_a_recording(streams):
+    with capture("graph"):
+        assert not gc.isenabled()
+    assert gc.isenabled()
 
 
 def test_copies_that_need_pageable_memory_are_refused():
@@ -155,6 +162,24 @@ def test_a_process_is_sound_after_work_that_raised_in_a_recording(on_gpu, size):
         squared = on_gpu @ on_gpu
     graph.replay()
     torch.testing.assert_close(squared, on_gpu @ on_gpu)
+
+
+@pytest.mark.cuda
+def test_a_graph_that_nobody_can_reach_any_more_does_not_ruin_a_recording(on_gpu):
+    for _ in range(3):
+        old = torch.cuda.CUDAGraph()
+        with capture(old):
+            on_gpu @ on_gpu
+        cycle = [old]
+        cycle.append(cycle)
+        del old, cycle  # garbage that only the collector finds
+        with capture(torch.cuda.CUDAGraph()):
+            thresholds = gc.get_threshold()
+            gc.set_threshold(1)
+            made = [[on_gpu @ on_gpu] for _ in range(50)]
+            gc.set_threshold(*thresholds)
+        assert len(made) == 50
+    assert_sound()
 
 
 @pytest.mark.cuda
