@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +26,7 @@ from mmdet.engine.distributed import Ranks, barrier, limit_threads
 from mmdet.engine.predictor import VideoPredictor
 from mmdet.engine.testing import build_test_dataset, check_truth, predict_dataset
 from mmdet.errors import UserError
+from mmdet.evaluation.loaded_results import rebuild_results
 from mmdet.evaluation.results_io import load_ground_truth, load_results, write_results
 from mmdet.evaluation.submission import find_faults, write_submission
 from mmdet.evaluation.tables import format_figures, per_cent
@@ -150,30 +151,8 @@ def _check_classes(config: RunConfig, dataset: VISDataset) -> None:
 
 def results_of(entries: list[dict[str, Any]], dataset: VISDataset) -> list[VideoResult]:
     """Rebuild the results of all videos from the entries of a result file."""
-    by_video = defaultdict(list)
-    for entry in entries:
-        by_video[entry["video_id"]].append(entry)
-    unknown = set(by_video) - {video.video_id for video in dataset.videos}
-    if unknown:
-        raise UserError(f"the results are of videos that {dataset.ann_file} does not have: {sorted(unknown)[:5]}")
-    strange = {entry["category_id"] for entry in entries} - set(dataset.category_ids)
-    if strange:
-        raise UserError(f"the results are of categories that {dataset.ann_file} does not have: {sorted(strange)[:5]}")
-    for video in dataset.videos:
-        for entry in by_video[video.video_id]:
-            for key in ("segmentations", "detections", "cats"):
-                values = entry.get(key)
-                if values is not None and (not isinstance(values, list) or len(values) != len(video.file_names)):
-                    raise UserError(
-                        f"a result of video {video.video_id} has {key} that are no list of {len(video.file_names)} "
-                        "entries, one a frame of the video"
-                    )
-    return [
-        VideoResult.from_json(
-            by_video[video.video_id], video.video_id, video.size, len(video.file_names), dataset.category_ids
-        )
-        for video in dataset.videos
-    ]
+    videos = {video.video_id: (video.size, len(video.file_names)) for video in dataset.videos}
+    return rebuild_results(entries, videos, dataset.category_ids, dataset.ann_file)
 
 
 def picture_names(videos: Sequence[VideoInfo]) -> dict[int, str]:

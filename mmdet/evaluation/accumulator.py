@@ -9,12 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from sys import getsizeof
-from typing import TypeVar
 
 from mmdet.ops.masks import encode_masks
-from mmdet.structures import RLE, Box, FrameTracks, Size, TrackTube, VideoResult
-
-Value = TypeVar("Value")
+from mmdet.structures import RLE, Box, FrameTracks, PerFrame, Size, TrackTube, VideoResult
 
 
 @dataclass(slots=True)
@@ -68,16 +65,17 @@ class VideoAccumulator:
         self.num_frames += 1
 
     def finish(self) -> VideoResult:
-        """Return the result of the frames so far; more may be added afterwards."""
+        """Return the result of the frames so far, as large as what was seen; more may be added afterwards."""
         tubes = tuple(
             TrackTube(
                 track_id=track_id,
-                segmentations=self._spread(seen.frames, seen.segmentations),
-                boxes=self._spread(seen.frames, seen.boxes),
-                labels=self._spread(seen.frames, seen.labels),
-                scores=self._spread(seen.frames, seen.scores),
+                segmentations=PerFrame(self.num_frames, frames, tuple(seen.segmentations)),
+                boxes=PerFrame(self.num_frames, frames, tuple(seen.boxes)),
+                labels=PerFrame(self.num_frames, frames, tuple(seen.labels)),
+                scores=PerFrame(self.num_frames, frames, tuple(seen.scores)),
             )
             for track_id, seen in self._sightings.items()
+            for frames in (tuple(seen.frames),)
         )
         return VideoResult(video_id=self.video_id, size=self.size, num_frames=self.num_frames, tubes=tubes)
 
@@ -92,10 +90,3 @@ class VideoAccumulator:
             )
             total += sum(getsizeof(side) for box in seen.boxes for side in box)
         return total
-
-    def _spread(self, frames: Sequence[int], values: Sequence[Value]) -> tuple[Value | None, ...]:
-        """Put the values at their frames and None elsewhere."""
-        spread: list[Value | None] = [None] * self.num_frames
-        for frame, value in zip(frames, values, strict=True):
-            spread[frame] = value
-        return tuple(spread)

@@ -11,17 +11,19 @@ import json
 import pickle
 import sys
 import zipfile
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from mmdet.errors import UserError, shown
 from mmdet.evaluation import plain_pickle
-from mmdet.fileio.atomic import write_atomically, write_text_atomically
+from mmdet.fileio.atomic import write_atomically
 from mmdet.fileio.foreign_json import foreign_format
+from mmdet.structures import PerFrame
 
-_PICKLE_PROTOCOL = 4
+_PICKLE_PROTOCOL = 3  # the last without frames, whose lengths would forbid putting pickles together
 SUBMISSION_MEMBER = "results.json"  # at the root of a submission's zip
 _KEYS = ("video_id", "category_id", "score")
 BOX_KEYS = ("bboxes", "detections")  # xywh and xyxy, the first that is there counts
@@ -31,13 +33,31 @@ _MAX_UNPACKED = 200  # times the size of a zip; a real submission unpacks to som
 _MAX_SMALL = 2**26  # bytes that may be unpacked from any zip
 
 
-def write_results(path: str | Path, entries: list[dict[str, Any]]) -> None:
-    """Write `path` (a pickle, X.pkl) and `path`.json with the same entries; each appears whole or not at all."""
+def write_results(path: str | Path, entries: Sequence[dict[str, Any]]) -> None:
+    """Write `path` (a pickle, X.pkl) and `path`.json with the same entries; each appears whole or not at all.
+
+    Entry by entry: what they list per frame may be sparse (PerFrame), and is a full list in the files alone.
+    """
     check_results(entries, str(path))
-    plain = _plain(entries)
-    write_atomically(path, lambda file: pickle.dump(plain, file, protocol=_PICKLE_PROTOCOL))
-    text = json.dumps(plain, allow_nan=False, separators=(",", ":"))
-    write_text_atomically(f"{path}.json", text)
+    write_atomically(path, lambda file: _write_pickle(entries, file))
+    write_atomically(f"{path}.json", lambda file: write_json(entries, file))
+
+
+def write_json(entries: Iterable[dict[str, Any]], file: IO[bytes]) -> None:
+    """Write entries as a json list, one after the other."""
+    separator = b"["
+    for entry in entries:
+        file.write(separator + json.dumps(_plain(entry), allow_nan=False, separators=(",", ":")).encode())
+        separator = b","
+    file.write(b"]" if separator == b"," else b"[]")
+
+
+def _write_pickle(entries: Iterable[dict[str, Any]], file: IO[bytes]) -> None:
+    """Write entries as a pickled list, one after the other: each is a pickle, without its beginning and its end."""
+    file.write(pickle.PROTO + bytes([_PICKLE_PROTOCOL]) + pickle.EMPTY_LIST)
+    for entry in entries:
+        file.write(pickle.dumps(_plain(entry), protocol=_PICKLE_PROTOCOL)[2:-1] + pickle.APPEND)
+    file.write(pickle.STOP)
 
 
 def load_results(path: str | Path, *, boxes: bool = False) -> list[dict[str, Any]]:
@@ -86,7 +106,7 @@ def check_results(entries: Any, source: str, *, boxes: bool = False) -> None:
     With `boxes` the lists of BOX_KEYS may stand for the segmentations.
     """
     shapes = (*BOX_KEYS, "segmentations") if boxes else ("segmentations",)
-    if not isinstance(entries, list):
+    if not isinstance(entries, list | tuple):
         raise UserError(f"{source}: results are a list of entries, got {type(entries).__name__}")
     for index, entry in enumerate(entries):
         if not isinstance(entry, dict):
@@ -104,7 +124,7 @@ def check_results(entries: Any, source: str, *, boxes: bool = False) -> None:
         if not present:
             raise UserError(f"{source}: result {index} has no {' or '.join(shapes)}")
         for key in present:
-            if not isinstance(entry[key], list | tuple):
+            if not isinstance(entry[key], list | tuple | PerFrame):
                 raise UserError(f"{source}: result {index} has {key} that are no list with one entry a frame")
 
 
@@ -155,7 +175,7 @@ def _plain(value: Any) -> Any:
     """Copy into lists, dicts, strings and Python numbers."""
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple | PerFrame):
         return [_plain(item) for item in value]
     if isinstance(value, np.generic):
         return value.item()

@@ -6,16 +6,15 @@ data set's ids and one compressed RLE or null a frame at the original size. Know
 
 from __future__ import annotations
 
-import io
-import json
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from mmdet.errors import UserError, shown
-from mmdet.evaluation.results_io import SUBMISSION_MEMBER, is_id, is_number
+from mmdet.evaluation.results_io import SUBMISSION_MEMBER, is_id, is_number, write_json
 from mmdet.fileio.atomic import write_atomically
 from mmdet.ops.masks import to_rle
+from mmdet.structures import PerFrame
 
 KEYS = ("video_id", "category_id", "score", "segmentations")
 _VIDEO_KEYS = ("id", "height", "width", "file_names")
@@ -68,7 +67,7 @@ def _faults_of(entry: Any, videos: dict[Any, dict[str, Any]], categories: set[An
 
 
 def _segmentation_faults(segmentations: Any, video: dict[str, Any]) -> list[str]:
-    if not isinstance(segmentations, list):
+    if not isinstance(segmentations, list | PerFrame):
         return ["segmentations are no list with one entry a frame"]
     frames = len(video["file_names"])
     faults = []
@@ -91,8 +90,13 @@ def _segmentation_faults(segmentations: Any, video: dict[str, Any]) -> list[str]
 
 def write_submission(path: str | Path, entries: list[dict[str, Any]]) -> None:
     """Write the zip, whole or not at all; what servers do not read (boxes, labels of frames) is left out."""
-    plain = [{key: entry[key] for key in KEYS} for entry in entries]
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(SUBMISSION_MEMBER, json.dumps(plain, allow_nan=False, separators=(",", ":")))
-    write_atomically(path, lambda file: file.write(packed.getvalue()))
+    kept = ({key: entry[key] for key in KEYS} for entry in entries)
+
+    def pack(file: IO[bytes]) -> None:
+        with (
+            zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
+            archive.open(SUBMISSION_MEMBER, "w", force_zip64=True) as member,
+        ):
+            write_json(kept, member)
+
+    write_atomically(path, pack)

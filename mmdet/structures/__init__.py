@@ -4,7 +4,7 @@ from mmdet.structures.clips import ClipBatch, ClipSample, collate_clips
 from mmdet.structures.detections import ChunkDetections
 from mmdet.structures.frames import FrameDetections, FrameMeta, FrameObjects, FrameTracks, FrameTruth, Size
 from mmdet.structures.outputs import Assignment, HeadOutputs, PointGrid
-from mmdet.structures.results import RLE, Box, TrackTube, VideoResult, results_to_json
+from mmdet.structures.results import RLE, Box, PerFrame, TrackTube, VideoResult, results_to_json
 from mmdet.structures.truths import PaddedTruth
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "FrameTruth",
     "HeadOutputs",
     "PaddedTruth",
+    "PerFrame",
     "PointGrid",
     "Size",
     "TrackTube",

@@ -6,14 +6,63 @@ compressed RLE whose counts are str (the format: docs/data.md). Knows nothing of
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Any, TypedDict, TypeVar, overload
 
 from mmdet.structures.frames import Size
 
 Box = tuple[float, float, float, float]
+
+
+Value = TypeVar("Value", covariant=True)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PerFrame(Sequence[Value | None]):
+    """A value for each of `length` frames, None in all but some: only those that have one take memory."""
+
+    length: int
+    frames: tuple[int, ...]  # those with a value, ascending
+    values: tuple[Value, ...]  # parallel to `frames`
+
+    def __len__(self) -> int:
+        return self.length
+
+    @overload
+    def __getitem__(self, index: int) -> Value | None: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Value | None]: ...
+    def __getitem__(self, index: int | slice) -> Value | None | Sequence[Value | None]:
+        if isinstance(index, slice):
+            return self.spread()[index]
+        frame = range(self.length)[index]
+        place = bisect_left(self.frames, frame)
+        return self.values[place] if place < len(self.frames) and self.frames[place] == frame else None
+
+    def __iter__(self) -> Iterator[Value | None]:
+        return iter(self.spread())
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence) or isinstance(other, str | bytes):
+            return NotImplemented
+        return len(other) == self.length and all(own == theirs for own, theirs in zip(self, other, strict=True))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def spread(self) -> list[Value | None]:
+        """Return all values and None between them."""
+        spread: list[Value | None] = [None] * self.length
+        for frame, value in zip(self.frames, self.values, strict=True):
+            spread[frame] = value
+        return spread
+
+
+def seen_values(values: Sequence[Value | None]) -> Sequence[Value]:
+    """Return what is not None, in order."""
+    return values.values if isinstance(values, PerFrame) else [value for value in values if value is not None]
 
 
 class RLE(TypedDict):
@@ -28,21 +77,21 @@ class TrackTube:
     """One object through a video; every sequence has one entry a frame of the video, None where it was not seen."""
 
     track_id: int
-    segmentations: tuple[RLE | None, ...]
-    boxes: tuple[Box | None, ...]  # xyxy, original pixels
-    labels: tuple[int | None, ...]  # 0-based
-    scores: tuple[float | None, ...]
+    segmentations: Sequence[RLE | None]  # a PerFrame, or a tuple
+    boxes: Sequence[Box | None]  # xyxy, original pixels
+    labels: Sequence[int | None]  # 0-based
+    scores: Sequence[float | None]
 
     @property
     def score(self) -> float:
         """Mean of the scores of the frames that show the object (MODEL.md 8)."""
-        seen = [score for score in self.scores if score is not None]
+        seen = seen_values(self.scores)
         return sum(seen) / len(seen)
 
     @property
     def label(self) -> int:
         """Majority of the labels, of equal ones the smallest (MODEL.md 8)."""
-        counts = Counter(label for label in self.labels if label is not None)
+        counts = Counter(seen_values(self.labels))
         return min(counts, key=lambda label: (-counts[label], label))
 
 
@@ -60,41 +109,52 @@ class VideoResult:
 
         `with_boxes` adds `detections` (xyxy per frame) and `cats` (0-based label per frame).
         """
-        entries: list[dict[str, Any]] = []
+        return [
+            {key: list(value) if isinstance(value, Sequence) else value for key, value in entry.items()}
+            for entry in self.entries(category_ids, with_boxes)
+        ]
+
+    def entries(self, category_ids: Sequence[int], with_boxes: bool = False) -> Iterator[dict[str, Any]]:
+        """Yield the entries of `to_json`, per-frame values as the tubes have them: each may be a PerFrame."""
         for tube in self.tubes:
             entry: dict[str, Any] = {
                 "video_id": self.video_id,
                 "score": tube.score,
                 "category_id": category_ids[tube.label],
-                "segmentations": list(tube.segmentations),
+                "segmentations": tube.segmentations,
             }
             if with_boxes:
-                entry["detections"] = [None if box is None else list(box) for box in tube.boxes]
-                entry["cats"] = list(tube.labels)
-            entries.append(entry)
-        return entries
+                entry["detections"] = _as_lists(tube.boxes)
+                entry["cats"] = tube.labels
+            yield entry
 
     @staticmethod
     def from_json(
         entries: Sequence[dict[str, Any]], video_id: int, size: Size, num_frames: int, category_ids: Sequence[int]
     ) -> VideoResult:
-        """Rebuild a video's result from its entries of a result json; what the json leaves out is filled in.
+        """Rebuild a video's result from sound entries of a result json; what the json leaves out is filled in.
 
         Track ids count the entries, every seen frame has the track's score and, without `cats`, its label; without
-        `detections` there are no boxes.
+        `detections` there are no boxes. Entries that are never seen are left out.
         """
         tubes = []
+        labels = {category_id: label for label, category_id in enumerate(category_ids)}
         for track_id, entry in enumerate(entries):
-            seen = [segmentation is not None for segmentation in entry["segmentations"]]
-            label = list(category_ids).index(entry["category_id"])
-            boxes = entry.get("detections") or [None] * len(seen)
+            frames = tuple(frame for frame, mask in enumerate(entry["segmentations"]) if mask is not None)
+            if not frames:
+                continue
+            cats, boxes = (entry.get(key) or [None] * num_frames for key in ("cats", "detections"))
+            own_label = labels[entry["category_id"]]
+            boxed = tuple(frame for frame in frames if boxes[frame] is not None)
             tubes.append(
                 TrackTube(
                     track_id=track_id,
-                    segmentations=tuple(entry["segmentations"]),
-                    boxes=tuple(None if box is None else tuple(box) for box in boxes),
-                    labels=tuple(entry.get("cats") or [label if here else None for here in seen]),
-                    scores=tuple(entry["score"] if here else None for here in seen),
+                    segmentations=PerFrame(num_frames, frames, tuple(entry["segmentations"][f] for f in frames)),
+                    boxes=PerFrame(num_frames, boxed, tuple(tuple(boxes[frame]) for frame in boxed)),
+                    labels=PerFrame(
+                        num_frames, frames, tuple(own_label if cats[f] is None else cats[f] for f in frames)
+                    ),
+                    scores=PerFrame(num_frames, frames, (float(entry["score"]),) * len(frames)),
                 )
             )
         return VideoResult(video_id=video_id, size=size, num_frames=num_frames, tubes=tuple(tubes))
@@ -103,5 +163,11 @@ class VideoResult:
 def results_to_json(
     results: Iterable[VideoResult], category_ids: Sequence[int], with_boxes: bool = False
 ) -> list[dict[str, Any]]:
-    """Return the result json of a data set."""
-    return [entry for result in results for entry in result.to_json(category_ids, with_boxes)]
+    """Return the result entries of a data set, per-frame values as the tubes have them (`VideoResult.entries`)."""
+    return [entry for result in results for entry in result.entries(category_ids, with_boxes)]
+
+
+def _as_lists(boxes: Sequence[Box | None]) -> Sequence[list[float] | None]:
+    if isinstance(boxes, PerFrame):
+        return PerFrame(boxes.length, boxes.frames, tuple(list(box) for box in boxes.values))
+    return [None if box is None else list(box) for box in boxes]

@@ -101,3 +101,39 @@ def test_what_was_read_leniently_is_said_in_testing(run, config, checkpoint, cha
     )
     assert done.code == 0, done.err
     assert f"warning: {path}: backslashes in file names read as /: 12 names" in done.err
+
+
+ODD = {
+    "a label of -1": ({"cats": [-1] * 4}, "cats holds -1"),
+    "a box of NaN": ({"detections": [[float("nan")] * 4] * 4}, "a box is four numbers or null"),
+    "no such mask": ({"segmentations": [[[0, 0, 1e7, 0, 1e7, 1e7]]] * 4}, "a polygon reaches far outside"),
+    "few frames": ({"segmentations": [None]}, "are no list of 4 entries"),
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_a_loaded_result_that_cannot_be_drawn_is_refused_in_one_line(run, config, tiny_set, tmp_path, kind):
+    truth = json.loads((tiny_set / "annotations/instances_valid.json").read_text())
+    track = truth["annotations"][0]
+    keys = ("video_id", "category_id", "segmentations")
+    entry = {key: track[key] for key in keys} | {"score": 0.9} | ODD[kind][0]
+    (tmp_path / "odd.json").write_text(json.dumps([entry]))
+    shown = tmp_path / "shown"
+    done = run("test_video", config, "--load_result", tmp_path / "odd.json", "--show", "True", "--save_vis_path", shown)
+    assert done.code == 2, done.err
+    assert len(done.err.strip().splitlines()) == 1, done.err
+    assert ODD[kind][1] in done.err
+    assert not list(tmp_path.glob("shown/*"))
+
+
+def test_polygons_and_tracks_never_seen_are_drawn(run, config, tiny_set, tmp_path):
+    truth = json.loads((tiny_set / "annotations/instances_valid.json").read_text())
+    track = truth["annotations"][0]
+    entry = {"video_id": track["video_id"], "category_id": track["category_id"], "score": 0.9}
+    masks = [[[5, 5, 30, 5, 30, 30]], None, [5, 5, 30, 5, 30, 30], None]
+    entries = [entry | {"segmentations": masks}, entry | {"segmentations": [None] * 4}]
+    (tmp_path / "odd.json").write_text(json.dumps(entries))
+    shown = tmp_path / "shown"
+    done = run("test_video", config, "--load_result", tmp_path / "odd.json", "--show", "True", "--save_vis_path", shown)
+    assert done.code == 0, done.err
+    assert len(list(shown.glob("*.mp4"))) == 3

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mmdet.evaluation import VideoAccumulator
-from mmdet.ops.masks import decode_rle
+from mmdet.ops.masks import decode_rle, encode_masks
 from mmdet.structures import FrameTracks
 
 SIZE = (12, 20)
@@ -101,3 +101,18 @@ def test_masks_that_are_encoded_already_are_not_encoded_again():
     code = {"size": list(SIZE), "counts": "made elsewhere"}
     accumulator.add(tracks_of([3], torch.ones(1, *SIZE, dtype=torch.bool)), [code])
     assert accumulator.finish().tubes[0].segmentations == (code,)
+
+
+def test_a_result_is_as_large_as_what_was_seen_however_many_tracks_and_frames():
+    frames, new_ids = 400, 20
+    masks = torch.ones(new_ids, *SIZE, dtype=torch.bool)
+    codes = encode_masks(masks)
+    accumulator = VideoAccumulator(1, SIZE)
+    for frame in range(frames):
+        accumulator.add(tracks_of(list(range(frame * new_ids, (frame + 1) * new_ids)), masks), codes)
+    tracemalloc.start()
+    result = accumulator.finish()
+    grown, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(result.tubes) == frames * new_ids
+    assert grown < 1500 * frames * new_ids  # a full list of 400 frames has 3200 bytes, and there are four

@@ -1,5 +1,6 @@
 import json
 import pickle
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from mmdet.errors import UserError
 from mmdet.evaluation import load_ground_truth, load_results, write_results
+from mmdet.structures import PerFrame
 
 ENTRIES = [
     {
@@ -32,6 +34,31 @@ def test_numpy_numbers_and_tuples_are_written_as_plain_ones(tmp_path):
     assert type(loaded["score"]) is float
     assert type(loaded["video_id"]) is int
     assert loaded["segmentations"] == [None, None]
+
+
+def test_sparse_entries_are_written_as_full_lists_of_frames(tmp_path):
+    mask = {"size": [2, 2], "counts": "04"}
+    sparse = {**ENTRIES[0], "segmentations": PerFrame(3, (1,), (mask,))}
+    write_results(tmp_path / "r.pkl", [sparse, *ENTRIES, sparse])
+    full = {**ENTRIES[0], "segmentations": [None, mask, None]}
+    assert load_results(tmp_path / "r.pkl") == [full, *ENTRIES, full]
+    assert json.loads((tmp_path / "r.pkl.json").read_text()) == [full, *ENTRIES, full]
+    assert pickle.loads((tmp_path / "r.pkl").read_bytes()) == [full, *ENTRIES, full]
+
+
+def test_no_results_are_an_empty_list_in_both_files(tmp_path):
+    write_results(tmp_path / "r.pkl", [])
+    assert load_results(tmp_path / "r.pkl") == load_results(tmp_path / "r.pkl.json") == []
+
+
+def test_writing_takes_no_more_memory_for_more_entries(tmp_path):
+    mask = {"size": [2, 2], "counts": "04"}
+    entries = [{**ENTRIES[0], "segmentations": PerFrame(2000, (n,), (mask,))} for n in range(500)]
+    tracemalloc.start()
+    write_results(tmp_path / "r.pkl", entries)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**20  # all full lists together have 8 MiB, their text 5 MiB
 
 
 def test_a_failed_write_leaves_the_old_files_alone(tmp_path):

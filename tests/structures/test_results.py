@@ -1,8 +1,11 @@
 """Tubes and results: score, label, and the way to the result json and back."""
 
+import json
+import pickle
+
 import pytest
 
-from mmdet.structures import TrackTube, VideoResult
+from mmdet.structures import PerFrame, TrackTube, VideoResult, results_to_json
 
 RLE = {"size": [2, 2], "counts": "04"}
 
@@ -48,3 +51,49 @@ def test_json_without_boxes_comes_back_with_the_label_and_score_of_the_track():
     assert again.tubes[0].labels == (0, None, 0)
     assert again.tubes[0].boxes == (None, None, None)
     assert again.tubes[0].score == pytest.approx(0.4)
+
+
+def test_values_of_some_frames_are_a_sequence_of_all():
+    values = PerFrame(5, (1, 3), ("a", "b"))
+    assert list(values) == [None, "a", None, "b", None]
+    assert [values[index] for index in range(-5, 5)] == 2 * [None, "a", None, "b", None]
+    assert values[1:4] == ["a", None, "b"]
+    assert len(values) == 5
+    with pytest.raises(IndexError):
+        values[5]
+
+
+def test_values_of_some_frames_equal_the_same_list_and_nothing_else():
+    values = PerFrame(3, (1,), (7,))
+    assert values == (None, 7, None)
+    assert values == [None, 7, None]
+    assert values == pickle.loads(pickle.dumps(values))
+    assert values != (None, 7)
+    assert values != (7, None, None)
+    assert values != "abc"
+    assert values != 7
+
+
+def test_entries_of_a_data_set_stay_sparse_and_the_json_is_full():
+    sparse = TrackTube(
+        track_id=0,
+        segmentations=PerFrame(3, (1,), (RLE,)),
+        boxes=PerFrame(3, (1,), ((0.0, 0.0, 2.0, 2.0),)),
+        labels=PerFrame(3, (1,), (1,)),
+        scores=PerFrame(3, (1,), (0.5,)),
+    )
+    result = VideoResult(video_id=42, size=(2, 2), num_frames=3, tubes=(sparse,))
+    (entry,) = results_to_json([result], [7, 30], with_boxes=True)
+    assert isinstance(entry["segmentations"], PerFrame)
+    (full,) = result.to_json([7, 30], with_boxes=True)
+    assert json.loads(json.dumps(full)) == entry
+    assert full["detections"] == [None, [0.0, 0.0, 2.0, 2.0], None]
+
+
+def test_a_track_that_is_never_seen_is_left_out():
+    entries = [
+        {"video_id": 1, "category_id": 7, "score": 0.5, "segmentations": [None, None]},
+        {"video_id": 1, "category_id": 7, "score": 0.25, "segmentations": [None, RLE]},
+    ]
+    (only,) = VideoResult.from_json(entries, 1, (2, 2), 2, [7]).tubes
+    assert (only.track_id, only.score) == (1, 0.25)

@@ -1,0 +1,88 @@
+"""The entries of a result file as results of videos, checked to the last mask, box and label: what drawing needs.
+
+Entries come from anywhere: masks of every kind become compressed RLE, boxes are kept inside of the frame, and what is
+never seen is left out. Knows nothing of files and pictures.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mmdet.errors import UserError, shown
+from mmdet.evaluation.box_iou import read_box_track
+from mmdet.ops.masks import to_rle, to_rles
+from mmdet.structures import RLE, Size, VideoResult
+
+_LISTS = ("segmentations", "detections", "cats")
+_SHOWN_IDS = 5
+
+
+def rebuild_results(
+    entries: Sequence[Mapping[str, Any]],
+    videos: Mapping[int, tuple[Size, int]],
+    category_ids: Sequence[int],
+    ann_file: str,
+) -> list[VideoResult]:
+    """Return the results of all videos, {id: (size, number of frames)}, from the entries of a result file.
+
+    Raises UserError that names the first entry that does not fit the data set of `ann_file`, and why.
+    """
+    by_video: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for kind, known, key in (("videos", videos, "video_id"), ("categories", category_ids, "category_id")):
+        strange = sorted({entry[key] for entry in entries} - set(known))
+        if strange:
+            raise UserError(f"the results are of {kind} that {ann_file} does not have: {strange[:_SHOWN_IDS]}")
+    for index, entry in enumerate(entries):
+        size, num_frames = videos[entry["video_id"]]
+        where = f"result {index} of video {entry['video_id']}"
+        by_video[entry["video_id"]].append(_checked(entry, size, num_frames, len(category_ids), where))
+    return [
+        VideoResult.from_json(by_video[video_id], video_id, size, num_frames, category_ids)
+        for video_id, (size, num_frames) in videos.items()
+    ]
+
+
+def _checked(entry: Mapping[str, Any], size: Size, num_frames: int, num_classes: int, where: str) -> dict[str, Any]:
+    """Return an entry whose masks are RLE, with boxes and labels that can be drawn."""
+    for key in _LISTS:
+        values = entry.get(key)
+        if values is not None and (not isinstance(values, list | tuple) or len(values) != num_frames):
+            length = f"{len(values)} entries" if isinstance(values, list | tuple) else shown(values)
+            raise UserError(f"{where} has {key} that are no list of {num_frames} entries, one a frame: {length}")
+    checked = {**entry, "segmentations": _masks(entry["segmentations"], size, where)}
+    if entry.get("detections") is not None:
+        checked["detections"] = _boxes(entry["detections"], size, where)
+    for frame, label in enumerate(entry.get("cats") or ()):
+        if label is not None and not (type(label) is int and 0 <= label < num_classes):
+            raise UserError(
+                f"{where}, frame {frame}: cats holds {shown(label)}, labels are null or 0 to {num_classes - 1}"
+            )
+    return checked
+
+
+def _masks(segmentations: Sequence[Any], size: Size, where: str) -> list[RLE | None]:
+    masks: list[RLE | None] = [None] * len(segmentations)
+    frames = [frame for frame, segmentation in enumerate(segmentations) if segmentation]
+    try:
+        rles = to_rles([segmentations[frame] for frame in frames], size)
+    except ValueError:
+        for frame in frames:
+            try:
+                to_rle(segmentations[frame], size)
+            except ValueError as error:
+                raise UserError(f"{where}, frame {frame}: {error}") from error
+        raise
+    for frame, rle in zip(frames, rles, strict=True):
+        masks[frame] = rle
+    return masks
+
+
+def _boxes(boxes: Sequence[Any], size: Size, where: str) -> list[list[float] | None]:
+    try:
+        corners = read_box_track(boxes, is_xyxy=True).boxes
+    except ValueError as error:
+        raise UserError(f"{where}, {error}") from error
+    inside = corners.clip(0, [size[1], size[0], size[1], size[0]]).tolist()
+    return [row if box else None for box, row in zip(boxes, inside, strict=True)]
