@@ -22,6 +22,7 @@ from mmdet.engine import checkpoint_index as index
 from mmdet.engine.bad_frames import BadFrames
 from mmdet.engine.distributed import Ranks, barrier, gather_objects, largest_over_ranks
 from mmdet.engine.faults import out_of_memory
+from mmdet.engine.idle_steps import IdleSteps
 from mmdet.engine.logging import TrainLog
 from mmdet.engine.outcomes import SIGNAL_CODE_BASE, RunEnded
 from mmdet.engine.readback import Readback, StepFigures
@@ -84,6 +85,7 @@ class Trainer:
         self.bad_frames = BadFrames(max_bad_frames, ranks)
         self._readback = Readback(ranks.device)
         self._skipped = 0  # steps in a row
+        self._idle = IdleSteps()
         self.config_file = Path("CONFIG")  # named for who tests the result
         self._stop_signal = 0  # as agreed on by all processes
         self._taken_up: dict[str, Any] | None = None  # the log's state of the run that is resumed
@@ -153,6 +155,7 @@ class Trainer:
             figures = dict(done.figures)
             self._stop_signal = self._stop_signal or int(figures.pop("stop_signal"))
             self._skipped = 0 if math.isfinite(figures["grad_norm"]) else self._skipped + 1
+            self._idle.meet(figures["grad_norm"], self._log.say)
             if self._skipped:
                 if not self.make_step.scaler.is_enabled() or self._skipped >= MAX_SKIPPED_STEPS:
                     self._fail(replace(done, figures=figures))
