@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
 
@@ -16,6 +17,7 @@ import torch
 from torch.utils.data import Dataset
 
 from mmdet.datasets.items import ClipDataset, ItemKey
+from mmdet.datasets.vis_dataset import VISDataset
 from mmdet.errors import FrameError
 from mmdet.structures import ClipSample, FrameMeta, FrameTruth
 
@@ -23,14 +25,16 @@ Result = TypeVar("Result")
 
 RETRY_PAUSE_S = 0.5  # in which a network file system may come back
 _BLANK_SIZE = (32, 32)
+_LOOK_BACK = 8  # frames before a bad one that may stand in for it
 
 
-def read_patiently(read: Callable[[], Result]) -> Result:
-    """Return what `read` returns, at the second attempt if the first raises FrameError."""
+def read_patiently(read: Callable[[], Result], pause: bool = True) -> Result:
+    """Return what `read` returns, at the second attempt, on demand after a pause, if the first raises FrameError."""
     try:
         return read()
     except FrameError:
-        time.sleep(RETRY_PAUSE_S)
+        if pause:
+            time.sleep(RETRY_PAUSE_S)
         return read()
 
 
@@ -64,6 +68,34 @@ class ReadableClips(Dataset[ClipSample]):
         rng = np.random.default_rng([self.seed, key.epoch, key.index, key.repeat, attempt])
         alike = np.flatnonzero(self._groups == self._groups[key.index])
         return replace(key, index=int(alike[rng.integers(len(alike))]))
+
+
+class ReadableFrames(Dataset[ClipSample]):
+    """The frames of videos, (video index, frame index), to test on.
+
+    One that cannot be read is named in `bad_frames` and shows what a frame before it shows, so that a network which
+    looks back sees the video go on; whoever tracks has to leave its detections out.
+    """
+
+    def __init__(self, dataset: VISDataset) -> None:
+        self.dataset = dataset
+        self._had_pause = False  # since the last good frame: a file system that is away shows at the first
+
+    def __getitem__(self, frame: tuple[int, int]) -> ClipSample:
+        try:
+            sample = read_patiently(lambda: self.dataset.test_sample(*frame), pause=not self._had_pause)
+        except FrameError as error:
+            self._had_pause = True
+            return replace(self._stand_in(*frame), bad_frames=(str(error),))
+        self._had_pause = False
+        return sample
+
+    def _stand_in(self, video_index: int, frame_index: int) -> ClipSample:
+        for earlier in range(frame_index - 1, max(frame_index - 1 - _LOOK_BACK, -1), -1):
+            with suppress(FrameError):
+                sample = self.dataset.test_sample(video_index, earlier)
+                return replace(sample, metas=(replace(sample.metas[0], frame_index=frame_index),))
+        return self.dataset.blank_sample(video_index, frame_index)
 
 
 def _blank(bad_frames: tuple[str, ...]) -> ClipSample:

@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Sampler
 
-from mmdet.datasets.bad_frames import ReadableClips
+from mmdet.datasets.bad_frames import ReadableClips, ReadableFrames
 from mmdet.datasets.items import ClipDataset, ItemKey
 from mmdet.datasets.vis_dataset import VISDataset
 from mmdet.datasets.workers import signals_held_back, start_worker
-from mmdet.structures import ClipBatch, ClipSample, collate_clips
+from mmdet.structures import ClipBatch, collate_clips
 
 # Workers touch no GPU, so a fork is safe. A process that was itself spawned (train.py --gpus) would spawn its workers
 # else, one after the other, each importing everything: a dozen take minutes.
@@ -99,16 +99,6 @@ class ChunkSampler(Sampler[list[VideoFrame]]):
         return iter(self._chunks)
 
 
-class _TestFrames(Dataset[ClipSample]):
-    """A dataset's frames by video and frame."""
-
-    def __init__(self, dataset: VISDataset) -> None:
-        self.dataset = dataset
-
-    def __getitem__(self, frame: VideoFrame) -> ClipSample:
-        return self.dataset.test_sample(*frame)
-
-
 def make_train_loader(
     dataset: ClipDataset,
     batch_size: int,
@@ -129,9 +119,12 @@ def make_train_loader(
 def make_test_loader(
     dataset: VISDataset, video_indices: Sequence[int], chunk_size: int, workers: int
 ) -> DataLoader[ClipBatch]:
-    """Return a loader of up to `chunk_size` consecutive frames of one video a batch (B = frames, T = 1), in order."""
+    """Return a loader of up to `chunk_size` consecutive frames of one video a batch (B = frames, T = 1), in order.
+
+    Frames that cannot be read are named in the batch's `bad_frames` (see ReadableFrames).
+    """
     sampler = ChunkSampler(dataset, video_indices, chunk_size)
-    return _make_loader(_TestFrames(dataset), sampler, workers, persistent=False)
+    return _make_loader(ReadableFrames(dataset), sampler, workers, persistent=False)
 
 
 class _Loader(DataLoader[ClipBatch]):

@@ -98,7 +98,21 @@ class VISDataset:
 
     def test_sample(self, video_index: int, frame_index: int) -> ClipSample:
         """Return one frame of the video at a position in `videos`, without truth."""
-        raw = self._raw_frame(video_index, frame_index, [])
+        return self._test_sample(video_index, frame_index, self._raw_frame(video_index, frame_index, []))
+
+    def blank_sample(self, video_index: int, frame_index: int) -> ClipSample:
+        """Return `test_sample` of a frame that is black, whatever its file is."""
+        size = self.videos[video_index].size
+        raw = RawFrame(
+            image=np.zeros((*size, 3), np.uint8),
+            boxes=np.zeros((0, 4), np.float32),
+            masks=np.zeros((0, *size), np.uint8),
+            scale=1.0,
+            original_size=size,
+        )
+        return self._test_sample(video_index, frame_index, raw)
+
+    def _test_sample(self, video_index: int, frame_index: int, raw: RawFrame) -> ClipSample:
         (raw,) = self._transform([raw], np.random.default_rng([self.seed, video_index, frame_index]))
         images = _to_images([raw])
         return ClipSample(

@@ -1,4 +1,4 @@
-"""Counts the frames of a run that cannot be read, over all processes, and says when there are too many.
+"""Frames that cannot be read: counted over a training run and its processes, and named at the end of a test.
 
 Knows nothing of how they are replaced.
 """
@@ -10,7 +10,9 @@ from typing import Any
 
 from mmdet.engine.distributed import Ranks, gather_objects
 from mmdet.ops.collectives import gather_sizes
-from mmdet.structures import ClipBatch
+from mmdet.structures import ClipBatch, VideoResult
+
+MOST_LISTED = 20
 
 
 class BadFrames:
@@ -50,3 +52,17 @@ class BadFrames:
     def take_up(self, state: Any) -> None:
         """Go on from a state; one of another kind is that of a run which did not count."""
         self._known = dict.fromkeys(line for line in state if isinstance(line, str)) if isinstance(state, list) else {}
+
+
+def describe_bad_frames(results: Sequence[VideoResult]) -> list[str]:
+    """Return lines that name what results lack, the last one in numbers; [] if all frames could be read."""
+    bad = [line for result in results for line in result.bad_frames]
+    if not bad:
+        return []
+    total = sum(result.num_frames for result in results)
+    gone = [str(result.video_id) for result in results if len(result.bad_frames) == result.num_frames]
+    lines = bad[:MOST_LISTED]
+    if len(bad) > MOST_LISTED:
+        lines.append(f"and {len(bad) - MOST_LISTED} more")
+    whole = f", among them all of the videos {', '.join(gone[:MOST_LISTED])}" if gone else ""
+    return [*lines, f"{len(bad)} of {total} frames could not be read and show no tracks{whole}; mend them, test again"]

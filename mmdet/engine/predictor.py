@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -51,6 +51,7 @@ class LaunchedChunk:
     found: ChunkDetections
     rows: HostCopy  # of what was found
     meta: FrameMeta  # of the first frame; sizes and scale are those of all
+    bad_frames: tuple[tuple[str, ...], ...] = ()  # as in the batch
 
 
 class VideoStream:
@@ -62,6 +63,7 @@ class VideoStream:
         self.context: TemporalContext | None = None
         self.accumulator = VideoAccumulator(video_id, size)
         self.num_frames = 0
+        self.bad_frames: list[str] = []
 
     def push(self, frame: np.ndarray) -> FrameTracks:
         """Take the next frame (H, W, 3) uint8 RGB of the stream's size; return its tracks in original pixels.
@@ -84,12 +86,17 @@ class VideoStream:
         """
         detector = self.predictor.detector
         found, self.context = (detector.detect_live if live else detector.detect)(batch, self.context)
-        return LaunchedChunk(found=found, rows=HostCopy(found.rows), meta=batch.metas[0][0])
+        rows = HostCopy(found.rows)
+        return LaunchedChunk(found=found, rows=rows, meta=batch.metas[0][0], bad_frames=batch.bad_frames)
 
     @torch.no_grad()
     def track(self, chunk: LaunchedChunk) -> list[FrameTracks]:
         """Wait for the detections of a chunk, track them, and draw and encode the masks of what has a track."""
         objects, ids = unpack_rows(chunk.rows.wait().clone()), []  # a copy: page-locked memory is scarce
+        for index, bad in enumerate(chunk.bad_frames):
+            if bad:  # another frame was shown in its place
+                objects[index] = objects[index][:0]
+                self.bad_frames += bad
         for frame in objects:
             self.state, own = self.predictor.tracker.assign(self.state, frame)
             ids.append(own)
@@ -111,7 +118,7 @@ class VideoStream:
 
     def finish(self) -> VideoResult:
         """Return the tracks of all frames so far."""
-        return self.accumulator.finish()
+        return replace(self.accumulator.finish(), bad_frames=tuple(self.bad_frames))
 
 
 class VideoPredictor:

@@ -22,7 +22,9 @@ from tqdm import tqdm
 from mmdet.config import RunConfig
 from mmdet.datasets import VideoInfo, VISDataset
 from mmdet.datasets.frame_io import frame_path, read_frame
+from mmdet.engine.bad_frames import describe_bad_frames
 from mmdet.engine.distributed import Ranks, barrier, limit_threads
+from mmdet.engine.outcomes import RunEnded
 from mmdet.engine.predictor import VideoPredictor
 from mmdet.engine.testing import build_test_dataset, check_truth, predict_dataset
 from mmdet.errors import UserError
@@ -32,6 +34,7 @@ from mmdet.evaluation.submission import find_faults, write_submission
 from mmdet.evaluation.tables import format_figures, per_cent
 from mmdet.evaluation.video_eval import IoUType
 from mmdet.evaluation.vis_ap import evaluate
+from mmdet.fileio.images import header_of, size_fault
 from mmdet.structures import VideoResult, results_to_json
 from mmdet.visualization.draw import drawing_factor
 from mmdet.visualization.writer import write_video
@@ -72,6 +75,7 @@ def run_test(config: RunConfig, ranks: Ranks, options: TestOptions) -> None:
     draw = None
     if options.show:
         draw = partial(_draw, dataset=dataset, options=options, names=picture_names(dataset.videos))
+    bad: list[str] = []
     if options.load_result:
         entries = load_results(options.load_result) if ranks.is_main else []
         if draw and ranks.is_main:
@@ -79,15 +83,21 @@ def run_test(config: RunConfig, ranks: Ranks, options: TestOptions) -> None:
                 draw(result)
     else:
         _check_classes(config, dataset)
+        _check_first_frames(dataset)
         predictor = _load_predictor(config, ranks, options, dataset)
         start = time.perf_counter()
         results = predict_dataset(predictor, dataset, config.data.test, draw)
         if ranks.is_main:
             _say_speed(dataset, time.perf_counter() - start, ranks, drawn=draw is not None)
+        bad = describe_bad_frames(results)
         entries = results_to_json(results, dataset.category_ids, with_boxes=options.with_boxes)
     if ranks.is_main:
         _report(entries, dataset, options)
     barrier(ranks)
+    if bad:
+        if ranks.is_main:
+            print("\n".join(bad[:-1]), file=sys.stderr)  # noqa: T201
+        raise RunEnded(bad[-1])
 
 
 def _load_predictor(config: RunConfig, ranks: Ranks, options: TestOptions, dataset: VISDataset) -> VideoPredictor:
@@ -149,6 +159,24 @@ def _check_classes(config: RunConfig, dataset: VISDataset) -> None:
         )
 
 
+def _check_first_frames(dataset: VISDataset) -> None:
+    """Raise UserError if not one video begins with an image of its size: file and frames do not belong together.
+
+    Single frames that cannot be read cost no more than themselves.
+    """
+    for video in dataset.videos:
+        path = Path(frame_path(dataset.img_prefix, video.file_names[0]))
+        try:
+            fault = size_fault(header_of(path), video.size, path)
+        except UserError as error:
+            fault = str(error)
+        if fault is None:
+            return
+    raise UserError(
+        f"{fault}; so it is with the first frame of every video of {dataset.ann_file}: is img_prefix right?"
+    )
+
+
 def results_of(entries: list[dict[str, Any]], dataset: VISDataset) -> list[VideoResult]:
     """Rebuild the results of all videos from the entries of a result file."""
     videos = {video.video_id: (video.size, len(video.file_names)) for video in dataset.videos}
@@ -171,7 +199,13 @@ def _draw(result: VideoResult, dataset: VISDataset, options: TestOptions, names:
 
     def frames() -> Iterator[np.ndarray]:
         for name in video.file_names:
-            yield read_frame(frame_path(dataset.img_prefix, name), video.size)
+            path = frame_path(dataset.img_prefix, name)
+            try:
+                picture = read_frame(path, video.size)
+            except UserError as error:
+                tqdm.write(f"{error}: drawn black", file=sys.stderr)
+                picture = np.zeros((*video.size, 3), np.uint8)
+            yield picture
 
     name, classes = names[video.video_id], dataset.class_names
     factor = drawing_factor(video.size)

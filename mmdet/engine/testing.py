@@ -5,6 +5,7 @@ Knows nothing of command lines; the figures come from evaluation, the files from
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 
 import torch
@@ -13,6 +14,7 @@ from tqdm import tqdm
 
 from mmdet.config import RunConfig, TestData
 from mmdet.datasets import VISDataset, make_test_loader
+from mmdet.engine.bad_frames import describe_bad_frames
 from mmdet.engine.class_names import are_the_same, listed, rows_of
 from mmdet.engine.predictor import VideoPredictor
 from mmdet.errors import UserError
@@ -112,5 +114,7 @@ def validate_model(
         results = predict_dataset(predictor, dataset, section)
     finally:
         model.train(was_training)
+    if rank() == 0 and (bad := describe_bad_frames(results)):
+        tqdm.write(f"validation: {bad[-1]}; first: {bad[0]}", file=sys.stderr)
     entries = results_to_json(results, category_ids)
     return dict(evaluate(load_ground_truth(dataset.ann_file), entries).stats)

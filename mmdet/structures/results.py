@@ -103,6 +103,7 @@ class VideoResult:
     size: Size
     num_frames: int
     tubes: tuple[TrackTube, ...]
+    bad_frames: tuple[str, ...] = ()  # why frames could not be read; they show no track
 
     def to_json(self, category_ids: Sequence[int], with_boxes: bool = False) -> list[dict[str, Any]]:
         """Return the entries of the result json; label i is written as `category_ids[i]`.

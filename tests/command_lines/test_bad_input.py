@@ -115,17 +115,6 @@ def test_frames_that_are_missing(run, config, checkpoint, tiny_set, tmp_path):
     refused(done, "3 of 12 frames", "00001.jpg")
 
 
-@pytest.mark.parametrize("workers", [0, 1])
-def test_an_image_that_cannot_be_read(run, config, checkpoint, tiny_set, tmp_path, workers):
-    shutil.copytree(tiny_set / "valid_images", tmp_path / "images")
-    damaged = sorted((tmp_path / "images").glob("*/00002.jpg"))[1]
-    damaged.write_bytes(damaged.read_bytes()[:300])
-    out = tmp_path / "r.pkl"
-    options = (f"data.test.dataset.img_prefix={tmp_path / 'images'}", f"data.test.workers={workers}")
-    refused(run("test_video", config, checkpoint, "--out", out, "--cfg-options", *options), damaged)
-    assert not out.exists()
-
-
 def test_more_processes_than_there_are(run, config):
     refused(run("train", config, "--gpus", "1000"), "--gpus 1000")
 

@@ -1,9 +1,10 @@
 """Frames that cannot be read, as a loader meets them."""
 
 import pytest
+import torch
 
 from mmdet.datasets import ItemKey, VISDataset, bad_frames
-from mmdet.datasets.bad_frames import ReadableClips, read_patiently
+from mmdet.datasets.bad_frames import ReadableClips, ReadableFrames, read_patiently
 from mmdet.errors import FrameError, UserError
 from mmdet.structures import collate_clips
 
@@ -89,3 +90,38 @@ def test_a_mask_that_cannot_be_decoded_is_no_bad_frame(two_videos, pauses):
     with pytest.raises(UserError, match="the segmentation cannot be decoded") as caught:
         clips[ItemKey(0, 0)]
     assert not isinstance(caught.value, FrameError)
+
+
+@pytest.fixture
+def frames(two_videos):
+    """The frames of a test, of whose first video 0, 3 and 4 cannot be read."""
+    data = two_videos.write()
+    for frame in (0, 3, 4):
+        (two_videos.img_prefix / f"v905/{frame:05d}.jpg").write_bytes(b"x")
+    transforms = [{"type": "ResizeKeepRatio", "long_edge": 24, "short_edge": 18}]
+    return ReadableFrames(VISDataset(**data, transforms=transforms, test_mode=True))
+
+
+def test_a_bad_frame_of_a_test_shows_the_one_before_it_and_says_so(frames, pauses):
+    good, first, second = (frames[0, frame] for frame in (2, 3, 4))
+    for sample, frame in ((first, 3), (second, 4)):
+        assert torch.equal(sample.images, good.images)
+        assert sample.metas[0].frame_index == frame
+        assert f"v905/0000{frame}.jpg is damaged" in sample.bad_frames[0]
+    assert good.bad_frames == ()
+
+
+def test_a_bad_frame_that_begins_a_video_is_black_and_of_the_others_size(frames, pauses):
+    sample = frames[0, 0]
+    assert sample.images.shape == frames[0, 1].images.shape == (1, 3, 18, 24)
+    assert not sample.images.any()
+    assert sample.metas[0].frame_index == 0
+
+
+def test_of_many_bad_frames_in_a_row_the_first_alone_is_waited_for(frames, pauses):
+    for frame in (2, 3, 4):
+        frames[0, frame]
+    assert len(pauses) == 1
+    for frame in (5, 3):
+        frames[0, frame]
+    assert len(pauses) == 2

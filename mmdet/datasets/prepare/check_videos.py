@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from mmdet.datasets.prepare.findings import Finding, Kind
 from mmdet.errors import shown
+from mmdet.fileio.images import natural
 from mmdet.fileio.vis_json import VideoInfo, VISJson
 
 # Names are how classes are matched between a checkpoint and a set: one of two that are alike is out of reach.
@@ -24,8 +25,6 @@ ORDER = Kind("videos whose frames are not in the order of their names", is_error
 # Nobody reads these, but they tell of frames that were dropped or added after the annotation.
 LENGTH = Kind("entries of another length or size than their video", is_error=False)
 NEAR_CLASS = Kind("classes whose names are nearly the same", is_error=False)
-
-_DIGITS = re.compile(r"([0-9]+)")
 
 
 def check_videos(data: VISJson, raw: dict[str, Any]) -> Iterator[Finding]:
@@ -55,7 +54,7 @@ def _frame_list(video: VideoInfo) -> Iterator[Finding]:
     if len(set(names)) < len(names):
         name, count = Counter(names).most_common(1)[0]
         yield Finding(FRAME_TWICE, f"video {video.video_id} lists the frame {shown(name)} {count} times")
-    keys = [natural_key(name) for name in names]
+    keys = [[natural(Path(part)) for part in Path(name).parts] for name in names]
     if keys == sorted(keys):
         return
     if keys == sorted(keys, reverse=True):
@@ -64,11 +63,6 @@ def _frame_list(video: VideoInfo) -> Iterator[Finding]:
         place = next(index for index in range(1, len(keys)) if keys[index] < keys[index - 1])
         how = f"in another order than the numbers in their names, first {shown(names[place])} at place {place}"
     yield Finding(ORDER, f"video {video.video_id} has its frames {how}; 'file_names' is the order of time")
-
-
-def natural_key(name: str) -> list[Any]:
-    """Return what sorts names by the values of the numbers in them."""
-    return [int(part) if index % 2 else part for index, part in enumerate(_DIGITS.split(name))]
 
 
 def _shared_frames(videos: list[VideoInfo]) -> Iterator[Finding]:
