@@ -14,8 +14,8 @@ from typing import Any
 
 from pycocotools import mask as coco_mask
 
-from mmdet.datasets.prepare.check_videos import natural_key
 from mmdet.errors import UserError
+from mmdet.fileio.images import natural_key
 from mmdet.fileio.json_fields import get_integer
 from mmdet.fileio.vis_json import Track, VideoInfo
 from mmdet.ops.masks import mask_areas, mask_boxes, to_rles

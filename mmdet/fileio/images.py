@@ -77,6 +77,11 @@ def natural(path: Path) -> tuple[Any, ...]:
     return [int(part) if index % 2 else part for index, part in enumerate(parts)], path.name
 
 
+def natural_key(name: str) -> list[Any]:
+    """Return `natural` of every part of a relative path, as annotation files name frames."""
+    return [natural(Path(part)) for part in Path(name).parts]
+
+
 def list_folder(folder: Path, what: str) -> list[Path]:
     """List a folder in natural order, without hidden files (macOS leaves `._00000.jpg` beside `00000.jpg`)."""
     if not folder.is_dir():

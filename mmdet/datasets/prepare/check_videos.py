@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from mmdet.datasets.prepare.findings import Finding, Kind
 from mmdet.errors import shown
-from mmdet.fileio.images import natural
+from mmdet.fileio.images import natural_key
 from mmdet.fileio.vis_json import VideoInfo, VISJson
 
 # Names are how classes are matched between a checkpoint and a set: one of two that are alike is out of reach.
@@ -54,7 +53,7 @@ def _frame_list(video: VideoInfo) -> Iterator[Finding]:
     if len(set(names)) < len(names):
         name, count = Counter(names).most_common(1)[0]
         yield Finding(FRAME_TWICE, f"video {video.video_id} lists the frame {shown(name)} {count} times")
-    keys = [[natural(Path(part)) for part in Path(name).parts] for name in names]
+    keys = [natural_key(name) for name in names]
     if keys == sorted(keys):
         return
     if keys == sorted(keys, reverse=True):
