@@ -148,11 +148,20 @@ def test_a_train_batch_is_padded_and_paired(two_videos):
     assert batch.truth.reference_valid.any()
 
 
-def test_an_error_in_a_worker_keeps_its_kind_and_names_the_frame(two_videos):
+def test_a_frame_that_a_worker_cannot_read_is_named_in_its_batch(two_videos):
     data = two_videos.write()
     dataset = VISDataset(**data, transforms=[], test_mode=True)
     (two_videos.img_prefix / "v905/00001.jpg").write_bytes(b"broken")
-    with pytest.raises(UserError, match="00001.jpg is damaged") as error:
+    first, last = make_test_loader(dataset, [0], 4, workers=1)
+    assert [len(bad) for bad in first.bad_frames] == [0, 1, 0, 0]
+    assert "00001.jpg is damaged" in first.bad_frames[1][0]
+    assert last.bad_frames == ()
+
+
+def test_an_error_in_a_worker_keeps_its_kind(two_videos):
+    dataset = VISDataset(**two_videos.write(), transforms=[], test_mode=True)
+    dataset.videos[0].file_names[0] = "../00000.jpg"
+    with pytest.raises(UserError, match="leads out of the image folder") as error:
         list(make_test_loader(dataset, [0], 4, workers=1))
     traceback.clear_frames(
         error.tb
