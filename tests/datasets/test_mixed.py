@@ -55,6 +55,12 @@ def test_with_ratios_every_dataset_has_its_share(make_dataset):
         assert set(counts.values()) == {2}
 
 
+@pytest.mark.parametrize(("ratios", "of_the_first"), [([3, 1], 9), ([1, 3], 3), ([0.5, 1], 4)])
+def test_each_dataset_has_the_share_that_stands_in_its_place(make_dataset, ratios, of_the_first):
+    mixed = MixedDataset([make_dataset("a", 9), make_dataset("b", 3)], ratios=ratios)
+    assert [(mixed.epoch_items(epoch) < 9).sum() for epoch in range(3)] == [of_the_first] * 3
+
+
 def test_all_items_are_drawn_before_one_is_drawn_again(make_dataset):
     mixed = MixedDataset([make_dataset("a", 9), make_dataset("b", 3)], ratios=[1, 1])
     drawn = np.concatenate([mixed.epoch_items(epoch)[:6] for epoch in range(3)])  # 18 draws of 9 items

@@ -61,6 +61,22 @@ def test_frames_of_a_chunk_give_what_each_gives_alone(threshold):
     assert (sum(map(len, together)) == 0) == (threshold == 0.99)
 
 
+def test_the_tracker_looks_at_the_rounded_centre_and_the_masks_at_the_floored_one():
+    """As the release does (MODEL.md 7.6): the map's two first features are the column and the row of a cell."""
+    outputs = make_outputs()
+    rows, columns = torch.meshgrid(torch.arange(8.0), torch.arange(12.0), indexing="ij")
+    outputs.embedding_map[:, :2] = torch.stack([columns, rows])
+    found = PostProcess(max_per_image=40).detect(outputs, METAS)
+    limits = torch.tensor([11.0, 7.0])
+    for index, objects in enumerate(unpack_rows(found.rows)):
+        boxes = found.input_boxes[index, : len(objects)]
+        cells = (boxes[:, :2] + boxes[:, 2:]) / 2 / 8
+        rounded, floored = (way(cells).clamp(min=0).minimum(limits) for way in (torch.round, torch.floor))
+        assert (rounded != floored).any()
+        assert torch.equal(objects.embeddings[:, :2], rounded)
+        assert torch.equal(found.coefficients[index, : len(objects), :2], floored)
+
+
 def test_sizes_do_not_depend_on_what_is_found():
     postprocess = PostProcess(score_threshold=0.5)
     shapes = set()

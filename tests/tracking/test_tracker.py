@@ -53,6 +53,27 @@ def test_an_object_of_another_class_far_away_is_new(tracker):
     assert run(tracker, [detect(A), detect(A, C)]) == [[0], [0, 1]]
 
 
+def test_a_new_track_has_the_next_number_however_many_objects_were_seen(tracker):
+    assert run(tracker, [detect(A), detect(A), detect(A, B), detect(B), detect(B, C)]) == [
+        [0],
+        [0],
+        [0, 1],
+        [1],
+        [1, 2],
+    ]
+
+
+def test_an_object_that_is_dropped_uses_up_no_number():
+    twin, far = (0, 2, 1, 0.6), (3, 300, 5, 0.9)
+    state, tracker = Tracker().start(), Tracker()
+    raw = []
+    for frame in (detect(A), detect(A, twin), detect(A, twin, far)):
+        state, ids = tracker.assign(state, frame)
+        raw.append(ids.tolist())
+    assert raw == [[0], [0, -1], [0, -1, 1]]
+    assert state.next_id == 2
+
+
 def test_empty_first_frame_starts_no_tracks(tracker):
     assert run(tracker, [detect(), detect(A)]) == [[], [0]]
 
