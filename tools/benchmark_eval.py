@@ -5,25 +5,31 @@ python tools/benchmark_eval.py [SCALE ...] [--repeats 3]      SCALE: youtube_vis
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import multiprocessing
 import resource
 import statistics
 import time
+from typing import TYPE_CHECKING
 
-from mmdet.evaluation import video_eval
-from mmdet.evaluation.curves import AREA_RANGES, CategoryRecord
-from mmdet.evaluation.inputs import VideoCase, join_results, prepare_truth
-from mmdet.evaluation.plain import evaluate_video_plainly
-from mmdet.evaluation.synthetic_cases import SCALES, make_case
-from mmdet.ops import extension
+from mmdet.engine.arguments import CommandParser
+from mmdet.engine.outcomes import run_command_line
+
+if TYPE_CHECKING:
+    from mmdet.evaluation.curves import CategoryRecord
+    from mmdet.evaluation.inputs import VideoCase
+
 
 FORMS = ("plain", "numpy and pycocotools", "compiled")
 
 
 def evaluate(case: VideoCase, form: str) -> list[CategoryRecord]:
     """Evaluate a video in one of the forms."""
+    from mmdet.evaluation import video_eval
+    from mmdet.evaluation.curves import AREA_RANGES
+    from mmdet.evaluation.plain import evaluate_video_plainly
+    from mmdet.ops import extension
+
     if form == "plain":
         return evaluate_video_plainly(case, AREA_RANGES)
     extension.load = lambda: form == "compiled"  # type: ignore[assignment]
@@ -32,6 +38,8 @@ def evaluate(case: VideoCase, form: str) -> list[CategoryRecord]:
 
 def measure(cases: list[VideoCase], form: str, repeats: int) -> tuple[float, str, float]:
     """Return the median of CPU seconds, a digest of all matches, and the memory added, in MiB."""
+    from mmdet.ops import extension
+
     extension.load()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     seconds = []
@@ -49,10 +57,14 @@ def measure(cases: list[VideoCase], form: str, repeats: int) -> tuple[float, str
 
 def main() -> None:
     """Print a table with a row for each scale and form; every form runs in a process of its own."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = CommandParser(description=__doc__)
     parser.add_argument("scales", nargs="*", metavar="SCALE")
     parser.add_argument("--repeats", type=int, default=3)
     args = parser.parse_args()
+    from mmdet.evaluation.inputs import join_results, prepare_truth
+    from mmdet.evaluation.synthetic_cases import SCALES, make_case
+    from mmdet.ops import extension
+
     print("| scale | form | seconds | times as fast as plain | matches | memory added, MiB |")
     print("| --- | --- | --- | --- | --- | --- |")
     for name in args.scales or SCALES:
@@ -68,4 +80,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command_line(main)

@@ -10,25 +10,24 @@ Exit code 0, or 2 if there are faults, which are listed; warnings are of what ma
 
 from __future__ import annotations
 
-import argparse
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mmdet.datasets.frame_io import frame_path
-from mmdet.datasets.layouts import find_ann_files
-from mmdet.datasets.prepare.check_set import check_set
-from mmdet.datasets.prepare.findings import report_lines
-from mmdet.datasets.vis_dataset import VISDataset
+from mmdet.engine.arguments import CommandParser
+from mmdet.engine.outcomes import run_command_line
 from mmdet.errors import UserError
-from mmdet.fileio.drawn_jpeg import refuse_foreign
 from mmdet.fileio.overwriting import check_output_folder, refuse_overwriting
-from mmdet.visualization.contact_sheet import TruthFrame, evenly_spaced, truth_sheet, write_sheet
+
+if TYPE_CHECKING:
+    from mmdet.datasets.vis_dataset import VISDataset
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the check; return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = CommandParser(description=__doc__)
     parser.add_argument("path", nargs="?", type=Path, default=Path("data"), help="annotation file, or folder of sets")
     parser.add_argument("--img-prefix", type=Path, help="image folder of the annotation file")
     parser.add_argument("--decode", action="store_true", help="decode all frames, which finds damage inside of files")
@@ -37,6 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if args.img_prefix and args.path.is_dir():
         parser.error("--img-prefix belongs to one annotation file, not to a folder of sets")
+    from mmdet.datasets.layouts import find_ann_files
+
     try:
         if args.draw:
             check_output_folder(args.draw, "--draw")
@@ -55,8 +56,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 2 if any(line.startswith("FAULT") for line in said) else 0
 
 
-def _check(ann_file: Path, args: argparse.Namespace) -> list[str]:
+def _check(ann_file: Path, args: Namespace) -> list[str]:
     """Print the figures of one set and draw it on demand; return its faults and warnings."""
+    from mmdet.datasets.prepare.check_set import check_set
+    from mmdet.datasets.prepare.findings import report_lines
+    from mmdet.datasets.vis_dataset import VISDataset
+
     report = check_set(ann_file, args.img_prefix, args.decode)
     print("\n".join(report.lines), flush=True)
     said = list(report_lines(report.findings, ann_file))
@@ -69,6 +74,10 @@ def _check(ann_file: Path, args: argparse.Namespace) -> list[str]:
 
 def _draw(dataset: VISDataset, folder: Path, num_videos: int) -> list[str]:
     """Draw a sheet a video; return what cannot be read. Raises UserError before it writes over what is not its own."""
+    from mmdet.datasets.frame_io import frame_path
+    from mmdet.fileio.drawn_jpeg import refuse_foreign
+    from mmdet.visualization.contact_sheet import TruthFrame, evenly_spaced, truth_sheet, write_sheet
+
     faults = []
     drawn_videos = evenly_spaced(len(dataset.videos), num_videos)
     sheets = {index: folder / f"{dataset.videos[index].video_id}.jpg" for index in drawn_videos}
@@ -86,4 +95,4 @@ def _draw(dataset: VISDataset, folder: Path, num_videos: int) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command_line(main)

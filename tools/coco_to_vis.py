@@ -6,27 +6,35 @@ python tools/coco_to_vis.py cvat_export.json --to none --out videos.json    # tr
 
 from __future__ import annotations
 
-import argparse
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mmdet.datasets.coco_conversion import CocoConversion, convert_coco
-from mmdet.datasets.public_categories import CATEGORIES
+from mmdet.engine.arguments import CommandParser
+from mmdet.engine.outcomes import run_command_line
 from mmdet.errors import UserError
 from mmdet.fileio.overwriting import check_output_files
-from mmdet.fileio.vis_json import write_vis_json
+
+if TYPE_CHECKING:
+    from mmdet.datasets.coco_conversion import CocoConversion
+
+TARGETS = ("youtube_vis_2019", "youtube_vis_2021", "ovis")  # as in public_categories
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Convert; return the exit status: 2 for bad input."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = CommandParser(description=__doc__)
     parser.add_argument("instances", type=Path, help="json with COCO's images, annotations and categories")
-    parser.add_argument("--to", required=True, choices=[*CATEGORIES, "none"], help="whose categories; none: COCO's own")
+    parser.add_argument("--to", required=True, choices=[*TARGETS, "none"], help="whose categories; none: COCO's own")
     parser.add_argument("--out", required=True, type=Path, metavar="OUT.json")
     parser.add_argument("--keep-empty", action="store_true", help="keep images or videos without annotations")
     parser.add_argument("--stills", action="store_true", help="a video of one frame from each image, whatever its ids")
     args = parser.parse_args(argv)
+    from mmdet.datasets.coco_conversion import convert_coco
+    from mmdet.fileio.vis_json import write_vis_json
+
     try:
         check_output_files({"--out": args.out}, [args.instances])
         target = None if args.to == "none" else args.to
@@ -39,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _tell(args: argparse.Namespace, conversion: CocoConversion) -> None:
+def _tell(args: Namespace, conversion: CocoConversion) -> None:
     """Print what was made, and all that was joined or left out."""
     data = conversion.data
     crowd = sum(track.is_crowd for track in data.tracks)
@@ -59,4 +67,4 @@ def _tell(args: argparse.Namespace, conversion: CocoConversion) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command_line(main)

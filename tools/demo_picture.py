@@ -5,27 +5,20 @@ python tools/demo_picture.py workdir/demo/results.pkl --out docs/demo.jpg [--vid
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from mmdet.config import load_config
-from mmdet.datasets.frame_io import frame_path, read_frame
+from mmdet.config import check_config_file, load_config
+from mmdet.engine.arguments import CommandParser
 from mmdet.engine.outcomes import run_command_line
-from mmdet.engine.test_run import results_of
-from mmdet.engine.testing import build_test_dataset
-from mmdet.evaluation.results_io import load_results
 from mmdet.fileio.overwriting import check_output_files
-from mmdet.visualization.contact_sheet import write_sheet
-from mmdet.visualization.draw import contact_sheet, draw_objects, enlarge
-from mmdet.visualization.writer import objects_of_frame
 
 FACTOR = 2
 
 
 def main() -> None:
     """Write the picture."""
-    parser = argparse.ArgumentParser(description="Draw a contact sheet of results.")
+    parser = CommandParser(description="Draw a contact sheet of results.")
     parser.add_argument("results", help="result file of test_video.py --dump_bbox on the demo set")
     parser.add_argument("--out", type=Path, default=Path("docs/demo.jpg"))
     parser.add_argument("--config", default="configs/demo/memcnp_demo.py")
@@ -33,6 +26,15 @@ def main() -> None:
     parser.add_argument("--frames", type=int, nargs="+", default=[0, 3, 6, 9])
     parser.add_argument("--thresh", type=float, default=0.4)
     args = parser.parse_args()
+    check_config_file(args.config)
+    from mmdet.datasets.frame_io import frame_path, read_frame
+    from mmdet.engine.test_run import results_of
+    from mmdet.engine.testing import build_test_dataset
+    from mmdet.evaluation.results_io import load_results
+    from mmdet.visualization.contact_sheet import write_sheet
+    from mmdet.visualization.draw import contact_sheet, draw_objects, enlarge
+    from mmdet.visualization.writer import objects_of_frame
+
     dataset = build_test_dataset(load_config(args.config).data.test, "config.data.test")
     frames = [frame_path(dataset.img_prefix, name) for video in dataset.videos for name in video.file_names]
     check_output_files({"--out": args.out}, [args.results, args.config, dataset.ann_file, *frames])

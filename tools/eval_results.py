@@ -5,24 +5,21 @@ python tools/eval_results.py GT.json RESULTS(.json|.zip|.pkl) [--bbox] [--ovis] 
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
+from argparse import Namespace
 from typing import Any
 
+from mmdet.engine.arguments import CommandParser
+from mmdet.engine.outcomes import run_command_line
 from mmdet.errors import UserError
-from mmdet.evaluation.association import association_figures, format_association
-from mmdet.evaluation.diagnosis import diagnose, format_diagnosis
-from mmdet.evaluation.results_io import load_ground_truth, load_results
-from mmdet.evaluation.tables import format_agnostic, format_figures
-from mmdet.evaluation.vis_ap import evaluate
 from mmdet.fileio.atomic import write_text_atomically
 from mmdet.fileio.overwriting import check_output_files
 
 
-def parse_arguments() -> argparse.Namespace:
+def parse_arguments() -> Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(description="Evaluate a result file; docs/evaluation.md defines the figures.")
+    parser = CommandParser(description="Evaluate a result file; docs/evaluation.md defines the figures.")
     parser.add_argument("ground_truth", help="json of the data set, with annotations")
     parser.add_argument("results", help="result json, zip holding results.json, or pickle")
     parser.add_argument("--bbox", action="store_true", help="measure box tracks instead of masks")
@@ -56,8 +53,14 @@ def main() -> int:
     return 0
 
 
-def _evaluate(args: argparse.Namespace) -> dict[str, Any]:
+def _evaluate(args: Namespace) -> dict[str, Any]:
     """Print what is asked for and return it as json."""
+    from mmdet.evaluation.association import association_figures, format_association
+    from mmdet.evaluation.diagnosis import diagnose, format_diagnosis
+    from mmdet.evaluation.results_io import load_ground_truth, load_results
+    from mmdet.evaluation.tables import format_agnostic, format_figures
+    from mmdet.evaluation.vis_ap import evaluate
+
     truth, results = load_ground_truth(args.ground_truth), load_results(args.results, boxes=args.bbox)
     settings: dict[str, Any] = {"iou_type": "bbox" if args.bbox else "segm", "strict": args.strict}
     figures = evaluate(truth, results, ovis=args.ovis or None, workers=args.workers, **settings)
@@ -78,4 +81,4 @@ def _evaluate(args: argparse.Namespace) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command_line(main)

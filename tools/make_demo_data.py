@@ -3,27 +3,27 @@
 python tools/make_demo_data.py --root data/demo
 """
 
-import argparse
 import json
 import sys
 import time
+from argparse import Namespace
 from pathlib import Path
 
-from mmdet.datasets.synthetic import SPLITS, DemoParameters, generate_demo_set, has_demo_set
+from mmdet.engine.arguments import CommandParser
+from mmdet.engine.outcomes import run_command_line
 from mmdet.errors import UserError
 
 
-def parse_arguments() -> argparse.Namespace:
+def parse_arguments() -> Namespace:
     """Read the command line."""
-    defaults = DemoParameters()
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = CommandParser(description=__doc__)
     parser.add_argument("--root", type=Path, default=Path("data/demo"), help="folder to write (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=defaults.seed, help="same seed, same set (default: %(default)s)")
-    parser.add_argument("--train-videos", type=int, default=defaults.train_videos, help="default: %(default)s")
-    parser.add_argument("--valid-videos", type=int, default=defaults.valid_videos, help="default: %(default)s")
-    parser.add_argument("--length", type=int, default=defaults.length, help="frames a video (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="same seed, same set (default: %(default)s)")
+    parser.add_argument("--train-videos", type=int, default=160, help="default: %(default)s")
+    parser.add_argument("--valid-videos", type=int, default=24, help="default: %(default)s")
+    parser.add_argument("--length", type=int, default=12, help="frames a video (default: %(default)s)")
     parser.add_argument(
-        "--size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), default=defaults.size, help="default: %(default)s"
+        "--size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), default=(128, 192), help="default: %(default)s"
     )
     return parser.parse_args()
 
@@ -31,6 +31,8 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> int:
     """Generate the set unless it is there; print what it holds."""
     arguments = parse_arguments()
+    from mmdet.datasets.synthetic import SPLITS, DemoParameters, generate_demo_set, has_demo_set
+
     root: Path = arguments.root
     parameters = DemoParameters(
         train_videos=arguments.train_videos,
@@ -64,4 +66,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command_line(main)

@@ -7,30 +7,31 @@ Each part has the videos and annotations of its own and everything else of the f
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mmdet.datasets.split import split_videos, track_table
+from mmdet.engine.arguments import CommandParser
+from mmdet.engine.outcomes import run_command_line
 from mmdet.errors import UserError
 from mmdet.fileio.atomic import write_text_atomically
 from mmdet.fileio.json_fields import read_object
 from mmdet.fileio.overwriting import check_output_files
-from mmdet.fileio.vis_json import load_vis_json
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Split and print the tracks of each category; return the exit status: 2 for bad input."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = CommandParser(description=__doc__)
     parser.add_argument("ann_file", type=Path, help="json with annotations")
     parser.add_argument("--valid", type=float, default=0.1, metavar="FRACTION", help="held back (default: 0.1)")
     parser.add_argument("--seed", type=int, default=0, help="another choice of videos (default: 0)")
     parser.add_argument("--out-dir", type=Path, metavar="DIR", help="default: the folder of the file")
     parser.add_argument("--force", action="store_true", help="overwrite parts made before")
     args = parser.parse_args(argv)
+    from mmdet.datasets.split import track_table
+
     folder = args.out_dir or args.ann_file.parent
     paths = [folder / f"{args.ann_file.stem}_{part}.json" for part in ("train", "valid")]
     try:
@@ -50,6 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _split(path: Path, fraction: float, seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    from mmdet.datasets.split import split_videos
+    from mmdet.fileio.vis_json import load_vis_json
+
     load_vis_json(path)  # the check
     try:
         return split_videos(read_object(path), fraction, seed)
@@ -63,4 +67,4 @@ def _write(path: Path, part: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command_line(main)

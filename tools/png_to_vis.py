@@ -8,20 +8,19 @@ background, 255 void. cats.json: {"VIDEO": {"1": "dog"}}.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmdet.datasets.png_conversion import convert_pngs, load_names
+from mmdet.engine.arguments import CommandParser
+from mmdet.engine.outcomes import run_command_line
 from mmdet.errors import UserError
 from mmdet.fileio.overwriting import check_output_files
-from mmdet.fileio.vis_json import write_vis_json
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Convert; return the exit status: 2 for bad input."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = CommandParser(description=__doc__)
     parser.add_argument("images", type=Path, help="folder of a folder of frames a video")
     parser.add_argument("annotations", type=Path, help="folder of a folder of PNGs a video")
     parser.add_argument("--out", required=True, type=Path, metavar="OUT.json")
@@ -31,6 +30,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     which.add_argument("--category", default="object", metavar="NAME", help="of all objects (default: object)")
     which.add_argument("--categories", type=Path, metavar="cats.json", help="the category of every object")
     args = parser.parse_args(argv)
+    from mmdet.datasets.png_conversion import convert_pngs, load_names
+    from mmdet.fileio.vis_json import write_vis_json
+
     try:
         check_output_files({"--out": args.out}, [args.images, args.annotations, args.categories])
         names = load_names(args.categories) if args.categories else None
@@ -53,4 +55,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command_line(main)

@@ -5,12 +5,11 @@ python tools/submission.py RESULTS(.json|.pkl) --ann VALID.json --out submission
 
 from __future__ import annotations
 
-import argparse
 import sys
 
+from mmdet.engine.arguments import CommandParser
+from mmdet.engine.outcomes import run_command_line
 from mmdet.errors import UserError
-from mmdet.evaluation.results_io import load_ground_truth, parse_results
-from mmdet.evaluation.submission import find_faults, write_submission
 from mmdet.fileio.overwriting import check_output_files
 
 SHOWN = 100  # faults
@@ -18,11 +17,14 @@ SHOWN = 100  # faults
 
 def main() -> int:
     """Check and pack; returns the exit status: 2 for faults and bad input."""
-    parser = argparse.ArgumentParser(description="Check and pack a submission.")
+    parser = CommandParser(description="Check and pack a submission.")
     parser.add_argument("results", help="result file")
     parser.add_argument("--ann", required=True, help="json of the data set; it needs no annotations")
     parser.add_argument("--out", default="submission.zip")
     args = parser.parse_args()
+    from mmdet.evaluation.results_io import load_ground_truth, parse_results
+    from mmdet.evaluation.submission import find_faults, write_submission
+
     try:
         check_output_files({"--out": args.out}, [args.results, args.ann])
         entries = parse_results(args.results)
@@ -42,4 +44,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command_line(main)

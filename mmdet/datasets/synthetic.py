@@ -104,7 +104,7 @@ def _annotation_file(root: Path, split: str) -> Path:
 def _load(path: Path) -> dict[str, Any]:
     """Read a json whose `info` is a dict; anything else, or none, reads as one with an empty `info`."""
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         content = None
     if isinstance(content, dict) and isinstance(content.get("info"), dict):

@@ -26,15 +26,23 @@ class CommandParser(argparse.ArgumentParser):
         )
         self._switches: set[str] = set()
 
+    def add_argument(self, *names: str, **settings: Any) -> argparse.Action:  # type: ignore[override]
+        """Add an argument as argparse does: an option in both spellings, `store_true` as a switch."""
+        if not names[0].startswith("--"):
+            return super().add_argument(*names, **settings)
+        if settings.get("action") == "store_true":
+            self._switches.update(_spellings(names[0]))
+            value: dict[str, Any] = {"type": _boolean, "nargs": "?", "const": True, "default": False}
+            settings = {**settings, **value, "action": "store", "metavar": "True|False"}
+        return super().add_argument(*_spellings(names[0]), **settings)
+
     def add_option(self, name: str, **settings: Any) -> None:
         """Add option `name` (written with underscores); `settings` are those of argparse's add_argument."""
-        self.add_argument(*_spellings(name), dest=name, **settings)
+        self.add_argument(f"--{name}", dest=name, **settings)
 
     def add_switch(self, name: str, description: str) -> None:
         """Add a boolean option, False by default: given bare it is True, a following True or False is its value."""
-        self._switches.update(_spellings(name))
-        value: dict[str, Any] = {"type": _boolean, "nargs": "?", "const": True, "default": False}
-        self.add_argument(*_spellings(name), dest=name, metavar="True|False", help=description, **value)
+        self.add_argument(f"--{name}", dest=name, action="store_true", help=description)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse like argparse, after giving bare switches their value."""
@@ -56,7 +64,8 @@ class CommandParser(argparse.ArgumentParser):
 
 
 def _spellings(name: str) -> list[str]:
-    return list(dict.fromkeys((f"--{name.replace('_', '-')}", f"--{name}")))
+    words = name.removeprefix("--").replace("-", "_")
+    return list(dict.fromkeys((f"--{words.replace('_', '-')}", f"--{words}")))
 
 
 def _boolean(text: str) -> bool:

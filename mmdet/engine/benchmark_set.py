@@ -51,7 +51,7 @@ def _with_made_up_data(
     places = {}
     for split in SPLITS:
         path, images = root / "annotations" / f"instances_{split}.json", root / f"{split}_images"
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding="utf-8"))
         _multiply(content, images, settings)
         _set_categories(content, num_classes)
         path.write_text(json.dumps(content))

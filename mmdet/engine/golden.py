@@ -71,7 +71,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
 def read_json(path: Path) -> Any:
     """Read a json file. Raises UserError if it is missing or damaged."""
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(f"{path} does not exist: name a folder of recorded numbers such as golden/seed0") from error
     except (OSError, ValueError) as error:

@@ -62,8 +62,8 @@ class TrainLog:
 
         self._written = _keep_until(folder / "train.jsonl", first_step)
         self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=first_step + 1 if first_step else None)
-        self._text: TextIO = open(folder / "train.log", "a", buffering=1)  # noqa: SIM115  # closed by `close`
-        self._json: TextIO = open(folder / "train.jsonl", "a", buffering=1)  # noqa: SIM115
+        self._text: TextIO = open(folder / "train.log", "a", buffering=1, encoding="utf-8")  # noqa: SIM115  # closed by `close`
+        self._json: TextIO = open(folder / "train.jsonl", "a", buffering=1, encoding="utf-8")  # noqa: SIM115
         self._bar = tqdm(
             total=total_steps,
             initial=first_step,
@@ -212,7 +212,7 @@ def _keep_until(path: Path, step: int) -> set[tuple[int, str]]:
         path.rename(aside)
         return set()
     kept: dict[str, tuple[int, str]] = {}
-    for line in path.read_text().splitlines():
+    for line in path.read_text(encoding="utf-8").splitlines():
         try:
             entry = json.loads(line)
         except ValueError:

@@ -13,9 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mmdet.engine.terminal import tell
-from mmdet.errors import UserError
+from mmdet.errors import UserError, shown
 
 USER_ERROR_CODE = 2
+_REMEDY = "set PYTHONUTF8=1"
 SIGNAL_CODE_BASE = 128  # shells report a process ended by signal n as 128 + n
 
 
@@ -35,14 +36,17 @@ class RunEnded(Exception):  # noqa: N818  # not every end is an error
         return self.exit_code < SIGNAL_CODE_BASE
 
 
-def run_command_line(main: Callable[[], object]) -> None:
-    """Call `main`; print a UserError or an early end as one line on stderr and exit with its code."""
+def run_command_line(main: Callable[[], int | None]) -> None:
+    """Call `main` and exit with its code; a UserError or an early end is one line on stderr and has its own code."""
     _write_anything()
-    end = end_of(main)
+    codes: list[int | None] = []
+    end = end_of(lambda: codes.append(main()))
     # outside of any `except`, so that what the error's frames held (a loader's workers) is released before the exit
     if end is not None:
-        tell(f"{Path(sys.argv[0]).name}: {end.message}")
+        tell(f"{Path(sys.argv[0]).name}: {end.message}{_hint_on_encoding(end.message)}")
         sys.exit(end.exit_code)
+    if codes[0]:
+        sys.exit(codes[0])
 
 
 def _write_anything() -> None:
@@ -50,6 +54,16 @@ def _write_anything() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _hint_on_encoding(message: str) -> str:
+    """Return what to add to a message that names a file which this locale cannot name: it is never found."""
+    encoding = sys.getfilesystemencoding()
+    try:
+        message.encode(encoding, "surrogateescape")
+    except UnicodeEncodeError:
+        return "" if _REMEDY in message else f" (this locale's encoding, {encoding}, cannot name such files: {_REMEDY})"
+    return ""
 
 
 def end_of(main: Callable[[], object]) -> RunEnded | None:
@@ -73,6 +87,12 @@ def end_by(error: BaseException) -> RunEnded | None:
         return RunEnded(error.message, error.exit_code)
     if isinstance(error, KeyboardInterrupt):
         return RunEnded("interrupted", SIGNAL_CODE_BASE + signal.SIGINT)
+    if isinstance(error, UnicodeEncodeError):
+        return RunEnded(
+            f"{shown(error.object)} has letters that {error.encoding}, this locale's encoding or a file's, lacks: "
+            f"{_REMEDY}",
+            USER_ERROR_CODE,
+        )
     if isinstance(error, OSError | RuntimeError):
         from mmdet.engine.faults import known_fault  # it needs torch, which a mistake in the command line does not
 

@@ -94,6 +94,34 @@ def test_an_early_end_is_one_line_and_an_exit_code(capsys, monkeypatch, error, c
     assert capsys.readouterr().err == f"train.py: {line}\n"
 
 
+def test_a_command_lines_own_code_is_its_exit_code():
+    outcomes.run_command_line(lambda: 0)
+    with pytest.raises(SystemExit) as caught:
+        outcomes.run_command_line(lambda: 2)
+    assert caught.value.code == 2
+
+
+def test_letters_that_no_file_may_have_here_end_in_one_line(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["train.py"])
+    monkeypatch.setattr(sys, "getfilesystemencoding", lambda: "ascii")
+
+    def write():
+        "wörk".encode("ascii")
+
+    def look():
+        raise UserError("annotation file ü.json does not exist")
+
+    with pytest.raises(SystemExit) as caught:
+        outcomes.run_command_line(write)
+    assert caught.value.code == 2
+    assert capsys.readouterr().err == (
+        "train.py: 'wörk' has letters that ascii, this locale's encoding or a file's, lacks: set PYTHONUTF8=1\n"
+    )
+    with pytest.raises(SystemExit):
+        outcomes.run_command_line(look)
+    assert "(this locale's encoding, ascii, cannot name such files: set PYTHONUTF8=1)" in capsys.readouterr().err
+
+
 def test_an_error_of_the_program_keeps_its_traceback():
     with pytest.raises(ZeroDivisionError):
         outcomes.run_command_line(lambda: 1 // 0)
