@@ -35,6 +35,7 @@ def parse_arguments(argv: list[str] | None = None) -> Namespace:
     parser.add_option("thresh", type=float, default=0.2, help="draw tracks with at least this score (default: 0.2)")
     parser.add_option("load_result", metavar="FILE", help="score or draw this .pkl or .json instead of testing")
     parser.add_switch("dump_bbox", "write the boxes (xyxy) and labels of every frame into the results too")
+    parser.add_switch("resume", "go on behind the videos that an interrupted test with the same --out has finished")
     parser.add_option("work_dir", help="folder for pictures (default: workdir/<name of the config>)")
     parser.add_option("gpus", type=int, default=1, help="processes to share the videos, one a GPU (default: 1)")
     parser.add_option(
@@ -55,7 +56,8 @@ def main(ranks: Ranks, args: Namespace) -> None:
     """Test in this process."""
     # here, as they import torch: --help and a wrong option need none of it
     from mmdet.engine.randomness import seed_everything
-    from mmdet.engine.test_run import TestOptions, run_test
+    from mmdet.engine.test_options import TestOptions
+    from mmdet.engine.test_run import run_test
 
     config = load_config(args.config, args.cfg_options)
     seed_everything(args.seed)
@@ -73,6 +75,7 @@ def main(ranks: Ranks, args: Namespace) -> None:
         threshold=args.thresh,
         with_boxes=args.dump_bbox,
         amp=args.amp,
+        resume=args.resume,
     )
     run_test(config, ranks, options)
 

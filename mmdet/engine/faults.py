@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import errno
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 
@@ -15,7 +16,7 @@ from mmdet.engine.outcomes import RunEnded
 from mmdet.structures import ClipBatch
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-GO_ON = "start again, training with --resume_from auto"
+START_AGAIN = "start again"
 # How torch words them: they come as plain RuntimeErrors.
 _WORKER = re.compile(
     r"DataLoader worker \(pid(?:\(s\))? ([\d, ]+)\) (?:exited unexpectedly|is killed by signal: (\w+))"
@@ -24,23 +25,34 @@ _NOT_DETERMINISTIC = re.compile(r"(\S+) does not have a deterministic implementa
 _PEER_LOST = re.compile(r"Connection (?:closed|reset) by peer|Socket Timeout|remote process exited|Broken pipe")
 
 
-def known_fault(error: BaseException) -> RunEnded | None:
+@contextmanager
+def telling_faults(remedy: str) -> Iterator[None]:
+    """End a run by a fault that is known with what helps then, such as the option to go on with."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        if (fault := known_fault(error, remedy)) is None:
+            raise
+        raise fault from error
+
+
+def known_fault(error: BaseException, remedy: str = START_AGAIN) -> RunEnded | None:
     """Return the end of a run by a full disk or GPU, a data worker or a process that died; None for another error."""
     text = str(error)
     if isinstance(error, OSError) and error.errno in DISK_FULL:
         where = f" ({error.filename})" if error.filename else ""
-        return RunEnded(f"the disk is full{where}: {error.strerror}; make room and {GO_ON}")
+        return RunEnded(f"the disk is full{where}: {error.strerror}; make room and {remedy}")
     if not isinstance(error, RuntimeError):
         return None
     if isinstance(error, torch.OutOfMemoryError):
         return RunEnded(
             f"the GPU's memory is full ({_first_sentence(text)}): lower data.test.chunk_size, or data.valid.chunk_size "
-            f"for validation; {GO_ON}"
+            f"for validation; {remedy}"
         )
     if worker := _WORKER.search(text):
         how = f" by signal {worker[2]}" if worker[2] else ""
         return RunEnded(
-            f"a loading process of the data (pid {worker[1]}) was killed{how}, for lack of memory perhaps: {GO_ON}, "
+            f"a loading process of the data (pid {worker[1]}) was killed{how}, for lack of memory perhaps: {remedy}, "
             "and with fewer workers (data.train.workers, data.test.workers) if it happens again"
         )
     if operation := _NOT_DETERMINISTIC.search(text):
@@ -48,7 +60,7 @@ def known_fault(error: BaseException) -> RunEnded | None:
             f"--deterministic: {operation[1]} of this model has no deterministic form in torch; leave it out"
         )
     if lost := _PEER_LOST.search(text):
-        return RunEnded(f"another process of the run ended, see its message ({lost[0].lower()} here); {GO_ON}")
+        return RunEnded(f"another process of the run ended, see its message ({lost[0].lower()} here); {remedy}")
     return None
 
 

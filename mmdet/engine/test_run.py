@@ -6,65 +6,41 @@ Whatever can be refused is refused before the work starts. Knows nothing of comm
 from __future__ import annotations
 
 import sys
-import tempfile
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from mmdet.config import RunConfig
 from mmdet.datasets import VideoInfo, VISDataset
 from mmdet.datasets.frame_io import frame_path, read_frame
-from mmdet.engine.bad_frames import describe_bad_frames
 from mmdet.engine.distributed import Ranks, barrier, limit_threads
+from mmdet.engine.kept_testing import predict_and_keep
 from mmdet.engine.outcomes import RunEnded
 from mmdet.engine.predictor import VideoPredictor
-from mmdet.engine.testing import build_test_dataset, check_truth, predict_dataset
+from mmdet.engine.test_options import TestOptions, check_options, check_outputs
+from mmdet.engine.testing import build_test_dataset, check_truth
 from mmdet.errors import UserError
 from mmdet.evaluation.loaded_results import rebuild_results
 from mmdet.evaluation.results_io import load_ground_truth, load_results, write_results
 from mmdet.evaluation.submission import find_faults, write_submission
 from mmdet.evaluation.tables import format_figures, per_cent
-from mmdet.evaluation.video_eval import IoUType
 from mmdet.evaluation.vis_ap import evaluate
 from mmdet.fileio.images import header_of, size_fault
-from mmdet.structures import VideoResult, results_to_json
+from mmdet.structures import VideoResult
 from mmdet.visualization.draw import drawing_factor
 from mmdet.visualization.writer import write_video
 
 SHOWN_FAULTS = 100
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TestOptions:
-    """What a test is to do; at least one of out, evaluate, submission and show."""
-
-    __test__ = False  # not a test, whatever pytest makes of the name
-
-    checkpoint: str | None
-    trust_checkpoint: bool = False  # it may hold any object, and run any code
-    trust_classes: bool = False  # its classes are the data's, whatever their names
-    load_result: str | None = None
-    out: str | None = None
-    evaluate: tuple[IoUType, ...] = ()
-    submission: Path | None = None  # a checked zip for an evaluation server; nothing is scored then
-    show: bool = False
-    show_folder: Path = Path("vis")
-    threshold: float = 0.2
-    with_boxes: bool = False
-    amp: str = "off"
-
-
 def run_test(config: RunConfig, ranks: Ranks, options: TestOptions) -> None:
     """Test as the options say. Raises UserError for what does not fit together, before anything is written."""
-    _check(options)
+    check_options(options)
     limit_threads(ranks.device)
     dataset = build_test_dataset(config.data.test, "config.data.test")
     if ranks.is_main:
@@ -72,9 +48,11 @@ def run_test(config: RunConfig, ranks: Ranks, options: TestOptions) -> None:
             print(f"warning: {note}", file=sys.stderr, flush=True)  # noqa: T201
         if options.evaluate and dataset.has_annotations:
             check_truth(dataset, options.evaluate)
-    draw = None
-    if options.show:
-        draw = partial(_draw, dataset=dataset, options=options, names=picture_names(dataset.videos))
+    names = picture_names(dataset.videos)
+    if ranks.is_main:
+        check_outputs(options, config, dataset, names)
+    draw = partial(_draw, dataset=dataset, options=options, names=names) if options.show else None
+    kept = None
     bad: list[str] = []
     if options.load_result:
         entries = load_results(options.load_result) if ranks.is_main else []
@@ -85,14 +63,12 @@ def run_test(config: RunConfig, ranks: Ranks, options: TestOptions) -> None:
         _check_classes(config, dataset)
         _check_first_frames(dataset)
         predictor = _load_predictor(config, ranks, options, dataset)
-        start = time.perf_counter()
-        results = predict_dataset(predictor, dataset, config.data.test, draw)
-        if ranks.is_main:
-            _say_speed(dataset, time.perf_counter() - start, ranks, drawn=draw is not None)
-        bad = describe_bad_frames(results)
-        entries = results_to_json(results, dataset.category_ids, with_boxes=options.with_boxes)
+        predicted = predict_and_keep(predictor, config, ranks, options, dataset, draw)
+        entries, bad, kept = predicted.entries, predicted.bad, predicted.kept
     if ranks.is_main:
         _report(entries, dataset, options)
+        if kept and not bad:
+            kept.remove()  # else a test with mended frames goes on behind the videos that lack none
     barrier(ranks)
     if bad:
         if ranks.is_main:
@@ -112,43 +88,6 @@ def _load_predictor(config: RunConfig, ranks: Ranks, options: TestOptions, datas
         options.trust_classes,
         partial(print, flush=True) if ranks.is_main else None,
     )
-
-
-def _say_speed(dataset: VISDataset, seconds: float, ranks: Ranks, drawn: bool) -> None:
-    frames = sum(len(video.file_names) for video in dataset.videos)
-    parts = [f"{frames} frames in {seconds:.1f} s, {frames / seconds:.1f} a second from files to results"]
-    if drawn:
-        parts.append("drawing included")
-    if ranks.device.type == "cuda":
-        parts.append(f"peak GPU memory {torch.cuda.max_memory_allocated(ranks.device) / 2**30:.2f} GiB")
-    print(", ".join(parts), flush=True)  # noqa: T201
-
-
-def _check(options: TestOptions) -> None:
-    if not (options.out or options.evaluate or options.show or options.submission):
-        raise UserError("nothing to do: give at least one of --out, --eval segm, --format-only and --show")
-    if options.submission and options.evaluate:
-        raise UserError("--format-only writes a submission and scores nothing: leave --eval out, or --format-only")
-    if bool(options.checkpoint) == bool(options.load_result):
-        raise UserError("give either a checkpoint to test or a result file by --load_result")
-    if options.out:
-        path = Path(options.out)
-        if path.suffix != ".pkl":
-            raise UserError(f"--out {path}: name it NAME.pkl; the submission json is written to NAME.pkl.json")
-        _check_writable(path.parent, f"--out {path}")
-    if options.submission:
-        _check_writable(options.submission.parent, f"--format-only: {options.submission}")
-    if options.show:
-        _check_writable(options.show_folder, f"--save_vis_path {options.show_folder}")
-
-
-def _check_writable(folder: Path, what: str) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise UserError(f"{what} cannot be written: {error.strerror or error}") from error
 
 
 def _check_classes(config: RunConfig, dataset: VISDataset) -> None:

@@ -5,8 +5,9 @@ Knows nothing of command lines; the figures come from evaluation, the files from
 
 from __future__ import annotations
 
+import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
 import torch.distributed as dist
@@ -16,7 +17,9 @@ from mmdet.config import RunConfig, TestData
 from mmdet.datasets import VISDataset, make_test_loader
 from mmdet.engine.bad_frames import describe_bad_frames
 from mmdet.engine.class_names import are_the_same, listed, rows_of
+from mmdet.engine.outcomes import SIGNAL_CODE_BASE, RunEnded
 from mmdet.engine.predictor import VideoPredictor
+from mmdet.engine.signals import StopSignals
 from mmdet.errors import UserError
 from mmdet.evaluation.results_io import load_ground_truth
 from mmdet.evaluation.video_eval import IoUType
@@ -25,7 +28,7 @@ from mmdet.models.build import build_part
 from mmdet.models.vis_model import VISModel
 from mmdet.ops.collectives import rank, world_size
 from mmdet.registry import DATASETS
-from mmdet.structures import VideoResult, results_to_json
+from mmdet.structures import ClipBatch, VideoResult, results_to_json
 
 OnResult = Callable[[VideoResult], None]
 
@@ -48,15 +51,26 @@ def share_videos(lengths: list[int], ranks: int) -> list[list[int]]:
 
 
 def predict_dataset(
-    predictor: VideoPredictor, dataset: VISDataset, section: TestData, on_result: OnResult | None = None
+    predictor: VideoPredictor,
+    dataset: VISDataset,
+    section: TestData,
+    on_result: OnResult | None = None,
+    only: Sequence[int] | None = None,
+    signals: StopSignals | None = None,
 ) -> list[VideoResult]:
-    """Return the results of all videos in data set order on every rank; `on_result` sees this rank's own at once."""
-    share = share_videos([len(video.file_names) for video in dataset.videos], world_size())[rank()]
+    """Return the results of all videos in data set order on every rank; `on_result` sees this rank's own at once.
+
+    `only`: of the videos of these places in the data set alone. Raises RunEnded after a chunk of frames in whose time
+    `signals` has got one.
+    """
+    wanted = list(range(len(dataset.videos))) if only is None else list(only)
+    places = share_videos([len(dataset.videos[index].file_names) for index in wanted], world_size())[rank()]
+    share = [wanted[place] for place in places]
     loader = make_test_loader(dataset, share, section.chunk_size, section.workers)
     videos = [dataset.videos[index] for index in share]
     own: dict[int, VideoResult] = {}
     with tqdm(loader, desc="testing", unit="batch", disable=rank() > 0 or None) as batches:
-        for index, result in zip(share, predictor.run(batches, videos), strict=True):
+        for index, result in zip(share, predictor.run(_until_stopped(batches, signals), videos), strict=True):
             own[index] = result
             if on_result is not None:
                 on_result(result)
@@ -65,7 +79,21 @@ def predict_dataset(
         gathered = [{} for _ in range(world_size())]
         dist.all_gather_object(gathered, own)
     everything = {index: result for part in gathered for index, result in part.items()}
-    return [everything[index] for index in range(len(dataset.videos))]
+    return [everything[index] for index in wanted]
+
+
+def _until_stopped(batches: Iterable[ClipBatch], signals: StopSignals | None) -> Iterator[ClipBatch]:
+    for batch in batches:
+        if signals is not None:
+            end_if_stopped(signals)
+        yield batch
+
+
+def end_if_stopped(signals: StopSignals) -> None:
+    """Raise RunEnded if a stop signal has come."""
+    if signals.received:
+        name = signal.Signals(signals.received).name
+        raise RunEnded(f"stopped by {name}", SIGNAL_CODE_BASE + signals.received)
 
 
 def category_ids_of(class_names: Sequence[str], dataset: VISDataset) -> list[int]:

@@ -21,7 +21,7 @@ from mmdet.engine import checkpoint as files
 from mmdet.engine import checkpoint_index as index
 from mmdet.engine.bad_frames import BadFrames
 from mmdet.engine.distributed import Ranks, barrier, gather_objects, largest_over_ranks
-from mmdet.engine.faults import out_of_memory
+from mmdet.engine.faults import out_of_memory, telling_faults
 from mmdet.engine.idle_steps import IdleSteps
 from mmdet.engine.logging import TrainLog
 from mmdet.engine.outcomes import SIGNAL_CODE_BASE, RunEnded
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 # A float16 step that overflows is skipped and the loss scale halved. From torch's first scale, 2**16, so many halvings
 # in a row lead below 1: then scaling is not what is wrong.
 MAX_SKIPPED_STEPS = 25
+GO_ON = "start again with --resume_from auto"
 SELECTED_BY = "AP"  # the figure of a validation that the best checkpoint is chosen by
 
 Validate = Callable[[], dict[str, float] | None]
@@ -92,7 +93,7 @@ class Trainer:
 
     def run(self) -> None:
         """Train to the end. Raises RunEnded after a step that is not finite, and after a stop signal."""
-        with StopSignals() as self._signals, self._open_log() as self._log:
+        with telling_faults(GO_ON), StopSignals() as self._signals, self._open_log() as self._log:
             for note in self.notes:
                 self._log.say(note)
             self._log.say(

@@ -12,7 +12,7 @@ from pathlib import Path
 from mmdet.errors import UserError, shown
 
 AnyPath = str | Path
-_Identity = tuple[int, int]  # device and inode: one file, whatever its names
+_Identity = tuple[int, int] | None  # device and inode: one file, whatever its names; None: it does not exist
 
 
 def refuse_overwriting(outputs: Iterable[AnyPath | None], inputs: Iterable[AnyPath | None]) -> None:
@@ -23,25 +23,25 @@ def refuse_overwriting(outputs: Iterable[AnyPath | None], inputs: Iterable[AnyPa
     """
     targets = [Path(path) for path in outputs if path is not None]
     _refuse_twice(targets)
-    existing = {identity: path for path in targets if (identity := _identity(path)) is not None}
+    existing: dict[_Identity, Path] = {identity: path for path in targets if (identity := _identity(path))}
     if not existing:
         return  # what does not exist yet is no input
-    folders: dict[Path, Path] = {}  # of the inputs, each with one input in it
-    for source in (Path(path) for path in inputs if path is not None):
-        if (target := existing.get(_identity(source) or (-1, -1))) is not None:
+    folders: dict[str, AnyPath] = {}  # where the inputs lie, each with one of them
+    above = {_identity(parent): path for path in existing.values() for parent in path.resolve().parents}
+    for source in (path for path in inputs if path is not None):
+        identity = _identity(source)
+        if target := existing.get(identity):
             raise UserError(f"output {target} is the input {source}, which would be destroyed: choose another name")
-        folders.setdefault(source if source.is_dir() else source.parent, source)
+        if target := above.get(identity):
+            raise UserError(f"{target} is a file of the input folder {source}: choose another output")
+        folders.setdefault(os.path.dirname(source) or ".", source)
     for folder, source in folders.items():
-        if (target := existing.get(_identity(folder) or (-1, -1))) is not None:
+        if target := existing.get(_identity(folder)):
             raise UserError(f"{target} holds the input {source} and would be filled with output: choose another folder")
-        if folder == source:
-            for target in existing.values():
-                if any(os.path.samefile(parent, folder) for parent in target.resolve().parents):
-                    raise UserError(f"{target} is a file of the input folder {folder}: choose another output")
 
 
 def _refuse_twice(targets: list[Path]) -> None:
-    seen: dict[tuple[_Identity | None, str], Path] = {}
+    seen: dict[tuple[_Identity, str], Path] = {}
     for path in targets:
         identity = _identity(path)
         key = (identity, "") if identity else (_identity(path.parent), path.name)
@@ -52,7 +52,7 @@ def _refuse_twice(targets: list[Path]) -> None:
         seen[key] = path
 
 
-def _identity(path: Path) -> _Identity | None:
+def _identity(path: AnyPath) -> _Identity:
     """Return what tells a file or folder from all others, None for one that does not exist."""
     try:
         status = os.stat(path)

@@ -4,7 +4,9 @@ import hashlib
 import importlib.util
 import json
 import os
+import shutil
 import sys
+import zipfile
 from pathlib import Path
 
 import cv2
@@ -154,3 +156,74 @@ def test_a_demo_set_does_not_replace_pictures_of_somebody_else(tool, tmp_path):
     assert code == 2
     assert "train_images is not of a generated demo set" in said
     assert photo.read_bytes() == b"photo"
+
+
+@pytest.fixture
+def own_set(work, tiny_set):
+    """Options of test_video.py for a copy of the valid set in the work folder."""
+    shutil.copytree(tiny_set / "valid_images", work / "frames")
+    return ("--cfg-options", "data.test.dataset.ann_file=valid.json", "data.test.dataset.img_prefix=frames")
+
+
+OVER_INPUT_OF_A_TEST = {
+    "the data set's frames": ("--show", "--save_vis_path", "frames"),
+    "its frames by a link": ("--show", "--save_vis_path", "link"),
+    "the checkpoint": ("--out", "checkpoint.pkl"),
+    "the annotations": ("--out", "annotations.pkl"),
+    "somebody's zip": ("--out", "album.pkl", "--format_only"),
+}
+
+
+@pytest.mark.parametrize("options", OVER_INPUT_OF_A_TEST.values(), ids=OVER_INPUT_OF_A_TEST)
+def test_a_test_writes_over_nothing_that_it_reads_or_did_not_make(run, work, config, own_set, options):
+    (work / "link").symlink_to("frames")
+    os.link("checkpoint.pth", "checkpoint.pkl")
+    (work / "annotations.pkl.json").symlink_to("valid.json")
+    with zipfile.ZipFile(work / "album.zip", "w") as album:
+        album.writestr("photo.jpg", b"photo")
+    before = digests(work)
+    done = run("test_video", config, "checkpoint.pth", *options, *own_set)
+    assert done.code == 2
+    assert done.err.count("\n") == 1
+    assert any(text in done.err for text in ("is the input", "would be filled with output", "no submission"))
+    assert digests(work) == before
+
+
+def test_results_are_not_written_over_those_they_are_made_from(run, work, config, own_set):
+    (work / "r.pkl.json").write_text("[]")
+    done = run("test_video", config, "--load_result", "r.pkl.json", "--out", "r.pkl", *own_set)
+    assert done.code == 2
+    assert "output r.pkl.json is the input r.pkl.json" in done.err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--out", "folder.pkl"), "--out folder.pkl is a folder, expected the name of a file"),
+        (("--show", "--save_vis_path", "valid.json"), "--save_vis_path valid.json cannot be written: valid.json is a"),
+        (("--show", "--work_dir", "valid.json"), "valid.json is a file, expected a folder"),
+        (("--format_only", "--work_dir", "valid.json"), "valid.json is a file, expected a folder"),
+    ],
+)
+def test_an_output_of_a_test_that_has_no_place_is_refused_before_the_work(run, work, config, own_set, options, said):
+    (work / "folder.pkl").mkdir()
+    before = digests(work)
+    done = run("test_video", config, "checkpoint.pth", *options, *own_set)
+    assert done.code == 2
+    assert said in done.err
+    assert done.err.count("\n") == 1
+    assert digests(work) == before
+
+
+def test_a_test_draws_tracks_of_at_least_the_score_of_thresh(run, work, config, own_set):
+    for name, score in (("all", "0"), ("none", "1")):
+        options = ("--show", "--save_vis_path", name, "--thresh", score)
+        assert run("test_video", config, "checkpoint.pth", *options, *own_set).code == 0
+    differences = []
+    for path in sorted((work / "none").glob("*/*.jpg")):
+        name = path.relative_to(work / "none")
+        one, two, frame = (cv2.imread(str(work / folder / name)) for folder in ("all", "none", "frames"))
+        enlarged = cv2.resize(frame, two.shape[1::-1], interpolation=cv2.INTER_CUBIC).astype(int)
+        assert np.abs(two - enlarged).mean() < 3  # nothing is drawn
+        differences.append(np.abs(one.astype(int) - two).mean())
+    assert max(differences) > 3
