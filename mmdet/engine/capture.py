@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import gc
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -93,7 +94,8 @@ def rehearse(work: Callable[[], object]) -> None:
     """
     generators, mode = random_state(), torch.cuda.get_sync_debug_mode()
     try:
-        torch.cuda.set_sync_debug_mode("error")
+        with warnings.catch_warnings(action="ignore"):  # the first call says that it is a prototype
+            torch.cuda.set_sync_debug_mode("error")
         with _waits_refused(), _PageableCopiesRefused():
             work()
     except RuntimeError as error:

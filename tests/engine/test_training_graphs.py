@@ -183,7 +183,7 @@ def trained(tiny_vis, tmp_path, gpu):
     """Train the tiny model, and return what it ends with and its trainer."""
 
     def train(name, **runtime):
-        trainer = tiny_vis.make_trainer(tmp_path / name, gpu, epochs=3, **{"amp": "off", **runtime})
+        trainer = tiny_vis.make_trainer(tmp_path / name, gpu, **{"epochs": 3, "amp": "off", **runtime})
         trainer.run()
         return {key: value.clone() for key, value in trainer.model.state_dict().items()}, trainer
 
@@ -195,10 +195,12 @@ def trained(tiny_vis, tmp_path, gpu):
 @pytest.mark.parametrize("checkpointing", [False, True])
 def test_graphs_train_like_single_launches(trained, tiny_vis, amp, checkpointing):
     backbone = {**tiny_vis.BACKBONE, "checkpointing": checkpointing}
+    # in reduced precision what atomics add up in another order is soon another choice: two plain runs part, too
+    settings = {"amp": amp, "backbone": backbone, "epochs": 3 if amp == "off" else 1}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        plain, _ = trained("plain", cuda_graphs=False, amp=amp, backbone=backbone)
-        graphed, trainer = trained("graphed", cuda_graphs=True, amp=amp, backbone=backbone)
+        plain, _ = trained("plain", cuda_graphs=False, **settings)
+        graphed, trainer = trained("graphed", cuda_graphs=True, **settings)
     (network,) = trainer.make_step.graphs.networks.values()
     assert len(network.loss_graphs) == 1
     assert_alike(plain, graphed, tolerance=1e-4 if amp == "off" else 2e-2)
