@@ -41,5 +41,5 @@ def rest_frozen_parts(model: nn.Module) -> None:
     """Put every part into evaluation whose parameters are all frozen: its batch norms keep their running statistics."""
     for module in model.modules():
         parameters = list(module.parameters())
-        if parameters and not any(parameter.requires_grad for parameter in parameters):
+        if module.training and parameters and not any(parameter.requires_grad for parameter in parameters):
             module.eval()

@@ -50,3 +50,22 @@ def test_a_pattern_that_matches_nothing_ends_before_the_work(run, config, tmp_pa
         assert done.code == 2
         assert len(done.err.strip().splitlines()) == 1
         assert "'nek' matches no parameter of the model; did you mean neck?" in done.err
+
+
+def test_a_model_that_is_frozen_as_a_whole_is_refused(run, config, tmp_path):
+    done = run("train", config, "--work_dir", tmp_path / "w", "--cfg-options", "model.frozen=['*']")
+    assert done.code == 2
+    assert "there is no parameter to train" in done.err
+
+
+def test_a_run_with_a_frozen_backbone_of_batch_norms_leaves_their_statistics(run, config, tmp_path):
+    backbone = "dict(type='TimmBackbone', name='resnet10t', frozen_bn=False)"
+    values = ("--cfg-options", f"model.backbone={backbone}", "model.frozen=['backbone']")
+    for work, steps in (("one", 1), ("two", 2)):
+        done = run("train", config, "--work_dir", tmp_path / work, *values, f"schedule.steps={steps}")
+        assert done.code == 0, done.err
+    one, two = weights(tmp_path / "one" / "step_1.pth"), weights(tmp_path / "two" / "step_2.pth")
+    norms = [name for name in one if name.endswith(("running_mean", "running_var"))]
+    assert norms
+    assert all(torch.equal(one[name], two[name]) for name in norms)
+    assert not torch.equal(one["head.box_conv.weight"], two["head.box_conv.weight"])

@@ -99,3 +99,12 @@ def test_a_pattern_to_freeze_that_matches_nothing_is_named():
         freeze(Net(), ["stem", "hed.*"], "config.model.frozen")
     with pytest.raises(UserError, match="expected a list of patterns"):
         freeze(Net(), "stem", "config.model.frozen")
+
+
+@pytest.mark.parametrize("name", ["resnet10t", "convnext_atto"])
+def test_a_backbone_that_is_frozen_as_a_whole_rests_and_the_model_trains(name):
+    model = nn.ModuleDict({"backbone": TimmBackbone(name, frozen_bn=False), "head": nn.Linear(2, 2)})
+    freeze(model, ["backbone"], "config.model.frozen")
+    model.train()
+    assert model["head"].training
+    assert not any(module.training for module in model["backbone"].modules())
