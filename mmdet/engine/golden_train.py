@@ -104,7 +104,7 @@ def loss_checks(model: VISModel, arrays: Arrays, notes: Mapping[str, Any]) -> It
         batch = make_batch(arrays)
         losses = model.loss(model(batch.images, batch.valid), batch)
     found = {name: value.item() for name, value in losses.items()} | {"loss": float(_total(losses))}
-    expected = notes["losses"]
+    expected = notes["losses"] | {"match_acc": notes["losses"]["match_acc"] / 100}  # recorded in per cent
     yield same_members("loss terms", found, expected)
     for name in sorted(set(found) & set(expected)):
         yield of_maximum(f"train {name}", found[name], expected[name], LOSS_TOLERANCE)

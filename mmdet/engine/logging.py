@@ -164,7 +164,7 @@ class TrainLog:
     def _tell_step(self, step: int, now: float) -> None:
         """Write the means of the steps since they were last written, and how fast these were."""
         seconds = (now - self._since) / self._steps
-        parts = [f"{name} {value:.4g}" for name, value in self._means().items()]
+        parts = [_shown(name, value) for name, value in self._means().items()]
         parts += [f"{self._skipped} steps skipped"] if self._skipped else []
         parts += [f"{self._images / max(now - self._since, 1e-9):.1f} images/s", f"{seconds:.3g} s/step"]
         eta = tqdm.format_interval((self._total_steps - step) * seconds)
@@ -190,6 +190,11 @@ class TrainLog:
         self._json.write(json.dumps(entry) + "\n")
         for name, value in figures.items():
             self._board.add_scalar(f"{kind}/{name}", value, step)
+
+
+def _shown(name: str, value: float) -> str:
+    """Name a figure for people: what is a share, an accuracy, in per cent."""
+    return f"{name} {per_cent(value)} %" if name.endswith("_acc") else f"{name} {value:.4g}"
 
 
 def _with_total(figures: Mapping[str, float]) -> dict[str, float]:

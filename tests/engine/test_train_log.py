@@ -141,6 +141,13 @@ def test_a_validation_is_told_in_per_cent_and_written_as_fractions(miniature, tm
     assert [entry["AP"] for entry in entries_of(tmp_path) if entry["kind"] == "validation"] == [0.3528]
 
 
+def test_an_accuracy_of_training_is_told_in_per_cent_and_written_as_a_fraction(tmp_path):
+    with logging.TrainLog(tmp_path, total_steps=1, steps_per_epoch=1, log_every=1) as log:
+        log.step(1, {"loss_match": 0.3, "match_acc": 0.4222}, images=8)
+    assert "loss_match 0.3, match_acc 42.2 %, " in log_of(tmp_path)
+    assert entries_of(tmp_path)[0]["match_acc"] == 0.4222
+
+
 def test_a_run_ends_with_its_checkpoints_and_the_next_command(miniature, tmp_path, capsys):
     figures = iter([{"AP": 0.3}, {"AP": 0.2}])
     miniature.make_trainer(tmp_path, validate=lambda: next(figures)).run()

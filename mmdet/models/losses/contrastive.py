@@ -91,11 +91,11 @@ def gathered_contrastive_loss(
 def match_accuracy(
     coefficients: Tensor, reference: Tensor, reference_valid: Tensor, match: Tensor, kept: Tensor
 ) -> Tensor:
-    """Return (B,) in percent: how many kept pairs are most similar to their match, or to none if they have none.
+    """Return (B,) as a fraction: how many kept pairs are most similar to their match, or to none if they have none.
 
     coefficients (B, G, A, E), reference (B, R, E), match (B, G), kept (B, G, A). "None" is a logit of 0.
     """
     similarity = cosine(coefficients.flatten(1, 2), reference).masked_fill(~reference_valid.unsqueeze(1), NO_LOGIT)
     chosen = F.pad(similarity, (1, 0)).argmax(dim=2).view(kept.shape) - 1
     right = (chosen == match.unsqueeze(2)) & kept
-    return 100 * right.sum(dim=(1, 2)) / kept.sum(dim=(1, 2)).clamp(min=1)
+    return right.sum(dim=(1, 2)) / kept.sum(dim=(1, 2)).clamp(min=1)

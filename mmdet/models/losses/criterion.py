@@ -69,7 +69,7 @@ class Criterion(nn.Module):
                 raise UserError(f"loss_weights: unknown loss {name!r}; {near(name, LOSSES)}")
 
     def forward(self, outputs: HeadOutputs, batch: ClipBatch) -> dict[str, Tensor]:
-        """Return the scalars of LOSSES, to be summed, and `match_acc` in percent, without gradient.
+        """Return the scalars of LOSSES, to be summed, and `match_acc`, a fraction, without gradient.
 
         A batch without objects gives zeros that are connected to every output.
         """

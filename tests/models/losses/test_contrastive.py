@@ -112,9 +112,9 @@ def test_accuracy_counts_kept_pairs_that_choose_their_match():
     match = torch.tensor([[0, -1]])
     kept = torch.tensor([[[True, True], [False, True]]])
     valid = torch.tensor([[True, True]])
-    assert match_accuracy(coefficients, reference, valid, match, kept).tolist() == pytest.approx([100 / 3])
+    assert match_accuracy(coefficients, reference, valid, match, kept).tolist() == pytest.approx([1 / 3])
     all_negative = match_accuracy(-coefficients.abs(), reference, valid, match, kept)
-    assert all_negative.tolist() == pytest.approx([100 / 3])  # nothing is similar: right for the object without match
+    assert all_negative.tolist() == pytest.approx([1 / 3])  # nothing is similar: right for the object without match
 
 
 def test_padding_is_never_chosen_as_a_match():
@@ -123,7 +123,7 @@ def test_padding_is_never_chosen_as_a_match():
     accuracy = match_accuracy(
         coefficients, reference, torch.tensor([[True, False]]), torch.tensor([[0]]), torch.tensor([[[True]]])
     )
-    assert accuracy.tolist() == [100]
+    assert accuracy.tolist() == [1]
 
 
 def test_cosine_of_parallel_embeddings_is_one():

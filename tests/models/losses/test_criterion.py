@@ -25,7 +25,7 @@ def test_every_term_is_a_finite_scalar_with_gradient(scenes, criterion):
         assert losses[name].isfinite()
         assert losses[name].requires_grad
     assert not losses["match_acc"].requires_grad
-    assert 0 <= losses["match_acc"] <= 100
+    assert 0 <= losses["match_acc"] <= 1
 
 
 def test_a_batch_without_objects_gives_zeros_connected_to_every_output(scenes, criterion):
