@@ -41,18 +41,21 @@ class ResizeKeepRatio:
     """Resize to the largest size within a long and a short edge, keeping the aspect ratio.
 
     Each edge, in pixels, is fixed or drawn from an inclusive range, independently of the other: `(640, 960)`.
-    Images are resized bilinearly, masks take the nearest pixel, boxes are clipped to the image.
+    Images are resized bilinearly, masks take the nearest pixel, boxes are clipped to the image. As in the published
+    recipe (MODEL.md 9) nearest is cv2's: corners are matched, so that masks lie up to half a pixel right of and below
+    images and boxes, and small ones may vanish. With `aligned_masks` centres are matched, and none vanishes.
     """
 
-    def __init__(self, long_edge: Edge, short_edge: Edge) -> None:
+    def __init__(self, long_edge: Edge, short_edge: Edge, aligned_masks: bool = False) -> None:
         self.long_edge = _edge_range(long_edge, "long_edge")
         self.short_edge = _edge_range(short_edge, "short_edge")
+        self.aligned_masks = aligned_masks
 
     def __call__(self, frames: list[RawFrame], rng: np.random.Generator) -> list[RawFrame]:
         """Resize all frames within the same two edges."""
         long_edge = int(rng.integers(*self.long_edge, endpoint=True))
         short_edge = int(rng.integers(*self.short_edge, endpoint=True))
-        return [_resize(frame, long_edge, short_edge) for frame in frames]
+        return [_resize(frame, long_edge, short_edge, self.aligned_masks) for frame in frames]
 
 
 @TRANSFORMS.register_module()
@@ -76,7 +79,7 @@ def _edge_range(edge: Edge, name: str) -> tuple[int, int]:
     return low, high
 
 
-def _resize(frame: RawFrame, long_edge: int, short_edge: int) -> RawFrame:
+def _resize(frame: RawFrame, long_edge: int, short_edge: int, aligned_masks: bool) -> RawFrame:
     height, width = frame.image.shape[:2]
     factor = min(long_edge / max(height, width), short_edge / min(height, width))
     new_height, new_width = (max(int(side * factor + 0.5), 1) for side in (height, width))
@@ -86,23 +89,29 @@ def _resize(frame: RawFrame, long_edge: int, short_edge: int) -> RawFrame:
         frame,
         image=cv2.resize(frame.image, (new_width, new_height), dst=room, interpolation=cv2.INTER_LINEAR),
         boxes=np.clip(frame.boxes * np.float32(factor), 0, limits),
-        masks=_resize_masks(frame.masks, (new_height, new_width)),
+        masks=_resize_masks(frame.masks, (new_height, new_width), aligned_masks),
         scale=frame.scale * factor,
     )
 
 
-def _resize_masks(masks: np.ndarray, size: Size) -> np.ndarray:
-    """Take the nearest pixels of masks (N, H, W), as cv2.resize does; only where a mask is are they looked for."""
+def _resize_masks(masks: np.ndarray, size: Size, aligned: bool) -> np.ndarray:
+    """Take the nearest pixels of masks (N, H, W), as cv2.resize does; only where a mask is are they looked for.
+
+    If `aligned`, a mask between all pixels that are taken keeps the one that its middle falls into.
+    """
     resized = np.zeros((len(masks), *size), np.uint8)
     if len(masks) == 0:
         return resized
-    rows, columns = (_nearest(old, new) for old, new in zip(masks.shape[1:], size, strict=True))
+    rows, columns = (_nearest(old, new, aligned) for old, new in zip(masks.shape[1:], size, strict=True))
     for out, mask in zip(resized, masks, strict=True):
         top, bottom = _extent(mask.max(axis=1))
         left, right = _extent(mask[top:bottom].max(axis=0, initial=0))
         new_rows = slice(*np.searchsorted(rows, (top, bottom)))
         new_columns = slice(*np.searchsorted(columns, (left, right)))
         out[new_rows, new_columns] = mask[rows[new_rows], left:right][:, columns[new_columns] - left]
+        if aligned and bottom > top and not out[new_rows, new_columns].any():
+            middle = np.argwhere(mask).mean(axis=0) + 0.5
+            out[tuple((middle * size / mask.shape).astype(np.intp))] = 1
     return resized
 
 
@@ -112,10 +121,11 @@ def _extent(line: np.ndarray) -> tuple[int, int]:
     return (int(places[0]), int(places[-1]) + 1) if len(places) else (0, 0)
 
 
-def _nearest(old: int, new: int) -> np.ndarray:
+def _nearest(old: int, new: int, aligned: bool) -> np.ndarray:
     """Return for each pixel of a resized side the one that cv2 takes for it: cv2 has the last word on its rounding."""
     places = np.arange(old, dtype=np.float32)[None]  # exact up to 2**24 pixels
-    return cv2.resize(places, (new, 1), interpolation=cv2.INTER_NEAREST)[0].astype(np.intp)
+    way = cv2.INTER_NEAREST_EXACT if aligned else cv2.INTER_NEAREST
+    return cv2.resize(places, (new, 1), interpolation=way)[0].astype(np.intp)
 
 
 def _flip(frame: RawFrame) -> RawFrame:

@@ -214,3 +214,35 @@ def test_impossible_edges_are_refused(edge):
 def test_impossible_probabilities_are_refused():
     with pytest.raises(UserError, match="probability is 2"):
         RandomFlip(probability=2)
+
+
+def test_aligned_masks_lie_where_their_boxes_do():
+    """The middles of squares in many places, in pixels of the resized image."""
+    rng = np.random.default_rng(5)
+    offsets = {False: [], True: []}
+    for _ in range(60):
+        top, left, side = rng.integers(0, 300), rng.integers(0, 500), rng.integers(20, 60)
+        mask = np.zeros((1, 360, 640), np.uint8)
+        mask[0, top : top + side, left : left + side] = 1
+        for aligned in (False, True):
+            resize = ResizeKeepRatio((200, 500), (150, 300), aligned_masks=aligned)
+            (resized,) = resize([make_frame((360, 640), mask)], np.random.default_rng(int(top)))
+            middle = np.argwhere(resized.masks[0]).mean(axis=0) + 0.5
+            offsets[aligned].append(middle - [resized.boxes[0, 1::2].mean(), resized.boxes[0, ::2].mean()])
+    assert np.abs(np.mean(offsets[True], axis=0)).max() < 0.06
+    assert np.mean(offsets[False], axis=0).min() > 0.4
+
+
+@pytest.mark.parametrize("place", [(0, 0), (17, 30), (359, 639), (100, 0)])
+def test_aligned_masks_do_not_vanish(place):
+    mask = np.zeros((1, 360, 640), np.uint8)
+    mask[0][place] = 1
+    (resized,) = ResizeKeepRatio(64, 36, aligned_masks=True)([make_frame((360, 640), mask)], np.random.default_rng(0))
+    assert np.argwhere(resized.masks[0]).tolist() == [[place[0] // 10, place[1] // 10]]
+
+
+def test_an_empty_mask_stays_empty_when_aligned():
+    mask = np.zeros((1, 36, 64), np.uint8)
+    frame = make_frame((36, 64), mask, boxes=[[0, 0, 5, 5]])
+    (resized,) = ResizeKeepRatio(32, 18, aligned_masks=True)([frame], np.random.default_rng(0))
+    assert not resized.masks.any()
