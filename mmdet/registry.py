@@ -39,6 +39,9 @@ OF_KEY: dict[str, Registry] = {
     "optimizer": OPTIMIZERS,
 }
 
+# Arguments that the program itself gives to parts: the model hands on its widths, the optimiser gets the model.
+HANDED_ON = frozenset({"model", "in_channels", "channels", "strides"})
+
 ALL: tuple[Registry, ...] = (
     MODELS,
     BACKBONES,

@@ -198,6 +198,18 @@ def test_an_argument_of_a_part_is_checked_by_its_type(override, message):
         ),
         ("model.head.memory=3", "config.model.head.memory: expected a dict with the key 'type', got 3"),
         ("model.head.memory=dict(num_slots=3)", "config.model.head.memory: expected a dict with the key 'type'"),
+        (
+            "model.head={'_delete_': True, 'type': 'SipMaskHead', 'memory': {'type': 'CNPMemory'}}",
+            "config.model.head: SipMaskHead has no key '_delete_'",
+        ),
+        (
+            "model.head=dict(type=SipMaskHead, memory=dict(type=CNPMemory))",
+            "config.model.head: SipMaskHead needs the key 'num_classes'",
+        ),
+        ("data.test.dataset=dict(type=VISDataset)", "config.data.test.dataset: VISDataset needs the key 'ann_file'"),
+        ("optimizer=dict(type=AdamW)", "config.optimizer: AdamW needs the key 'lr'"),
+        ("optimizer.paramwise=[backbone]", "config.optimizer.paramwise.0: expected a dict, got 'backbone'"),
+        ("optimizer.paramwise=backbone", "config.optimizer.paramwise: expected a list, got 'backbone'"),
         ("model.temporal_neck=FPN", "config.model.temporal_neck: expected a dict with the key 'type'"),
     ],
 )

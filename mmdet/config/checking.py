@@ -28,12 +28,10 @@ def fill_section(kind: Any, values: Any, where: str, **given: Any) -> Any:
         if key not in known:
             raise UserError(f"{where}: unknown key {shown(key)}; {near(key, known)}")
     hints = get_type_hints(kind, include_extras=True)
-    filled = {}
     for f in fields(kind):
-        if f.name in values:
-            filled[f.name] = _check(hints[f.name], values[f.name], f"{where}.{f.name}", f.name)
-        elif f.name in known and f.default is MISSING and f.default_factory is MISSING:
+        if f.name in known and f.name not in values and f.default is MISSING and f.default_factory is MISSING:
             raise UserError(f"{where}: key {f.name!r} is missing")
+    filled = {key: _check(hints[key], value, f"{where}.{key}", key) for key, value in values.items()}
     return kind(**filled, **given)
 
 
@@ -97,6 +95,11 @@ def _check_keys(part: dict[str, Any], found: Any, where: str) -> None:
         if key != "type" and key not in parameters:
             known = [name for name in parameters if name != "self"]
             raise UserError(f"{where}: {part['type']} has no key {shown(key)}; {near(key, known)}")
+    if not found.__module__.startswith(f"{__package__.partition('.')[0]}."):
+        return  # what other parts are handed by a user's own model is not known
+    for name, parameter in parameters.items():
+        if parameter.default is parameter.empty and name not in part and name not in registry.HANDED_ON:
+            raise UserError(f"{where}: {part['type']} needs the key {name!r}")
 
 
 def _argument_types(found: Any) -> dict[str, Any]:

@@ -39,10 +39,14 @@ def check_value(hint: Any, value: Any, where: str, inside: Inside) -> Any:
         return value
     if origin in (list, tuple, Sequence):
         return _check_list(hint, value, where, inside)
-    if origin in (dict, Mapping) and get_args(hint)[1] is not Any:
+    if origin in (dict, Mapping):
+        kind = get_args(hint)[1]
+        if kind is Any:
+            value = inside(hint, value, where)  # it has more to say of a part
         if not isinstance(value, dict):
             raise _wrong(where, hint, value)
-        kind = get_args(hint)[1]
+        if kind is Any:
+            return value
         return {key: check_value(kind, item, f"{where}.{key}", inside) for key, item in value.items()}
     return inside(hint, value, where)
 
