@@ -1,63 +1,39 @@
 """Track the objects of your own video: python tools/track_video.py CONFIG CHECKPOINT VIDEO --out FOLDER [--thresh 0.3].
 
-VIDEO is a file that OpenCV can read or a folder of images. Writes FOLDER/NAME.json (run-length encoded tracks, labels
-0-based) and FOLDER/NAME.mp4, frame by frame, with memory that does not grow with the video's pixels.
+VIDEO is a video file, a folder of images, or an image. Writes FOLDER/NAME.mp4, with the times of the video, and
+FOLDER/NAME.json: its size, rate and times, and the tracks, run-length encoded, labels 0-based. Stopped by Ctrl-C or a
+signal it writes the frames so far.
 """
 
 from __future__ import annotations
 
-import json
-from itertools import chain
 from pathlib import Path
 
-import torch
-from tqdm import tqdm
-
-from mmdet.config import load_config
-from mmdet.datasets.frame_io import read_video
+from mmdet.config import AMP_NAMES, check_config_file
 from mmdet.engine.arguments import CommandParser
-from mmdet.engine.distributed import limit_threads
 from mmdet.engine.outcomes import run_command_line
-from mmdet.engine.precision import AMP_TYPES
-from mmdet.engine.predictor import VideoPredictor
-from mmdet.errors import UserError
-from mmdet.fileio.atomic import write_text_atomically
-from mmdet.visualization.draw import draw_objects
-from mmdet.visualization.writer import objects_of_tracks, open_mp4
 
 
 def main() -> None:
     """Track, draw and write."""
-    parser = CommandParser(description="Track the objects of a video.")
+    parser = CommandParser(description=__doc__)
     parser.add_argument("config")
     parser.add_argument("checkpoint")
-    parser.add_argument("video", type=Path, help="a video file or a folder of images")
-    parser.add_option("out", type=Path, default=Path("tracked"))
-    parser.add_option("thresh", type=float, default=0.3, help="draw objects with at least this score")
-    parser.add_option("fps", type=float, default=25.0, help="of the mp4")
-    parser.add_option("device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_option("amp", choices=tuple(AMP_TYPES), default="off", help="precision on GPUs (default: off, float32)")
+    parser.add_argument("source", metavar="VIDEO", type=Path, help="a video file or a folder of images")
+    parser.add_option("out", type=Path, default=Path("tracked"), metavar="FOLDER", help="default: tracked")
+    parser.add_option("thresh", type=float, default=0.3, help="draw objects with at least this score (default: 0.3)")
+    parser.add_option("fps", type=float, help="frames per second of the mp4 (default: the times of the video; 25)")
+    parser.add_option("device", help="cpu, cuda, or the number of a GPU (default: the first GPU if there is one)")
+    parser.add_option("amp", choices=AMP_NAMES, default="off", help="precision on GPUs (default: off, float32)")
     parser.add_switch("cuda_graph", "on a GPU launch each frame at once: less waiting, same results")
+    parser.add_switch("resize_to_first", "give frames of other sizes that of the first one")
     parser.add_switch("trust_checkpoint", "load any object from the checkpoint: only if you know where it comes from")
     args = parser.parse_args()
-    limit_threads(torch.device(args.device))
-    frames = read_video(args.video)
-    first = next(frames, None)
-    if first is None:
-        raise UserError(f"{args.video} has no frame that can be read: give a video file or a folder of images")
-    config = load_config(args.config)
-    predictor = VideoPredictor.from_checkpoint(
-        config, args.checkpoint, args.device, args.amp, args.trust_checkpoint, cuda_graph=args.cuda_graph
-    )
-    names = predictor.class_names
-    stream = predictor.stream((first.shape[0], first.shape[1]))
-    args.out.mkdir(parents=True, exist_ok=True)
-    with open_mp4(args.out / f"{args.video.stem}.mp4", stream.size, args.fps) as append:
-        for frame in tqdm(chain([first], frames), unit="frame", disable=None):
-            append(draw_objects(frame, objects_of_tracks(stream.push(frame), names, args.thresh)))
-    text = json.dumps(stream.finish().to_json(range(len(names)), with_boxes=True))
-    write_text_atomically(args.out / f"{args.video.stem}.json", text)
-    print(f"{stream.num_frames} frames: {args.out / args.video.stem}.mp4 and .json")
+    check_config_file(args.config)
+    from mmdet.engine.source_tracking import TrackOptions, track_source  # it imports torch, which --help does not need
+
+    settings = vars(args)
+    print(track_source(TrackOptions(threshold=settings.pop("thresh"), **settings)))
 
 
 if __name__ == "__main__":

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
-import numpy as np
-
 from mmdet.errors import UserError, shown
-from mmdet.fileio.images import is_image_name, list_folder
 from mmdet.fileio.pixels import read_image as read_frame
 
-__all__ = ["frame_path", "missing_frames", "read_frame", "read_video"]
+__all__ = ["frame_path", "missing_frames", "read_frame"]
 
 
 def frame_path(img_prefix: str | Path, file_name: str) -> str:
@@ -30,21 +26,6 @@ def frame_path(img_prefix: str | Path, file_name: str) -> str:
             f"file name {shown(file_name)} leads out of the image folder {img_prefix}; names are relative to it"
         )
     return os.path.join(img_prefix, name)
-
-
-def read_video(source: Path) -> Iterator[np.ndarray]:
-    """Yield the frames (H, W, 3) uint8 RGB of a video file, or of a folder of images in natural order."""
-    if source.is_dir():
-        for path in list_folder(source, "folder of frames"):
-            if is_image_name(path):
-                yield read_frame(path)
-        return
-    capture = cv2.VideoCapture(str(source))
-    while True:
-        found, frame = capture.read()
-        if not found:
-            return
-        yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
 
 
 def missing_frames(paths: Sequence[str]) -> list[str]:

@@ -1,39 +1,25 @@
 """Write the drawn tracks of a video as a folder of JPEG frames and one mp4, frame by frame, never the whole video.
 
-The mp4 is H.264 (yuv420p, which every player and browser knows) through PyAV, or MPEG-4 through cv2 where PyAV is
-missing. Knows nothing of models, trackers, or data sets.
+Knows nothing of models, trackers, or data sets.
 """
 
 from __future__ import annotations
 
-import functools
 import re
-import warnings
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
-
-import cv2
-import numpy as np
 
 from mmdet.errors import UserError
 from mmdet.fileio.drawn_jpeg import encode_drawing, is_drawing, refuse_foreign
 from mmdet.ops.masks import decode_rle
-from mmdet.structures import FrameTracks, Size, VideoResult
+from mmdet.structures import FrameTracks, VideoResult
 from mmdet.visualization.draw import DrawnObject, Picture, draw_objects, enlarge, track_color
-
-try:
-    import av
-except ImportError:  # the extra `video` is not installed
-    av = None  # type: ignore[assignment]
+from mmdet.visualization.mp4 import open_mp4
 
 JPEG_QUALITY = 92
-LARGEST_RATE_DENOMINATOR = 1001  # of NTSC rates such as 30000 / 1001
 LONGEST_STEM = 200  # bytes; file systems take names of 255
-CRF = "20"  # H.264's constant quality: 18 is visually lossless, 23 the encoder's default
 
 
 def write_video(
@@ -127,63 +113,6 @@ def objects_of_tracks(tracks: FrameTracks, class_names: Sequence[str], threshold
         for mask, box, label, score, track_id in rows
         if score >= threshold
     ]
-
-
-def open_mp4(path: Path, size: Size, fps: float) -> AbstractContextManager[Callable[[Picture], object]]:
-    """Open an mp4 and yield what appends an RGB picture of `size`; odd sizes are padded by a row or a column.
-
-    H.264 with PyAV, else MPEG-4 with cv2 and one warning a process.
-    """
-    if av is not None:
-        return _open_h264(path, size, fps)
-    _warn_of_missing_av()
-    return _open_mpeg4(path, size, fps)
-
-
-@contextmanager
-def _open_h264(path: Path, size: Size, fps: float) -> Iterator[Callable[[Picture], object]]:
-    with av.open(str(path), "w", options={"movflags": "faststart"}) as container:
-        stream = container.add_stream("libx264", rate=Fraction(fps).limit_denominator(LARGEST_RATE_DENOMINATOR))
-        stream.height, stream.width = _even(size)
-        stream.pix_fmt = "yuv420p"
-        stream.options = {"crf": CRF}
-
-        def write(picture: Picture) -> None:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(_padded_to_even(picture), format="rgb24")))
-
-        yield write
-        container.mux(stream.encode())  # what the encoder still holds
-
-
-@contextmanager
-def _open_mpeg4(path: Path, size: Size, fps: float) -> Iterator[Callable[[Picture], object]]:
-    height, width = _even(size)
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), fps, (width, height))
-    if not writer.isOpened():
-        raise UserError(f"{path} cannot be written by cv2; for H.264: pip install 'memcnp-vis[video]'")
-    try:
-        yield lambda picture: writer.write(cv2.cvtColor(_padded_to_even(picture), cv2.COLOR_RGB2BGR))
-    finally:
-        writer.release()
-
-
-@functools.cache
-def _warn_of_missing_av() -> None:
-    warnings.warn(
-        "PyAV is not installed: mp4 files are written as MPEG-4, which browsers do not play; for H.264 install the "
-        "extra `video`: pip install 'memcnp-vis[video]'",
-        stacklevel=3,
-    )
-
-
-def _even(size: Size) -> Size:
-    """Round up to even numbers: yuv420p halves both."""
-    return size[0] + size[0] % 2, size[1] + size[1] % 2
-
-
-def _padded_to_even(picture: Picture) -> Picture:
-    """Repeat the last row and column of odd sizes."""
-    return np.pad(picture, ((0, picture.shape[0] % 2), (0, picture.shape[1] % 2), (0, 0)), mode="edge")
 
 
 def _write_jpeg(path: Path, picture: Picture) -> None:

@@ -2,6 +2,9 @@
 
 import importlib.util
 import json
+import os
+import shutil
+import signal
 import sys
 
 import cv2
@@ -9,7 +12,11 @@ import numpy as np
 import pytest
 import torch
 
+from mmdet.engine import source_tracking
 from mmdet.engine.outcomes import run_command_line
+from mmdet.engine.predictor import VideoStream
+from mmdet.fileio.frame_source import open_source, read_video
+from mmdet.visualization.mp4 import open_mp4
 
 
 @pytest.fixture
@@ -36,7 +43,7 @@ def test_a_folder_and_the_video_made_of_it_are_tracked(track, config, checkpoint
     folder = sorted((tiny_set / "valid_images").iterdir())[0]
     arguments = ("--out", tmp_path, "--thresh", 0, "--device", "cpu")
     assert track(config, checkpoint, folder, *arguments)[0] == 0
-    entries = json.loads((tmp_path / f"{folder.name}.json").read_text())
+    entries = json.loads((tmp_path / f"{folder.name}.json").read_text())["tracks"]
     assert entries
     assert all(len(entry["segmentations"]) == 4 for entry in entries)
     video = tmp_path / f"{folder.name}.mp4"
@@ -50,15 +57,15 @@ def test_a_video_that_cannot_be_read_is_named(track, config, checkpoint, tmp_pat
     (tmp_path / "no.mp4").write_bytes(b"nothing")
     code, said = track(config, checkpoint, tmp_path / "no.mp4", "--out", tmp_path, "--device", "cpu")
     assert code == 2
-    assert "no.mp4 has no frame" in said
+    assert "no.mp4 is a text file, not a video" in said
 
 
 def test_the_checkpoint_is_read_once_and_names_the_classes(track, config, checkpoint, tiny_set, tmp_path, monkeypatch):
     reads, drawn = [], []
-    load, draw = torch.load, track.module.objects_of_tracks
+    load, draw = torch.load, source_tracking.objects_of_tracks
     monkeypatch.setattr(torch, "load", lambda *args, **settings: reads.append(args) or load(*args, **settings))
     monkeypatch.setattr(
-        track.module,
+        source_tracking,
         "objects_of_tracks",
         lambda tracks, names, least: drawn.append(names) or draw(tracks, names, least),
     )
@@ -76,3 +83,186 @@ def test_a_checkpoint_with_an_object_is_tracked_with_only_if_trusted(track, conf
     assert code == 2
     assert "--trust-checkpoint" in said
     assert track(*arguments, "--trust-checkpoint")[0] == 0
+
+
+@pytest.fixture
+def frames(tiny_set, tmp_path):
+    """A folder of six frames."""
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    images = [path for video in sorted((tiny_set / "valid_images").iterdir()) for path in sorted(video.iterdir())]
+    for index, path in enumerate(images[:6]):
+        shutil.copy(path, folder / f"{index}{path.suffix}")
+    return folder
+
+
+@pytest.fixture
+def on_cpu(track, config, checkpoint, tmp_path):
+    """Track a source into tmp_path/out; return the exit code, what was said, and the json, None without one."""
+
+    def call(source, *options):
+        code, said = track(config, checkpoint, source, "--out", tmp_path / "out", "--device", "cpu", *options)
+        written = sorted((tmp_path / "out").glob("*.json"))
+        assert not list((tmp_path / "out").glob(".*"))  # nothing unfinished is left
+        return code, said, json.loads(written[-1].read_text()) if written else None
+
+    return call
+
+
+def test_the_video_written_has_the_rate_of_its_source(on_cpu, frames, tmp_path):
+    with open_mp4(tmp_path / "clip.mp4", (64, 96), 60) as append:
+        for frame in read_video(frames):
+            append(frame)
+    code, _, written = on_cpu(tmp_path / "clip.mp4")
+    assert code == 0
+    assert written["video"]["fps"] == open_source(tmp_path / "out/clip.mp4").rate == 60
+    assert written["video"]["complete"] is True
+
+
+def test_the_times_of_a_variable_rate_are_written(on_cpu, frames, tmp_path):
+    times = [0, 0.1, 0.15, 0.5, 1, 1.1]
+    with open_mp4(tmp_path / "clip.mp4", (64, 96), 10) as append:
+        for frame, time in zip(read_video(frames), times, strict=True):
+            append(frame, time)
+    written = on_cpu(tmp_path / "clip.mp4")[2]
+    assert np.allclose(written["video"]["times"], times, atol=1e-3)
+    assert np.allclose([frame.time_s for frame in open_source(tmp_path / "out/clip.mp4")], times, atol=2e-3)
+    assert np.allclose(on_cpu(tmp_path / "clip.mp4", "--fps", 4)[2]["video"]["times"], np.arange(6) / 4)
+
+
+def test_only_objects_of_the_threshold_are_drawn(on_cpu, frames, monkeypatch):
+    scores, drawn = [], []
+    choose, draw = source_tracking.objects_of_tracks, source_tracking.draw_objects
+    monkeypatch.setattr(
+        source_tracking,
+        "objects_of_tracks",
+        lambda tracks, names, least: scores.extend(tracks.scores.tolist()) or choose(tracks, names, least),
+    )
+    monkeypatch.setattr(
+        source_tracking, "draw_objects", lambda frame, objects: drawn.extend(objects) or draw(frame, objects)
+    )
+    on_cpu(frames, "--thresh", 0)
+    assert len(drawn) == len(scores) > 1
+    middle = sorted(set(scores))[len(set(scores)) // 2]
+    expected = sum(score >= middle for score in scores)
+    drawn.clear()
+    on_cpu(frames, "--thresh", repr(middle))
+    assert len(drawn) == expected < len(scores) // 2
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--fps", "-5"), "--fps -5: expected"),
+        (("--fps", "0"), "--fps 0: expected"),
+        (("--fps", "nan"), "--fps nan: expected"),
+        (("--fps", "inf"), "--fps inf: expected"),
+        (("--thresh", "30"), "--thresh 30: scores lie between 0 and 1"),
+        (("--thresh", "nan"), "--thresh nan: scores"),
+        (("--device", "gpu"), "--device gpu is unknown"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused_before_the_work(on_cpu, frames, options, message, tmp_path):
+    code, said, _ = on_cpu(frames, *options)
+    assert code == 2
+    assert message in said
+    assert len(said.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_keeps_the_frames_so_far(on_cpu, frames, tmp_path, monkeypatch, number):
+    push = VideoStream.push
+
+    def stopped(stream, frame):
+        tracks = push(stream, frame)
+        if stream.num_frames == 3:
+            os.kill(os.getpid(), number)
+        return tracks
+
+    monkeypatch.setattr(VideoStream, "push", stopped)
+    before = signal.signal(number, signal.default_int_handler)  # however the suite was started
+    try:
+        code, said, written = on_cpu(frames)
+    finally:
+        signal.signal(number, before)
+    assert code == 128 + number
+    assert f"stopped by {number.name}" in said
+    assert "frames.mp4 and frames.json hold the first 3 frames" in said
+    assert (written["video"]["frames"], written["video"]["frames_promised"]) == (3, 6)
+    assert written["video"]["complete"] is False
+    assert all(len(track["segmentations"]) == 3 for track in written["tracks"])
+    assert len(list(read_video(tmp_path / "out/frames.mp4"))) == 3
+
+
+def test_a_damaged_frame_in_the_middle_keeps_those_before_it(on_cpu, frames, tmp_path):
+    bad = sorted(frames.iterdir())[4]
+    bad.write_bytes(bad.read_bytes()[:300])
+    code, said, written = on_cpu(frames)
+    assert code == 1
+    assert f"{bad.name} is damaged or no image" in said
+    assert "hold the first 4 frames" in said
+    assert written["video"]["frames"] == len(list(read_video(tmp_path / "out/frames.mp4"))) == 4
+
+
+def test_an_error_of_the_program_keeps_the_frames_before_it(on_cpu, frames, monkeypatch, tmp_path):
+    push = VideoStream.push
+
+    def fail(stream, frame):
+        if stream.num_frames == 2:
+            raise IndexError
+        return push(stream, frame)
+
+    monkeypatch.setattr(VideoStream, "push", fail)
+    with pytest.raises(IndexError):
+        on_cpu(frames)
+    assert json.loads((tmp_path / "out/frames.json").read_text())["video"]["frames"] == 2
+
+
+def test_a_damaged_first_frame_leaves_nothing(on_cpu, frames, tmp_path):
+    sorted(frames.iterdir())[0].write_bytes(b"x")
+    code, said, written = on_cpu(frames)
+    assert (code, written) == (2, None)
+    assert "is damaged or no image" in said
+
+
+def test_frames_of_another_size_are_resized_on_demand(on_cpu, frames):
+    image = sorted(frames.iterdir())[3]
+    cv2.imwrite(str(image), np.zeros((40, 40, 3), np.uint8))
+    code, said, written = on_cpu(frames)
+    assert (code, written) == (2, None)
+    assert f"{image.name} is 40x40" in said
+    code, _, written = on_cpu(frames, "--resize_to_first")
+    assert (code, written["video"]["frames"]) == (0, 6)
+
+
+def test_what_is_not_read_of_a_folder_is_said(on_cpu, frames):
+    (frames / "notes.txt").touch()
+    code, said, _ = on_cpu(frames)
+    assert code == 0
+    assert "not read, as they are no images of a kind that is read: notes.txt" in said
+
+
+def test_a_video_of_which_some_is_lost_says_how_much(on_cpu, frames, tmp_path):
+    with open_mp4(tmp_path / "clip.mp4", (64, 96), 25) as append:
+        for frame in np.random.default_rng(0).integers(0, 255, (6, 64, 96, 3), dtype=np.uint8):
+            append(frame)
+    data = (tmp_path / "clip.mp4").read_bytes()
+    (tmp_path / "clip.mp4").write_bytes(data[: len(data) * 3 // 4])
+    code, said, written = on_cpu(tmp_path / "clip.mp4")
+    count = written["video"]["frames"]
+    assert code == 0
+    assert 0 < count < 6
+    assert f"warning: {tmp_path}/clip.mp4: {count} of 6 frames read" in said
+    assert written["video"]["complete"] is False
+
+
+def test_the_source_is_never_written_over(on_cpu, frames, tmp_path, track, config, checkpoint):
+    with open_mp4(tmp_path / "clip.mp4", (64, 96), 25) as append:
+        for frame in read_video(frames):
+            append(frame)
+    before = (tmp_path / "clip.mp4").read_bytes()
+    code, said = track(config, checkpoint, tmp_path / "clip.mp4", "--out", tmp_path, "--device", "cpu")
+    assert code == 2
+    assert "clip.mp4" in said
+    assert (tmp_path / "clip.mp4").read_bytes() == before

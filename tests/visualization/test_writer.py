@@ -1,5 +1,3 @@
-import warnings
-
 import cv2
 import numpy as np
 import pytest
@@ -7,7 +5,6 @@ import pytest
 from mmdet.errors import UserError
 from mmdet.ops.masks import encode_masks
 from mmdet.structures import TrackTube, VideoResult
-from mmdet.visualization import writer
 from mmdet.visualization.draw import track_color
 from mmdet.visualization.writer import objects_of_frame, write_video
 
@@ -133,18 +130,6 @@ def test_frames_of_a_longer_video_written_before_are_removed(tmp_path):
     write_video(result(count=5), frames(5), tmp_path, "a", NAMES)
     folder, _ = write_video(result(count=2), frames(2), tmp_path, "a", NAMES)
     assert sorted(p.name for p in folder.iterdir()) == ["00000.jpg", "00001.jpg"]
-
-
-def test_without_pyav_cv2_writes_and_warns_once(tmp_path, monkeypatch):
-    monkeypatch.setattr(writer, "av", None)
-    writer._warn_of_missing_av.cache_clear()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        for name in ("a", "b"):
-            _, path = write_video(result(tube(3, [0.9] * 5)), frames(5, (64, 96)), tmp_path, name, NAMES)
-            assert [p.shape for p in read_mp4(path)[0]] == [(64, 96, 3)] * 5
-    assert len(caught) == 1
-    assert "memcnp-vis[video]" in str(caught[0].message)
 
 
 def test_pictures_of_somebody_else_are_neither_written_over_nor_removed(tmp_path):

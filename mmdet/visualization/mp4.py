@@ -1,0 +1,76 @@
+"""Pictures as an mp4 of H.264 (yuv420p, which every player and browser knows), one after the other, by PyAV."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol
+
+import av
+import numpy as np
+from av.video.reformatter import ColorRange, Colorspace
+
+from mmdet.structures import Size
+from mmdet.visualization.draw import Picture
+
+LARGEST_RATE_DENOMINATOR = 1001  # of NTSC rates such as 30000 / 1001
+CRF = "20"  # H.264's constant quality: 18 is visually lossless, 23 the encoder's default
+_TICKS = 10_000  # per second, at least: how finely times are written
+_HD_LINES = 720  # players take video of fewer lines for BT.601, of more for BT.709
+# numbers of matrix, primaries and transfer characteristics (ITU-T H.273)
+_BT709, _BT601 = (Colorspace.ITU709, 1, 1, 1), (Colorspace.SMPTE170M, 6, 6, 6)
+
+
+class Append(Protocol):
+    """What adds a picture to a video."""
+
+    def __call__(self, picture: Picture, time_s: float | None = None) -> None:
+        """Add a picture (H, W, 3) uint8 RGB, shown from `time_s` on, or as the rate says."""
+
+
+@contextmanager
+def open_mp4(path: Path, size: Size, fps: float | Fraction) -> Iterator[Append]:
+    """Open an mp4 and yield what appends an RGB picture of `size`; odd sizes are padded by a row or a column.
+
+    However the context is left, the file holds what was appended before.
+    """
+    rate = max(Fraction(fps).limit_denominator(LARGEST_RATE_DENOMINATOR), Fraction(1, LARGEST_RATE_DENOMINATOR))
+    tick = Fraction(1, rate.numerator * math.ceil(_TICKS / rate.numerator))  # a frame's time at `rate` is whole ticks
+    with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
+        stream = container.add_stream("libx264", rate=rate)
+        stream.height, stream.width = _even(size)
+        stream.pix_fmt = "yuv420p"
+        stream.options = {"crf": CRF}
+        context = stream.codec_context
+        context.time_base = tick
+        matrix, *tags = _BT709 if size[0] >= _HD_LINES else _BT601
+        context.color_range = ColorRange.MPEG
+        context.colorspace, context.color_primaries, context.color_trc = tags
+        ticks = -1
+
+        def append(picture: Picture, time_s: float | None = None) -> None:
+            nonlocal ticks
+            frame = av.VideoFrame.from_ndarray(_padded_to_even(picture), format="rgb24")
+            frame = frame.reformat(format="yuv420p", dst_colorspace=matrix, dst_color_range=ColorRange.MPEG)
+            next_ticks = ticks + round(1 / (rate * tick)) if ticks >= 0 else 0
+            ticks = next_ticks if time_s is None else max(round(time_s / tick), ticks + 1)
+            frame.pts, frame.time_base = ticks, tick
+            container.mux(stream.encode(frame))
+
+        try:
+            yield append
+        finally:
+            container.mux(stream.encode())  # what the encoder still holds
+
+
+def _even(size: Size) -> Size:
+    """Round up to even numbers: yuv420p halves both."""
+    return size[0] + size[0] % 2, size[1] + size[1] % 2
+
+
+def _padded_to_even(picture: Picture) -> Picture:
+    """Repeat the last row and column of odd sizes."""
+    return np.pad(picture, ((0, picture.shape[0] % 2), (0, picture.shape[1] % 2), (0, 0)), mode="edge")
