@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmdet.datasets import VISDataset
+from mmdet.datasets.prepare.check_set import check_set
+from mmdet.datasets.prepare.findings import report_lines
 from mmdet.errors import UserError
 from mmdet.evaluation.results_io import load_ground_truth, load_results, parse_results
 from mmdet.evaluation.submission import find_faults
@@ -49,6 +51,16 @@ def test_annotation_files_are_read_or_refused(folder, document, damage):
     if found is not None:
         assert all(len(track.boxes) == len(track.segmentations) == len(track.areas) for track in found.tracks)
         refused_or_read(lambda: VISDataset(str(path), str(folder), [], check_files=True), UserError)
+
+
+@hostile(3)
+@given(documents(TRUTH), damages)
+def test_sets_are_checked_or_refused(folder, document, damage):
+    path = folder / "annotations.json"
+    path.write_bytes(damaged(to_json(document), damage))
+    report = refused_or_read(lambda: check_set(path, folder), UserError)
+    if report is not None:
+        assert all("\n" not in line for line in report_lines(report.findings, path))
 
 
 @hostile(3)
