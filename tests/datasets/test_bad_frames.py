@@ -1,5 +1,6 @@
 """Frames that cannot be read, as a loader meets them."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -125,3 +126,29 @@ def test_of_many_bad_frames_in_a_row_the_first_alone_is_waited_for(frames, pause
     for frame in (5, 3):
         frames[0, frame]
     assert len(pauses) == 2
+
+
+class NothingReadable:
+    """A set that notes what is asked for and has none of it."""
+
+    def __init__(self):
+        self.aspect_groups = np.array([0] * 50 + [1] * 50)
+        self.asked = []
+
+    def __getitem__(self, key):
+        self.asked.append(key.index)
+        raise FrameError(f"{key.index}.jpg is damaged")
+
+
+@pytest.mark.parametrize("change", [{"epoch": 1}, {"repeat": 1}, {"index": 8}, {"seed": 1}])
+def test_substitutes_differ_by_attempt_and_by_everything_that_names_a_draw(pauses, change):
+    def substitutes(seed=0, epoch=0, index=7, repeat=0):
+        dataset = NothingReadable()
+        ReadableClips(dataset, seed=seed, most=6)[ItemKey(epoch, index, repeat)]
+        return dataset.asked[2:]
+
+    drawn = substitutes()
+    assert len(set(drawn)) > 3
+    assert max(drawn) < 50
+    assert drawn == substitutes()
+    assert drawn != substitutes(**change)
