@@ -17,7 +17,7 @@ from typing import Any
 
 from mmdet.engine.checkpoint import check_whole, load_checkpoint
 from mmdet.errors import UserError, shown
-from mmdet.fileio.atomic import remove_unfinished, write_text_atomically
+from mmdet.fileio.atomic import remove_unfinished, set_aside, write_text_atomically
 
 INDEX = "checkpoints.json"
 BEST = "best.pth"
@@ -132,15 +132,6 @@ def forget_checkpoints(work_dir: Path) -> None:
     _write_index(work_dir, {})
     if os.path.lexists(work_dir / BEST):
         set_aside(work_dir / BEST)
-
-
-def set_aside(path: Path) -> Path:
-    """Rename a file to the first of NAME.1.ENDING, NAME.2.ENDING, ... that is free; return what it is called now."""
-    number = 1
-    while os.path.lexists(aside := path.with_name(f"{path.stem}.{number}{path.suffix}")):
-        number += 1
-    path.rename(aside)
-    return aside
 
 
 def remove_leftovers(work_dir: Path) -> None:

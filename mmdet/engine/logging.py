@@ -21,8 +21,9 @@ from tqdm import tqdm
 
 from mmdet.engine.outcomes import end_by
 from mmdet.engine.terminal import tell
+from mmdet.errors import shown
 from mmdet.evaluation.tables import per_cent
-from mmdet.fileio.atomic import write_text_atomically
+from mmdet.fileio.atomic import set_aside, write_text_atomically
 
 # Until the first `log_every` steps are done, which may take long on a CPU, lines come by time.
 EARLY_LINE_EVERY_S = 30.0
@@ -60,7 +61,7 @@ class TrainLog:
             return
         from torch.utils.tensorboard import SummaryWriter  # takes a second to import: only where it is used
 
-        self._written = _keep_until(folder / "train.jsonl", first_step)
+        self._written, note = _keep_until(folder / "train.jsonl", first_step)
         self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=first_step + 1 if first_step else None)
         self._text: TextIO = open(folder / "train.log", "a", buffering=1, encoding="utf-8")  # noqa: SIM115  # closed by `close`
         self._json: TextIO = open(folder / "train.jsonl", "a", buffering=1, encoding="utf-8")  # noqa: SIM115
@@ -73,6 +74,8 @@ class TrainLog:
             smoothing=0.05,
             bar_format=BAR,
         )
+        if note:
+            self.say(note)
 
     def __enter__(self) -> TrainLog:
         return self
@@ -203,26 +206,43 @@ def _with_total(figures: Mapping[str, float]) -> dict[str, float]:
     return {TOTAL: sum(losses), **figures} if losses else dict(figures)
 
 
-def _keep_until(path: Path, step: int) -> set[tuple[int, str]]:
-    """Drop the entries after a step, and a line that was cut off; return (step, kind) of those that stay.
+def _keep_until(path: Path, step: int) -> tuple[set[tuple[int, str]], str | None]:
+    """Drop the entries after a step, and a line that was cut off; return (step, kind) of those that stay, and a note.
 
-    Where none may stay, as the run is a new one, the file gets another name instead: `train.1.jsonl` and so on.
+    Where none may stay, as the run is a new one, and where no run wrote the file, it gets another name instead:
+    `train.1.jsonl` and so on.
     """
     if not path.is_file():
-        return set()
+        return set(), None
     if step == 0:
-        number = 1
-        while (aside := path.with_suffix(f".{number}{path.suffix}")).exists():
-            number += 1
-        path.rename(aside)
-        return set()
-    kept: dict[str, tuple[int, str]] = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            entry = json.loads(line)
-        except ValueError:
-            continue
-        if entry["step"] <= step:
-            kept[line] = (entry["step"], entry["kind"])
+        set_aside(path)
+        return set(), None
+    lines = path.read_bytes().decode(errors="replace").splitlines()
+    entries = [_entry(line) for line in lines]
+    kept = {line: entry for line, entry in zip(lines, entries, strict=True) if entry and entry[0] <= step}
+    note = None
+    if None in entries[:-1]:
+        note = f"{path} has lines that no run wrote; the file as it was is {set_aside(path).name}"
     write_text_atomically(path, "".join(f"{line}\n" for line in kept))
-    return set(kept.values())
+    return set(kept.values()), note
+
+
+def _entry(line: str) -> tuple[int, str] | None:
+    """Return step and kind of a line, None if it is none that a run wrote whole."""
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(entry, dict) or type(entry.get("step")) is not int or not isinstance(entry.get("kind"), str):
+        return None
+    return entry["step"], entry["kind"]
+
+
+def checked_state(state: Any) -> dict[str, Any]:
+    """Return a state of TrainLog as a checkpoint has it. Raises TypeError for any other value."""
+    sums, counts, skipped = (state.get(key, default) for key, default in (("sums", {}), ("counts", {}), ("skipped", 0)))
+    sound = all(isinstance(part, dict) for part in (sums, counts)) and sums.keys() == counts.keys()
+    numbers = [*sums.values(), *counts.values(), skipped] if sound else []
+    if not sound or not all(isinstance(number, int | float) for number in numbers):
+        raise TypeError(f"sums of the log {shown(state)}")
+    return {"sums": sums, "counts": counts, "skipped": skipped}

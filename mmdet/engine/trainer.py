@@ -23,7 +23,7 @@ from mmdet.engine.bad_frames import BadFrames
 from mmdet.engine.distributed import Ranks, barrier, gather_objects, largest_over_ranks
 from mmdet.engine.faults import out_of_memory, telling_faults
 from mmdet.engine.idle_steps import IdleSteps
-from mmdet.engine.logging import TrainLog
+from mmdet.engine.logging import TrainLog, checked_state
 from mmdet.engine.outcomes import SIGNAL_CODE_BASE, RunEnded
 from mmdet.engine.readback import Readback, StepFigures
 from mmdet.engine.resuming import check_batches, check_data, differences
@@ -204,7 +204,7 @@ class Trainer:
             f"resumed from {path}",
             *differences(state, {"position": self._position(), "about": self.about}),
         ]
-        self.step, self._taken_up = position["step"], state.get("log", {})
+        self.step, self._taken_up = position["step"], checked_state(state.get("log", {}))
         self.best = state.get("best")
         self.bad_frames.take_up(state.get("bad_frames"))
         best = self.work_dir / index.BEST  # knows of a validation that came after the checkpoint

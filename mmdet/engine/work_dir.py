@@ -25,10 +25,10 @@ from typing import Any
 import torch
 
 from mmdet.config import RunConfig
-from mmdet.engine.checkpoint_index import BEST, INDEX, is_checkpoint_name, numbered_checkpoints, set_aside
+from mmdet.engine.checkpoint_index import BEST, INDEX, is_checkpoint_name, numbered_checkpoints
 from mmdet.engine.outcomes import RunEnded
 from mmdet.errors import UserError, shown
-from mmdet.fileio.atomic import write_text_atomically
+from mmdet.fileio.atomic import set_aside, write_text_atomically
 from mmdet.fileio.overwriting import check_output_folder, refuse_overwriting
 
 PACKAGES = (
@@ -43,7 +43,8 @@ PACKAGES = (
 )
 CONFIG, CONFIG_HEADER = "resolved_config.py", "# Written by train.py: the config of this run with all of its values.\n"
 ENVIRONMENT, LOCK = "environment.json", ".lock"
-LOGS = ("train.log", "train.jsonl", "tensorboard")
+TENSORBOARD = "tensorboard"
+LOGS = ("train.log", "train.jsonl", TENSORBOARD)
 OTHER_DIR = "choose another by --work_dir"
 
 
@@ -114,6 +115,9 @@ def check_work_dir(folder: Path, inputs: Iterable[str | Path | None], new_run: b
     for name in LOGS:
         if (folder / name).is_symlink():
             raise UserError(f"{folder / name} is a link, which a run does not follow: remove it, or {OTHER_DIR}")
+        if (folder / name).exists() and (folder / name).is_dir() != (name == TENSORBOARD):
+            kind = "folder" if name == TENSORBOARD else "file"
+            raise UserError(f"{folder / name} is no {kind}, as a run needs: remove it, or {OTHER_DIR}")
     if new_run and not any((folder / name).exists() for name in (INDEX, ENVIRONMENT, "train.log")):
         foreign = numbered_checkpoints(folder)
         if foreign:

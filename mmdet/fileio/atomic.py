@@ -47,6 +47,15 @@ def write_text_atomically(path: str | Path, text: str) -> None:
     write_atomically(path, lambda file: file.write(text.encode()))
 
 
+def set_aside(path: Path) -> Path:
+    """Rename a file to the first of NAME.1.ENDING, NAME.2.ENDING, ... that is free; return what it is called now."""
+    number = 1
+    while os.path.lexists(aside := path.with_name(f"{path.stem}.{number}{path.suffix}")):
+        number += 1
+    path.rename(aside)
+    return aside
+
+
 def remove_unfinished(folder: Path, names: str) -> None:
     """Delete what killed processes left of files whose names match the pattern `names`; nobody may be writing them."""
     for leftover in folder.glob(_UNFINISHED.format(name=names, random="*")):

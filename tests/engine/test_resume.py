@@ -155,6 +155,34 @@ def test_a_new_run_puts_the_log_of_an_earlier_one_aside(miniature, tmp_path):
     assert first.read_text().count("\n") == second.read_text().count("\n") == last.read_text().count("\n") == 3
 
 
+@pytest.mark.parametrize(
+    "line", ["5", "[1]", '{"step": "7", "kind": "train"}', '{"kind": "train"}', "mine", "[" * 10**5]
+)
+def test_a_log_that_no_run_wrote_is_kept_under_another_name(miniature, tmp_path, line):
+    make(miniature, tmp_path, epochs=1).run()
+    log = tmp_path / "train.jsonl"
+    own = log.read_text()
+    log.write_text(f"{line}\n{own}")
+    resume(miniature, tmp_path)
+    assert (tmp_path / "train.1.jsonl").read_text() == f"{line}\n{own}"
+    assert log.read_text().startswith(own)
+    assert (
+        "train.jsonl has lines that no run wrote; the file as it was is train.1.jsonl"
+        in (tmp_path / "train.log").read_text()
+    )
+
+
+@pytest.mark.parametrize(
+    "state", [5, {"sums": 5}, {"sums": {"loss": 1.0}}, {"sums": {"a": "x"}, "counts": {"a": 1}}, {"skipped": []}]
+)
+def test_sums_of_a_log_that_no_run_saved_are_refused(miniature, tmp_path, state):
+    make(miniature, tmp_path, epochs=1).run()
+    path = latest_checkpoint(tmp_path)
+    torch.save({**load_checkpoint(path), "log": state}, path)
+    with pytest.raises((TypeError, AttributeError)):  # train() tells them in one line
+        make(miniature, tmp_path).resume(path)
+
+
 def test_a_resumed_run_drops_later_curves_of_tensorboard(miniature, tmp_path):
     make(miniature, tmp_path, checkpoint_every_steps=2, keep_last=9).run()
     trainer = make(miniature, tmp_path)

@@ -93,6 +93,13 @@ def test_no_link_of_a_work_dir_is_written_through(tmp_path):
         with pytest.raises(UserError, match=f"{name} is a link"):
             work_dir.check_work_dir(folder, [], new_run=False)
         (folder / name).unlink()
+    (folder / "train.log").mkdir()
+    with pytest.raises(UserError, match=r"train.log is no file"):
+        work_dir.check_work_dir(folder, [], new_run=False)
+    (folder / "train.log").rmdir()
+    (folder / "tensorboard").touch()
+    with pytest.raises(UserError, match="tensorboard is no folder"):
+        work_dir.check_work_dir(folder, [], new_run=False)
     (folder / ".lock").symlink_to(victim)
     with pytest.raises(UserError, match="work dir .* cannot be written"), work_dir.held_work_dir(folder):
         pass
