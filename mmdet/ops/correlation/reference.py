@@ -19,13 +19,16 @@ def reference_correlation(input1: Tensor, input2: Tensor, geometry: Geometry) ->
 
 
 def _correlate(one: Tensor, two: Tensor, geometry: Geometry) -> Tensor:
+    inside_one = inside_two = torch.ones(1, 1, *one.shape[2:], dtype=one.dtype, device=one.device)
     (pad_y, pad_x), (center_y, center_x) = geometry.padding, geometry.center()
     (patch_y, patch_x), (step_y, step_x) = geometry.patch_size, geometry.dilation_patch
     shape = geometry.output_shape(tuple(one.shape))
-    one = F.pad(one, (pad_x, pad_x, pad_y, pad_y))
+    margin_one = (pad_x, pad_x, pad_y, pad_y)
+    one, inside_one = F.pad(one, margin_one), F.pad(inside_one, margin_one) > 0
     # Wide enough for every offset, so that patch cell (0, 0) of map two starts at its corner.
     last_y, last_x = step_y * (patch_y - 1) - center_y, step_x * (patch_x - 1) - center_x
-    two = F.pad(two, (pad_x + center_x, pad_x + last_x, pad_y + center_y, pad_y + last_y))
+    margin_two = (pad_x + center_x, pad_x + last_x, pad_y + center_y, pad_y + last_y)
+    two, inside_two = F.pad(two, margin_two), F.pad(inside_two, margin_two) > 0
     cells = []
     for cell_y in range(patch_y):
         for cell_x in range(patch_x):
@@ -33,8 +36,11 @@ def _correlate(one: Tensor, two: Tensor, geometry: Geometry) -> Tensor:
             for ky in range(geometry.kernel_size[0]):
                 for kx in range(geometry.kernel_size[1]):
                     y, x = ky * geometry.dilation[0], kx * geometry.dilation[1]
-                    window_one = _window(one, y, x, shape[3:], geometry.stride)
-                    window_two = _window(two, y + step_y * cell_y, x + step_x * cell_x, shape[3:], geometry.stride)
+                    place_one = (y, x, shape[3:], geometry.stride)
+                    place_two = (y + step_y * cell_y, x + step_x * cell_x, shape[3:], geometry.stride)
+                    # the margin's zero times what is not finite would be NaN
+                    window_one = _window(one, *place_one).where(_window(inside_two, *place_two), 0)
+                    window_two = _window(two, *place_two).where(_window(inside_one, *place_one), 0)
                     total = total + (window_one * window_two).sum(dim=1)
             cells.append(total)
     return torch.stack(cells, dim=1).view(shape)

@@ -152,17 +152,48 @@ def test_empty_maps_give_empty_or_zero_results(device, shape):
     assert all(grad.shape == shape for grad in grads)
 
 
+def check_kinds(result, expected, dtype):
+    """Compare what is finite as ever, and where NaN and infinities stand exactly."""
+    for kind in (torch.isnan, torch.isposinf, torch.isneginf):
+        assert torch.equal(kind(result), kind(expected))
+    check(result.nan_to_num(0, 0, 0), expected.nan_to_num(0, 0, 0), dtype)
+
+
+SPOILT = ["odd_patch", "padding", "patch_9_wide", "everything", "odd_width", "padding_beyond_a_tile", "window"]
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16], ids=["f32", "f16", "bf16"])
-def test_what_is_not_finite_shows_where_it_is_met(device, dtype):
-    """In the forward there alone; in the backward the GPU's products may spread it, but only to what needs that map."""
-    one, two = maps((1, 16, 9, 24), dtype, device)
-    with torch.no_grad():
-        two[0, :, 4, 10] = float("nan")
-    out = compiled_correlation(one, two, make_geometry(1, 3, 1, 0, 1, 2))
-    assert out.isnan().sum() == 9
-    grad1, grad2 = torch.autograd.grad(out, (one, two), torch.ones_like(out))
-    assert grad1[0, :, 2:7:2, 8:13:2].isnan().all()
-    assert not grad2.isnan().any()
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+@pytest.mark.parametrize("name", SPOILT)
+def test_what_is_not_finite_shows_where_it_is_met_and_nowhere_else(device, name, number, dtype):
+    """Not where the other map ends, which counts zero there, whatever stands in this one."""
+    shape, parameters = CASES[name]
+    geometry = make_geometry(*parameters)
+    for spoilt in (0, 1):
+        inputs = maps(shape, dtype, device)
+        with torch.no_grad():
+            inputs[spoilt][0, 1, :3, 1:3] = inputs[spoilt][-1, 0, -1, -1] = number
+        results = run(compiled_correlation, inputs, geometry)
+        expected = run(reference_correlation, inputs, geometry)
+        assert not expected[0].isfinite().all()
+        for result, right in zip(results, expected, strict=True):
+            check_kinds(result, right, dtype)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["f32", "bf16"])
+@pytest.mark.parametrize("name", SPOILT)
+def test_a_gradient_that_is_not_finite_reaches_what_made_its_output_alone(device, name, dtype):
+    shape, parameters = CASES[name]
+    geometry = make_geometry(*parameters)
+    gradients = []
+    for implementation in (compiled_correlation, reference_correlation):
+        inputs = maps(shape, dtype, device)
+        out = implementation(*inputs, geometry)
+        grad = torch.ones_like(out)
+        grad[0, 0, 0, 0, 0] = grad[-1, -1, -1, -1, -1] = float("nan")
+        gradients.append(torch.autograd.grad(out, inputs, grad))
+    for result, right in zip(*gradients, strict=True):
+        check_kinds(result, right, dtype)
 
 
 def test_results_are_the_same_every_time(device):

@@ -73,3 +73,15 @@ def test_gradients_of_an_even_patch_by_hand(implementation):
     out[0, 0, 1].sum().backward()
     assert one.grad.flatten().tolist() == [20, 40, 0]
     assert two.grad.flatten().tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_outside_of_a_map_counts_zero_whatever_stands_in_the_other(number):
+    one, two = torch.full((1, 1, 1, 3), number), torch.ones(1, 1, 1, 3)
+    geometry = make_geometry(1, (1, 3), 1, 0, 1, 1)  # one to the left, here, one to the right
+    for inputs, expected in (
+        ((one, two), [[0, number, number], [number] * 3, [number, number, 0]]),
+        ((two, one), [[0, number, number], [number] * 3, [number, number, 0]]),
+    ):
+        out = reference_correlation(*inputs, geometry)[0, 0, :, 0]
+        torch.testing.assert_close(out, torch.tensor(expected), equal_nan=True)

@@ -13,6 +13,7 @@
 #include <cuda_runtime.h>
 
 #include "kernels.h"
+#include "numbers.cuh"
 
 namespace memcnp {
 
@@ -52,6 +53,8 @@ inline BandAxis backward_band(const Axis& axis, int tile, bool mirrored) {
   return make_band(axis, tile, 1, axis.size, mirrored ? -axis.offset(axis.patch - 1) : -axis.center());
 }
 
+__device__ inline bool is_inside(int at, int size) { return at >= 0 && at < size; }
+
 // A block's place: first destination row and column, and two further indices, the slower one the batch.
 struct Place {
   int row, column, part, batch;
@@ -85,6 +88,30 @@ struct GradWalk {
     start = (int64_t(cell_y) * x.patch + cell_x) * plane + int64_t(row_out) * out_x + at + x.padding;
   }
 };
+
+// A gradient by its definition, for results that came out as NaN: the products of the tiles hold zeros beside the band,
+// and zero times what is not finite is NaN. `other` starts at the channel, in [y][x][channels]; `grad` is of one image.
+template <typename T>
+__device__ inline float gather_gradient(
+    const T* grad, const T* other, int channels, const BandAxis& y, const BandAxis& x, bool mirrored, int row,
+    int column, int out_y, int out_x) {
+  float sum = 0;
+  for (int py = 0; py < y.patch; ++py) {
+    const int source_row = row + y.first + y.step * py;
+    if (source_row < 0 || source_row >= y.source) {
+      continue;
+    }
+    const GradWalk walk(y, x, mirrored, py, row, source_row, column, 0, out_y, out_x);
+    for (int p = 0; p < x.patch; ++p) {
+      const int source_column = column + x.first + x.step * p;
+      if (source_column >= 0 && source_column < x.source) {
+        const T factor = grad[walk.start + p * walk.step];
+        sum += widen<float>(factor) * widen<float>(other[(int64_t(source_row) * x.source + source_column) * channels]);
+      }
+    }
+  }
+  return sum;
+}
 
 inline int shared_memory_limit() {
   int device = 0, limit = 0;

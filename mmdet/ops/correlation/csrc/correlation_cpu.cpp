@@ -95,6 +95,19 @@ struct Columns {
   int64_t row() const { return stride * per_phase; }
 };
 
+// The outputs whose tap k of map one and its partner of patch cell p both lie inside the maps: others sum nothing there,
+// not even a margin's zero times what is not finite.
+struct Meeting {
+  int64_t begin, end;
+
+  Meeting(const Axis& x, int k, int p) {
+    const int64_t one = x.position(0, k), two = one + x.offset(p);
+    const int64_t before = std::max<int64_t>(0, -std::min(one, two)), room = x.size - std::max(one, two);
+    begin = (before + x.stride - 1) / x.stride;
+    end = room > 0 ? std::min<int64_t>(x.out, (room + x.stride - 1) / x.stride) : 0;
+  }
+};
+
 template <typename T>
 Tensor pack(const Tensor& map, const Geometry& g, const Columns& columns) {
   Tensor packed = at::zeros({g.batch, g.y.size, g.channels, columns.row()}, map.options());
@@ -143,8 +156,9 @@ void forward(const Tensor& one, const Tensor& two, Tensor& out, const Geometry& 
               }
               products(sums, line_one + columns.at(x) + j, starts, g.channels, row);
               for (int p = 0; p < n; ++p) {
-                for (int64_t o = 0; o < std::min<int64_t>(kOutputs, g.x.out - j); ++o) {
-                  to[(px + p) * plane + j + o] += sums[p][o];
+                const Meeting outputs(g.x, kx, px + p);
+                for (int64_t o = std::max(j, outputs.begin); o < std::min(j + kOutputs, outputs.end); ++o) {
+                  to[(px + p) * plane + o] += sums[p][o - j];
                 }
               }
             }
@@ -164,9 +178,12 @@ void add_outputs(
   for (int kx = 0; kx < g.x.kernel; ++kx) {
     const int64_t x = g.x.position(0, kx);
     for (int px = 0; px < g.x.patch; ++px) {
-      const int64_t at_one = columns.at(x), at_two = columns.at(x + g.x.offset(px));
-      const T* from = other + c * row + (mirrored ? at_one : at_two);
-      add(to + c * row + (mirrored ? at_two : at_one), grad + px * plane, from, channels, row, g.x.out);
+      const Meeting outputs(g.x, kx, px);
+      const int64_t skip = c * row + outputs.begin;
+      const int64_t at_one = columns.at(x) + skip, at_two = columns.at(x + g.x.offset(px)) + skip;
+      const T* factors = grad + px * plane + outputs.begin;
+      const T* from = other + (mirrored ? at_one : at_two);
+      add(to + (mirrored ? at_two : at_one), factors, from, channels, row, outputs.end - outputs.begin);
     }
   }
 }

@@ -87,10 +87,11 @@ void any_dtype(at::ScalarType dtype, Arguments&&... arguments) {
 }
 
 template <typename T>
-void on_tensor_cores(const Tensor& one, const Tensor& two, Tensor& out, const Geometry& g, cudaStream_t stream) {
+void on_tensor_cores(
+    const Tensor& one, const Tensor& two, Tensor& out, int width, const Geometry& g, cudaStream_t stream) {
   memcnp::tensor_core_forward(
       static_cast<const T*>(one.const_data_ptr()), static_cast<const T*>(two.const_data_ptr()),
-      static_cast<T*>(out.data_ptr()), g, stream);
+      static_cast<T*>(out.data_ptr()), width, g, stream);
 }
 
 template <typename T>
@@ -112,8 +113,8 @@ void fast(const Tensor& one, const Tensor& two, Tensor& out, const Geometry& g, 
       wide.x.size += memcnp::kVectorColumns - g.x.size % memcnp::kVectorColumns;
     }
     const Tensor first = widened(one, wide.x.size), second = widened(two, wide.x.size);
-    one.scalar_type() == at::kHalf ? on_tensor_cores<__half>(first, second, out, wide, stream)
-                                   : on_tensor_cores<__nv_bfloat16>(first, second, out, wide, stream);
+    one.scalar_type() == at::kHalf ? on_tensor_cores<__half>(first, second, out, g.x.size, wide, stream)
+                                   : on_tensor_cores<__nv_bfloat16>(first, second, out, g.x.size, wide, stream);
   } else {
     Tensor wide = at::empty(out.sizes(), out.options().dtype(at::kFloat));
     fast(one.to(at::kFloat), two.to(at::kFloat), wide, g, stream);

@@ -72,10 +72,11 @@ __device__ inline void copy_channels(
   }
 }
 
-// kWides times kPatchRows: the part of S that a warp keeps, in kWide columns and in source rows. halves: of a copy.
+// kWides times kPatchRows: the part of S that a warp keeps, in kWide columns and in source rows. width: of the maps,
+// which may be padded. halves: of a copy.
 template <typename T, int kWides, int kPatchRows>
 __global__ void __launch_bounds__(most_tensor_threads(kWides * kPatchRows)) forward_kernel(
-    const T* one, const T* two, T* out, int channels, int halves, BandAxis y, BandAxis x, TensorPlan plan) {
+    const T* one, const T* two, T* out, int channels, int width, int halves, BandAxis y, BandAxis x, TensorPlan plan) {
   extern __shared__ float4 shared[];
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   const Tile place(blockIdx.x, y, x, plan.parts);
@@ -191,11 +192,14 @@ __global__ void __launch_bounds__(most_tensor_threads(kWides * kPatchRows)) forw
       continue;
     }
     const int64_t cell = (int64_t(place.batch) * y.patch + patch_row) * x.patch;
+    const bool meets = is_inside(row - y.padding, y.source) && is_inside(column - x.padding, width) &&
+        is_inside(row + y.first + y.step * patch_row, y.source);
     T* to = out + (cell * y.count + row) * x.count + column;
     const T* from = stage + line * x.patch * kStage + lane % kTile;
 #pragma unroll 4
-    for (int p = lane / kTile; p < x.patch; p += 32 / kTile) {
-      to[p * out_plane] = from[p * kStage];
+    for (int p = lane / kTile; p < x.patch; p += 32 / kTile) { // where one map ends, zero, though the other may be NaN
+      const bool counts = meets && is_inside(column + x.first + x.step * p, width);
+      to[p * out_plane] = counts ? from[p * kStage] : narrow<T, float>(0.f);
     }
   }
 }
@@ -221,17 +225,17 @@ int vector_of(const T* one, const T* two, int width) {
 } // namespace
 
 template <typename T>
-void tensor_core_forward(const T* one, const T* two, T* out, const Geometry& g, cudaStream_t stream) {
+void tensor_core_forward(const T* one, const T* two, T* out, int width, const Geometry& g, cudaStream_t stream) {
   const TensorPlan plan = tensor_plan(g);
   const BandAxis y = forward_band(g.y, plan.rows), x = tile_columns(g.x);
   const int64_t blocks = int64_t(g.batch) * plan.parts * y.blocks() * x.tiles;
   const int halves = vector_of(one, two, g.x.size);
   const auto kernel = kernel_of<T>(plan, std::make_index_sequence<std::size(kShapes)>());
-  launch(kernel, blocks, plan.warps() * 32, plan.shared, stream, one, two, out, g.channels, halves, y, x, plan);
+  launch(kernel, blocks, plan.warps() * 32, plan.shared, stream, one, two, out, g.channels, width, halves, y, x, plan);
 }
 
-template void tensor_core_forward(const __half*, const __half*, __half*, const Geometry&, cudaStream_t);
+template void tensor_core_forward(const __half*, const __half*, __half*, int, const Geometry&, cudaStream_t);
 template void tensor_core_forward(
-    const __nv_bfloat16*, const __nv_bfloat16*, __nv_bfloat16*, const Geometry&, cudaStream_t);
+    const __nv_bfloat16*, const __nv_bfloat16*, __nv_bfloat16*, int, const Geometry&, cudaStream_t);
 
 } // namespace memcnp

@@ -106,15 +106,35 @@ __global__ void __launch_bounds__(kThreads) backward_kernel(
   if (row >= y.count) {
     return;
   }
+  const auto column_of = [&](int i) { return place.column + x.step * (g + i / 2 * 8); };
+  const auto result_at = [&](int c, int i) {
+    const int64_t plane = int64_t(place.batch) * map_channels + channel + c * kWide + 2 * t + i % 2;
+    return result + (plane * y.count + row) * x.count + column_of(i);
+  };
+  const auto is_inside = [&](int c, int i) {
+    return column_of(i) < x.count && channel + c * kWide + 2 * t + i % 2 < map_channels;
+  };
+  bool has_nan = false;
 #pragma unroll
   for (int c = 0; c < kChunk / kWide; ++c) {
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
-      const int column = place.column + x.step * (g + i / 2 * 8), to = channel + c * kWide + 2 * t + i % 2;
-      if (column < x.count && to < map_channels) {
-        const int64_t plane = int64_t(place.batch) * map_channels + to;
-        result[(plane * y.count + row) * x.count + column] = narrow<T, float>(sums[c][i]);
+      if (is_inside(c, i)) {
+        *result_at(c, i) = narrow<T, float>(sums[c][i]);
+        has_nan |= isnan(sums[c][i]);
       }
+    }
+  }
+  if (!has_nan) {
+    return;
+  }
+#pragma unroll 1
+  for (int index = 0; index < kChunk / kWide * 4; ++index) { // apart from the sums, whose registers are free now
+    const int c = index / 4, i = index % 4;
+    if (is_inside(c, i) && isnan(widen<float>(*result_at(c, i)))) {
+      const T* source = other + c * kWide + 2 * t + i % 2;
+      *result_at(c, i) = narrow<T, float>(
+          gather_gradient(grad, source, channels, y, x, mirrored, row, column_of(i), out_y, out_x));
     }
   }
 }

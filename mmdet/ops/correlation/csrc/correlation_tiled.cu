@@ -152,11 +152,13 @@ __global__ void __launch_bounds__(most_threads(kCells), 2) forward_kernel(
         continue;
       }
       const int64_t cell = (int64_t(place.batch) * y.patch + patch_row) * x.patch;
+      const bool meets = is_inside(row - y.padding, y.source) && is_inside(column - x.padding, x.source) &&
+          is_inside(row + y.first + y.step * patch_row, y.source);
       float* to = out + (cell * y.count + row) * x.count + column;
       const float* from = slices + line * stage + u;
 #pragma unroll 4
-      for (int p = 0; p < x.patch; ++p) {
-        *to = from[p * pitch];
+      for (int p = 0; p < x.patch; ++p) { // where one map ends, zero, though the other one may be NaN
+        *to = meets && is_inside(column + x.first + x.step * p, x.source) ? from[p * pitch] : 0.f;
         to += out_plane;
       }
     }

@@ -109,7 +109,11 @@ __global__ void __launch_bounds__(kBackwardThreads) backward_kernel(
   if (row < y.count && column < x.count) {
     for (int c = lane / kTile; c < min(kChunk, map_channels - channel); c += 2) {
       const int64_t plane = int64_t(place.batch) * map_channels + channel + c;
-      result[(plane * y.count + row) * x.count + column] = stage[c * (kTile + 1) + lane % kTile];
+      float sum = stage[c * (kTile + 1) + lane % kTile];
+      if (isnan(sum)) {
+        sum = gather_gradient(grad, other + c, channels, y, x, mirrored, row, column, out_y, out_x);
+      }
+      result[(plane * y.count + row) * x.count + column] = sum;
     }
   }
 }

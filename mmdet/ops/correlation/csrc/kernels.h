@@ -39,14 +39,14 @@ void tiled_backward(
 
 // The same by tensor cores; T: __half, __nv_bfloat16. Neither for GPUs, nor where the code was built for ones, older
 // than compute capability 8.0. Forward over contiguous maps with rows of whole words, and only for classes so few that
-// enough of the products are kept: see the kernel.
+// enough of the products are kept: see the kernel. `width`: of the maps before they were padded to the geometry's.
 constexpr int kWord = 4; // bytes
 constexpr int kVectorColumns = 8; // of the widest copy
 constexpr int kTensorCoreChannels = 64;
 bool tensor_cores_fit(const Geometry& g);
 bool tensor_cores_fit_forward(const Geometry& g);
 template <typename T>
-void tensor_core_forward(const T* one, const T* two, T* out, const Geometry& g, cudaStream_t stream);
+void tensor_core_forward(const T* one, const T* two, T* out, int width, const Geometry& g, cudaStream_t stream);
 template <typename T>
 void tensor_core_backward(
     const T* grad, const T* other, T* result, int channels, const Geometry& g, bool mirrored, cudaStream_t stream);
