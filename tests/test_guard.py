@@ -14,9 +14,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from mmdet.engine.detector import Detector
 from mmdet.engine.golden_checks import of_maximum
 from mmdet.models import VISModel
 from mmdet.structures import ClipBatch, FrameMeta, FrameTruth
+from mmdet.structures.detections import unpack_rows
 from mmdet.tracking import Tracker
 
 GUARD = Path(__file__).parent / "data" / "guard.json"
@@ -115,17 +117,19 @@ def network_figures(model):
 
 
 def video_figures(model):
-    tracker = Tracker()
+    tracker, detector = Tracker(), Detector(model, torch.device("cpu"), None, cuda_graph=False, compile=False)
     state, figures = tracker.start(), {}
     for index, image in enumerate(make_images(3)):
         meta = FrameMeta(video_id=1, frame_index=index, original_size=(80, 120), input_size=SIZE, scale=0.8)
-        with torch.no_grad():
-            (found,) = model.predict(model(image[None, None], torch.ones(1, 1, *SIZE, dtype=torch.bool)), [meta])
+        valid = torch.ones(1, 1, *SIZE, dtype=torch.bool)
+        chunk, _ = detector.detect(ClipBatch(images=image[None, None], valid=valid, truth=None, metas=((meta,),)), None)
+        (found,) = unpack_rows(chunk.rows)
+        masks = detector.draw(chunk, [range(len(found))], meta)
         state, ids = tracker.assign(state, found)
         figures[f"frame {index} boxes"] = found.boxes.flatten().tolist()
         figures[f"frame {index} scores"] = found.scores.tolist()
         figures[f"frame {index} labels and ids"] = [*found.labels.tolist(), *ids.tolist()]
-        figures[f"frame {index} mask areas"] = found.masks.sum((1, 2)).tolist()
+        figures[f"frame {index} mask areas"] = masks.sum((1, 2)).tolist()
     return figures
 
 

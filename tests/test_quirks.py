@@ -33,6 +33,7 @@ from mmdet.models.postprocess import PostProcess
 from mmdet.ops.nms import fast_nms
 from mmdet.ops.sampling import sample_at_centres
 from mmdet.structures import FrameDetections, FrameMeta, HeadOutputs, PaddedTruth, PointGrid, TrackTube, VideoResult
+from mmdet.structures.detections import unpack_rows
 from mmdet.tracking import Tracker
 
 SMALL = {
@@ -179,11 +180,11 @@ def test_q10_the_update_mode_of_a_config_reaches_the_memory(mode):
 def test_q12_an_empty_first_frame_keeps_no_tracks_of_another_video():
     tracker = Tracker()
     first = tracker.start()
-    first, _ = tracker.step(first, detect([0, 1, 2], [1, 1, 1]))
+    first, _ = tracker.assign(first, detect([0, 1, 2], [1, 1, 1]))
     second, ids = tracker.start(), []
     for frame in (detect([], []), detect([2], [1]), detect([1, 2], [1, 1])):
-        second, tracks = tracker.step(second, frame)
-        ids.append(tracks.track_ids.tolist())
+        second, own = tracker.assign(second, frame)
+        ids.append(own.tolist())
     assert ids == [[], [0], [1, 0]]
     assert len(first) == 3
 
@@ -194,7 +195,7 @@ def test_q12_the_case_that_the_release_recorded_starts_from_zero(shared):
     assert recorded["frames"][1]["ids"] != [0]  # the defect: an id of the other video
     tracker = Tracker()
     state = tracker.start()
-    tracker.step(state, detect(range(recorded["objects_left_over"]), [0] * recorded["objects_left_over"]))
+    tracker.assign(state, detect(range(recorded["objects_left_over"]), [0] * recorded["objects_left_over"]))
     seen = []
     for frame in recorded["frames"]:
         # an object here has the look and place of the track that the release took it for
@@ -340,7 +341,7 @@ def flat_boxes_output():
 def test_boxes_without_area_leave_before_the_nms():
     outputs = flat_boxes_output()
     meta = FrameMeta(video_id=1, frame_index=0, original_size=(32, 32), input_size=(32, 32), scale=1.0)
-    (found,) = PostProcess()(outputs, [meta])
+    (found,) = unpack_rows(PostProcess().detect(outputs, [meta]).rows)
     torch.testing.assert_close(found.boxes, outputs.boxes[0, 2:3])
     scores = outputs.cls_logits[0].sigmoid()
     same = outputs.boxes[0, :1].expand(2, 4)

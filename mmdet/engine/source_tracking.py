@@ -7,7 +7,7 @@ machine ends the work with the frames so far written. Knows nothing of command l
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import chain
@@ -21,8 +21,9 @@ from tqdm import tqdm
 from mmdet.config import load_config
 from mmdet.engine.devices import chosen_device
 from mmdet.engine.distributed import limit_threads
+from mmdet.engine.inference.stream import VideoStream
 from mmdet.engine.outcomes import SIGNAL_CODE_BASE, RunEnded
-from mmdet.engine.predictor import VideoPredictor, VideoStream
+from mmdet.engine.predictor import VideoPredictor
 from mmdet.engine.signals import StopSignals
 from mmdet.engine.tracked_files import TrackedFiles, TrackedVideo, check_folder, choose_files
 from mmdet.errors import UserError
@@ -88,7 +89,7 @@ def track_source(options: TrackOptions) -> str:
     progress, stop = _Progress(), StopSignals()
     try:
         with stop:
-            _track(chain([first], frames), source, stream, files, options, progress, stop)
+            _track(chain([first], frames), source, stream, predictor.class_names, files, options, progress, stop)
     except UserError as error:
         if not progress.times_s:
             raise
@@ -115,6 +116,7 @@ def _track(
     frames: Iterator[TimedFrame],
     source: FrameSource,
     stream: VideoStream,
+    names: Sequence[str],
     files: TrackedFiles,
     options: TrackOptions,
     progress: _Progress,
@@ -122,7 +124,6 @@ def _track(
 ) -> None:
     """Track until the end or a stop signal; whatever ends it, the files are written if they have a frame."""
     rate = Fraction(options.fps).limit_denominator(1001) if options.fps else source.rate
-    names = stream.predictor.class_names
     try:
         with open_mp4(files.unfinished, stream.size, rate) as append:
             for frame in tqdm(frames, total=source.promised, unit="frame", disable=None):

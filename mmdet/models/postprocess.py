@@ -1,4 +1,4 @@
-"""From the head's outputs to the detections of each frame: candidates, fast NMS, masks, embeddings.
+"""From the head's outputs to the detections of each frame: candidates, fast NMS, embeddings and mask coefficients.
 
 Source: MODEL.md 7.1-7.6. Knows nothing of tracks or of other frames.
 """
@@ -11,12 +11,11 @@ import torch
 from torch import Tensor
 
 from mmdet.config.ranges import Count, Fraction
-from mmdet.models.heads.mask_assembly import assemble_masks
 from mmdet.ops.nms import NEVER_KEPT, batched_fast_nms
 from mmdet.ops.sampling import rows_at, sample_at_centres
 from mmdet.registry import POSTPROCESSORS
-from mmdet.structures import ChunkDetections, FrameDetections, FrameMeta, HeadOutputs, PointGrid
-from mmdet.structures.detections import pack_rows, unpack_rows
+from mmdet.structures import ChunkDetections, FrameMeta, HeadOutputs, PointGrid
+from mmdet.structures.detections import pack_rows
 
 
 @POSTPROCESSORS.register_module()
@@ -32,22 +31,6 @@ class PostProcess:
     ) -> None:
         self.score_threshold, self.nms_iou = score_threshold, nms_iou
         self.max_pre_nms, self.max_per_image = max_pre_nms, max_per_image
-
-    @torch.no_grad()
-    def __call__(self, outputs: HeadOutputs, metas: Sequence[FrameMeta]) -> list[FrameDetections]:
-        """Return the detections of every frame, in pixels of its original image; waits for the device."""
-        found = self.detect(outputs, metas)
-        frames = []
-        for index, objects in enumerate(unpack_rows(found.rows)):
-            filled = slice(0, len(objects))
-            masks = assemble_masks(
-                found.mask_basis[index : index + 1],
-                [found.coefficients[index, filled]],
-                found.input_boxes[index, filled],
-                metas[index],
-            )
-            frames.append(FrameDetections.from_objects(objects, masks))
-        return frames
 
     @torch.no_grad()
     def detect(self, outputs: HeadOutputs, metas: Sequence[FrameMeta]) -> ChunkDetections:

@@ -21,7 +21,7 @@ from mmdet.models.losses.targets import memory_targets
 from mmdet.models.necks.temporal_calibration import TemporalCalibration, TemporalContext
 from mmdet.models.postprocess import PostProcess
 from mmdet.registry import BACKBONES, CRITERIA, HEADS, MODELS, NECKS, POSTPROCESSORS
-from mmdet.structures import ClipBatch, FrameDetections, FrameMeta, HeadOutputs
+from mmdet.structures import ClipBatch, HeadOutputs
 
 SIZE_DIVISOR = 32  # the coarsest backbone stride: all fused levels then fit together (Q23)
 
@@ -129,10 +129,6 @@ class VISModel(nn.Module):
     def loss(self, outputs: HeadOutputs, batch: ClipBatch) -> dict[str, Tensor]:
         """Return the loss terms (`loss_*`, to be summed) and metrics of a batch (MODEL.md 6)."""
         return self.criterion(outputs, batch)
-
-    def predict(self, outputs: HeadOutputs, metas: Sequence[FrameMeta]) -> list[FrameDetections]:
-        """Return the detections of every frame of a batch (MODEL.md 7)."""
-        return self.postprocess(outputs, metas)
 
     @torch.no_grad()
     def update_memory(

@@ -125,11 +125,6 @@ class FrameDetections(FrameObjects):
         FrameObjects.__post_init__(self)
         self._check(masks=(None, None))
 
-    @staticmethod
-    def from_objects(objects: FrameObjects, masks: Tensor) -> FrameDetections:
-        """Give every object its mask."""
-        return FrameDetections(**objects._named(), masks=masks)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameTracks(FrameDetections):
@@ -145,8 +140,3 @@ class FrameTracks(FrameDetections):
     def of(objects: FrameObjects, masks: Tensor, track_ids: Tensor) -> FrameTracks:
         """Give every object its mask and its id."""
         return FrameTracks(**objects._named(), masks=masks, track_ids=track_ids)
-
-    @staticmethod
-    def from_detections(detections: FrameDetections, track_ids: Tensor) -> FrameTracks:
-        """Give every detection its id."""
-        return FrameTracks(**detections._named(), track_ids=track_ids)

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from mmdet.config.ranges import Count, Positive
 from mmdet.errors import UserError, near
 from mmdet.registry import TRACKERS
-from mmdet.structures import FrameDetections, FrameObjects, FrameTracks
+from mmdet.structures import FrameObjects
 from mmdet.tracking.affinity import affinity
 from mmdet.tracking.matching import DROPPED, MATCHINGS, NEW
 from mmdet.tracking.state import Array, TrackState
@@ -66,12 +66,6 @@ class Tracker:
             )
         state, ids = self._update(state, embeddings.numpy(), boxes, labels, choices, writers)
         return state, torch.tensor(ids, dtype=torch.int64, device=objects.boxes.device)
-
-    def step(self, state: TrackState, detections: FrameDetections) -> tuple[TrackState, FrameTracks]:
-        """Return the next state and the frame's tracks: of equal ids the later stands, dropped ones are left out."""
-        state, ids = self.assign(state, detections)
-        rows = torch.tensor(standing(ids), dtype=torch.int64, device=ids.device)
-        return state, FrameTracks.from_detections(detections[rows], ids[rows])
 
     def _update(
         self, state: TrackState, embeddings: Array, boxes: Array, labels: Array, choices: list[int], writers: list[int]

@@ -10,6 +10,7 @@ from pycocotools.mask import area
 from mmdet.config import load_config
 from mmdet.datasets import RandomFlip, RawFrame, ResizeKeepRatio, VideoInfo
 from mmdet.engine import predictor as predictor_module
+from mmdet.engine.inference.frame_batch import FramePreparation
 from mmdet.engine.predictor import VideoPredictor, one_behind
 from mmdet.engine.testing import share_videos
 from mmdet.structures import ClipSample, FrameMeta, FrameTruth, collate_clips
@@ -127,13 +128,12 @@ def test_the_predictor_of_a_config_resizes_as_its_test_data():
     [[ResizeKeepRatio(96, 64)], [ResizeKeepRatio(96, 64), RandomFlip(1.0)], [], [ResizeKeepRatio(128, 96)] * 2],
 )
 @pytest.mark.parametrize("size", [(50, 75), (64, 96), (33, 31)])
-def test_a_frame_is_prepared_as_a_loader_would(tiny_video, predictor, transforms, size, monkeypatch):
+def test_a_frame_is_prepared_as_a_loader_would(tiny_video, transforms, size, monkeypatch):
     # memory of the past is not always zero
     monkeypatch.setattr(torch, "empty", lambda *all, pin_memory, **kw: torch.full(all, 77, **kw))
-    monkeypatch.setattr(predictor, "transforms", transforms)
     (frame,) = tiny_video.make_video(4, length=1, size=size)
     kept = frame.copy()
-    batch = predictor.prepare(frame, video_id=3, frame_index=9)
+    batch = FramePreparation(transforms, pinned=False)(frame, video_id=3, frame_index=9)
     raw = [RawFrame(image=frame, boxes=np.zeros((0, 4)), masks=np.zeros((0, *size)), scale=1.0, original_size=size)]
     for transform in transforms:
         raw = transform(raw, np.random.default_rng(0))

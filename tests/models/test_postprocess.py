@@ -47,18 +47,28 @@ def frame_of(outputs, index):
     return replace(outputs, **{name: getattr(outputs, name)[index : index + 1] for name in names})
 
 
+def detect_and_draw(postprocess, outputs, metas):
+    """What is found in every frame, and its masks."""
+    found = postprocess.detect(outputs, metas)
+    frames = []
+    for index, objects in enumerate(unpack_rows(found.rows)):
+        rows = [range(len(objects)) if frame == index else () for frame in range(len(metas))]
+        frames.append((objects, draw_masks(found, rows, metas[index])))
+    return frames
+
+
 @pytest.mark.parametrize("threshold", [0.015, 0.4, 0.99])
 def test_frames_of_a_chunk_give_what_each_gives_alone(threshold):
     outputs, postprocess = make_outputs(), PostProcess(score_threshold=threshold, max_per_image=40)
-    together = postprocess(outputs, METAS)
-    for index, found in enumerate(together):
-        (alone,) = postprocess(frame_of(outputs, index), METAS[index : index + 1])
+    together = detect_and_draw(postprocess, outputs, METAS)
+    for index, (found, masks) in enumerate(together):
+        ((alone, own_masks),) = detect_and_draw(postprocess, frame_of(outputs, index), METAS[index : index + 1])
         for name in COLUMNS:
             assert torch.equal(getattr(found, name), getattr(alone, name)), name
         torch.testing.assert_close(found.centerness, alone.centerness)
-        assert torch.equal(found.masks, alone.masks)
-        assert found.masks.shape[1:] == METAS[index].original_size
-    assert (sum(map(len, together)) == 0) == (threshold == 0.99)
+        assert torch.equal(masks, own_masks)
+        assert masks.shape[1:] == METAS[index].original_size
+    assert (sum(len(found) for found, _ in together) == 0) == (threshold == 0.99)
 
 
 def test_the_tracker_looks_at_the_rounded_centre_and_the_masks_at_the_floored_one():
@@ -100,7 +110,7 @@ def test_a_point_that_is_not_a_number_is_never_found():
     outputs = make_outputs()
     logits = outputs.cls_logits.clone()
     logits[:, ::2] = torch.nan
-    for frame in PostProcess()(replace(outputs, cls_logits=logits), METAS):
+    for frame in unpack_rows(PostProcess().detect(replace(outputs, cls_logits=logits), METAS).rows):
         assert len(frame) == 10
         assert frame.scores.isfinite().all()
 
@@ -108,10 +118,10 @@ def test_a_point_that_is_not_a_number_is_never_found():
 def test_chosen_slots_are_drawn_as_they_are_in_the_frame_as_a_whole():
     outputs, metas = make_outputs(), [METAS[0]] * 3
     postprocess = PostProcess()
-    frames = postprocess(outputs, metas)
+    frames = detect_and_draw(postprocess, outputs, metas)
     rows = [[0, 4, 9], [], [7, 1]]
     masks = draw_masks(postprocess.detect(outputs, metas), rows, METAS[0])
-    assert torch.equal(masks, torch.cat([frame.masks[own] for frame, own in zip(frames, rows, strict=True)]))
+    assert torch.equal(masks, torch.cat([drawn[own] for (_, drawn), own in zip(frames, rows, strict=True)]))
 
 
 def test_slots_that_are_drawn_beforehand_are_chosen_from():

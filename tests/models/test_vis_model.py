@@ -6,6 +6,7 @@ import torch
 from mmdet.config import load_config
 from mmdet.models import VISModel
 from mmdet.models.build import build_model
+from mmdet.models.heads.mask_assembly import draw_masks
 from mmdet.models.release_layout import from_release, translate_key
 from mmdet.structures import ClipBatch, FrameMeta, FrameTruth
 
@@ -69,7 +70,8 @@ def test_any_size_works(model, size):
     assert out.cls_logits.shape == (1, len(out.points.xy), 3)
     assert out.reference_embedding_map is None
     meta = FrameMeta(video_id=1, frame_index=0, original_size=size, input_size=size, scale=1.0)
-    assert model.predict(out, [meta])[0].masks.shape[1:] == size
+    found = model.postprocess.detect(out, [meta])
+    assert draw_masks(found, [[0]], meta).shape == (1, *size)
 
 
 def test_under_autocast_the_mask_basis_is_reduced_in_testing_only(model):

@@ -1,5 +1,7 @@
 """Rows of frames: checked shapes, indexing as a whole."""
 
+from dataclasses import fields
+
 import pytest
 import torch
 
@@ -16,6 +18,10 @@ def detections(count=3):
         embeddings=torch.rand(count, 8),
         masks=torch.zeros(count, 6, 7, dtype=torch.bool),
     )
+
+
+def named(found):
+    return {field.name: getattr(found, field.name) for field in fields(found)}
 
 
 def test_indexing_takes_the_same_rows_of_everything():
@@ -38,12 +44,12 @@ def test_a_wrong_shape_is_named():
 
 def test_different_numbers_of_rows_are_named():
     with pytest.raises(ValueError, match=r"track_ids has shape \(2,\), expected \(3\)"):
-        FrameTracks.from_detections(detections(), torch.tensor([1, 2]))
+        FrameTracks(**named(detections()), track_ids=torch.tensor([1, 2]))
 
 
 def test_tracks_keep_what_detections_say():
     found = detections()
-    tracks = FrameTracks.from_detections(found, torch.tensor([5, 0, 2]))
+    tracks = FrameTracks(**named(found), track_ids=torch.tensor([5, 0, 2]))
     assert torch.equal(tracks.boxes, found.boxes)
     assert tracks.track_ids.tolist() == [5, 0, 2]
 

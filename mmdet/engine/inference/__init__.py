@@ -1,0 +1,1 @@
+"""From frames to tracks: a stream a video, and what it takes."""

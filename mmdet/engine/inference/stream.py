@@ -1,0 +1,120 @@
+"""One video under way: frames go in, tracks come out, and in the end the video's result, with constant memory.
+
+`VideoStream` is the one path from a frame to a track: testing a data set, a user's own video, live use and the recorded
+numbers all go it. Network work depends on no results of other frames, so a chunk of frames runs as one batch; tracking
+follows in order (MODEL.md 7).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mmdet.engine.detector import Detector
+from mmdet.evaluation.accumulator import VideoAccumulator
+from mmdet.models.necks import TemporalContext
+from mmdet.ops.host_copy import HostCopy
+from mmdet.ops.masks import encode_masks
+from mmdet.structures import ChunkDetections, ClipBatch, FrameMeta, FrameObjects, FrameTracks, Size, VideoResult
+from mmdet.structures.detections import unpack_rows
+from mmdet.tracking.state import TrackState
+from mmdet.tracking.tracker import standing
+
+
+class Assigns(Protocol):
+    """What a stream needs of a tracker: see `Tracker`."""
+
+    def start(self) -> TrackState:
+        """Return the state before the first frame."""
+
+    def assign(self, state: TrackState, objects: FrameObjects) -> tuple[TrackState, Tensor]:
+        """Return the next state and raw ids (N,)."""
+
+
+class Prepares(Protocol):
+    """What a stream needs to take raw frames: see `FramePreparation`."""
+
+    def __call__(self, frame: np.ndarray, video_id: int, frame_index: int) -> ClipBatch:
+        """Return the batch of one frame (H, W, 3) uint8 RGB."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchedChunk:
+    """Frames of one video whose detections are queued on the device; the host has not waited for them yet."""
+
+    found: ChunkDetections
+    rows: HostCopy  # of what was found
+    meta: FrameMeta  # of the first frame; sizes and scale are those of all
+    bad_frames: tuple[tuple[str, ...], ...] = ()  # as in the batch
+
+
+class VideoStream:
+    """One video under way: its tracks, what the network keeps of its last frame, and the result so far."""
+
+    def __init__(self, detector: Detector, tracker: Assigns, prepare: Prepares, size: Size, video_id: int = 1) -> None:
+        self.detector, self.tracker, self.prepare = detector, tracker, prepare
+        self.size, self.video_id = size, video_id
+        self.state = tracker.start()
+        self.context: TemporalContext | None = None
+        self.accumulator = VideoAccumulator(video_id, size)
+        self.num_frames = 0
+        self.bad_frames: list[str] = []
+
+    def push(self, frame: np.ndarray) -> FrameTracks:
+        """Take the next frame (H, W, 3) uint8 RGB of the stream's size; return its tracks in original pixels.
+
+        They are on the CPU but for the masks, which stay on the device that drew them.
+        """
+        if frame.dtype != np.uint8 or frame.shape != (*self.size, 3):
+            got = f"{frame.dtype} of shape {frame.shape}"
+            raise ValueError(f"frame {self.num_frames}: expected uint8 of shape {(*self.size, 3)}, got {got}")
+        return self.push_batch(self.prepare(frame, self.video_id, self.num_frames))[0]
+
+    def push_batch(self, batch: ClipBatch) -> list[FrameTracks]:
+        """Take the next frames of the video as one batch (B = frames, T = 1); return the tracks of each, as `push`."""
+        return self.track(self.launch(batch, live=True))
+
+    def launch(self, batch: ClipBatch, live: bool = False) -> LaunchedChunk:
+        """Queue the network's work on the next frames; `track` has to be given the chunks in the same order.
+
+        What is launched `live` has to be tracked before anything else is launched live.
+        """
+        detect = self.detector.detect_live if live else self.detector.detect
+        found, self.context = detect(batch, self.context)
+        rows = HostCopy(found.rows)
+        return LaunchedChunk(found=found, rows=rows, meta=batch.metas[0][0], bad_frames=batch.bad_frames)
+
+    @torch.no_grad()
+    def track(self, chunk: LaunchedChunk) -> list[FrameTracks]:
+        """Wait for the detections of a chunk, track them, and draw and encode the masks of what has a track."""
+        objects, ids = unpack_rows(chunk.rows.wait().clone()), []  # a copy: page-locked memory is scarce
+        for index, bad in enumerate(chunk.bad_frames):
+            if bad:  # another frame was shown in its place
+                objects[index] = objects[index][:0]
+                self.bad_frames += bad
+        for frame in objects:
+            self.state, own = self.tracker.assign(self.state, frame)
+            ids.append(own)
+        rows = [standing(own) for own in ids]
+        masks = self.detector.draw(chunk.found, rows, chunk.meta)
+        codes = encode_masks(masks)
+        tracks, start = [], 0
+        for frame, own, shown in zip(objects, ids, rows, strict=True):
+            part = slice(start, start + len(shown))
+            if len(shown) < len(own):
+                kept = torch.tensor(shown, dtype=torch.int64)
+                frame, own = frame[kept], own[kept]
+            seen = FrameTracks.of(frame, masks[part], own)
+            self.accumulator.add(seen, codes[part])
+            tracks.append(seen)
+            start = part.stop
+        self.num_frames += len(tracks)
+        return tracks
+
+    def finish(self) -> VideoResult:
+        """Return the tracks of all frames so far."""
+        return replace(self.accumulator.finish(), bad_frames=tuple(self.bad_frames))
