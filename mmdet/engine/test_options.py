@@ -17,6 +17,7 @@ from mmdet.errors import UserError
 from mmdet.evaluation.results_io import SUBMISSION_MEMBER
 from mmdet.evaluation.video_eval import IoUType
 from mmdet.fileio.overwriting import check_output_file, check_output_folder, refuse_overwriting
+from mmdet.visualization.mp4 import check_video_size
 from mmdet.visualization.writer import drawn_paths, refuse_foreign_files
 
 
@@ -92,6 +93,7 @@ def check_outputs(options: TestOptions, config: RunConfig, dataset: VISDataset, 
     drawings: list[Path] = []
     if options.show:
         for video in dataset.videos:
+            check_video_size(video.size)
             drawings += drawn_paths(options.show_folder, names[video.video_id])
     frames = (frame_path(dataset.img_prefix, name) for video in dataset.videos for name in video.file_names)
     inputs = (config.source.filename, options.checkpoint, options.load_result, dataset.ann_file)

@@ -13,11 +13,13 @@ import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 
+from mmdet.errors import UserError
 from mmdet.structures import Size
 from mmdet.visualization.draw import Picture
 
 LARGEST_RATE_DENOMINATOR = 1001  # of NTSC rates such as 30000 / 1001
 CRF = "20"  # H.264's constant quality: 18 is visually lossless, 23 the encoder's default
+LARGEST_SIDE_PX = 16384  # that libx264 encodes
 _TICKS = 10_000  # per second, at least: how finely times are written
 _HD_LINES = 720  # players take video of fewer lines for BT.601, of more for BT.709
 # numbers of matrix, primaries and transfer characteristics (ITU-T H.273)
@@ -31,12 +33,22 @@ class Append(Protocol):
         """Add a picture (H, W, 3) uint8 RGB, shown from `time_s` on, or as the rate says."""
 
 
+def check_video_size(size: Size) -> None:
+    """Raise UserError for pictures of a size that no mp4 takes."""
+    if max(size) > LARGEST_SIDE_PX:
+        raise UserError(
+            f"pictures of {size[1]}x{size[0]} cannot be drawn into an mp4, whose sides are at most {LARGEST_SIDE_PX} "
+            "pixels: scale the frames down"
+        )
+
+
 @contextmanager
 def open_mp4(path: Path, size: Size, fps: float | Fraction) -> Iterator[Append]:
     """Open an mp4 and yield what appends an RGB picture of `size`; odd sizes are padded by a row or a column.
 
-    However the context is left, the file holds what was appended before.
+    However the context is left, the file holds what was appended before. Raises UserError as `check_video_size` does.
     """
+    check_video_size(size)
     rate = max(Fraction(fps).limit_denominator(LARGEST_RATE_DENOMINATOR), Fraction(1, LARGEST_RATE_DENOMINATOR))
     tick = Fraction(1, rate.numerator * math.ceil(_TICKS / rate.numerator))  # a frame's time at `rate` is whole ticks
     with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:

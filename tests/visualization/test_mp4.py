@@ -4,6 +4,7 @@ import av
 import numpy as np
 import pytest
 
+from mmdet.errors import UserError
 from mmdet.visualization.mp4 import open_mp4
 
 
@@ -63,3 +64,14 @@ def test_an_error_leaves_the_pictures_before_it(tmp_path):
     with pytest.raises(KeyError):
         fail_after_three()
     assert len(read(tmp_path / "a.mp4")[0]) == 3
+
+
+def test_pictures_too_large_for_an_mp4_are_refused_before_a_file_is_made(tmp_path):
+    with (
+        pytest.raises(UserError, match="pictures of 16386x2 cannot be drawn into an mp4"),
+        open_mp4(tmp_path / "long.mp4", (2, 16386), 10),
+    ):
+        pass
+    assert not list(tmp_path.iterdir())
+    with open_mp4(tmp_path / "long.mp4", (2, 16384), 10) as append:
+        append(np.zeros((2, 16384, 3), np.uint8))
