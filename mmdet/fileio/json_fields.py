@@ -14,6 +14,7 @@ from mmdet import errors
 from mmdet.errors import SHOWN_LENGTH, UserError
 
 _NUMBERS = (float, int)
+_PLAIN_NUMBERS = frozenset(_NUMBERS)
 _LIMIT = 2**63
 
 
@@ -86,6 +87,13 @@ def is_number(value: Any) -> bool:
     # asked of every number of a file: json's own types first, as they are quick to tell
     is_one = type(value) in _NUMBERS or (isinstance(value, int | float) and not isinstance(value, bool))
     return is_one and -_LIMIT < value < _LIMIT
+
+
+def are_numbers(values: list[Any]) -> bool:
+    """Say whether all values are numbers as `is_number` has it."""
+    if _PLAIN_NUMBERS.issuperset(map(type, values)):  # quicker than one by one; the sum of what holds NaN is NaN
+        return bool(min(values) > -_LIMIT and max(values) < _LIMIT and sum(values) == sum(values))
+    return all(map(is_number, values))
 
 
 def shown(value: Any) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from mmdet.errors import UserError
-from mmdet.fileio.json_fields import is_number, shown
+from mmdet.fileio.json_fields import are_numbers, is_number, shown
 from mmdet.ops.masks import plain_counts
 from mmdet.ops.polygons import split_polygons
 from mmdet.structures import Size
@@ -33,10 +33,9 @@ def read_box(value: Any, where: str) -> XYWH | None:
     """Return a box x, y, width, height; null and [] are none."""
     if value is None or value == []:
         return None
-    if isinstance(value, list) and len(value) == 4:
+    if isinstance(value, list) and len(value) == 4 and are_numbers(value):
         x, y, width, height = value
-        if is_number(x) and is_number(y) and is_number(width) and is_number(height):
-            return float(x), float(y), float(width), float(height)
+        return float(x), float(y), float(width), float(height)
     raise UserError(f"{where}: the box is {shown(value)}, expected four numbers x, y, width, height, or null")
 
 

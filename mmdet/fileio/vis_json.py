@@ -21,8 +21,8 @@ from mmdet.fileio.annotated_frames import read_annotated_frames, sparse_note
 from mmdet.fileio.atomic import write_text_atomically
 from mmdet.fileio.foreign_json import foreign_format
 from mmdet.fileio.json_fields import check_unique, checked_text, get_field, get_integer, get_list, read_json
+from mmdet.fileio.missing_boxes import take_from_masks
 from mmdet.fileio.track_fields import XYWH, Segmentation, read_area, read_box, read_crowd, read_segmentation
-from mmdet.ops.masks import mask_areas, mask_boxes, to_rles
 from mmdet.structures import Size
 
 Odd = Counter[str]  # what was read leniently, and how often
@@ -229,9 +229,12 @@ def parse_track(
     for frame, segmentation in enumerate(segmentations):
         if not segmentation and not boxes[frame]:  # most frames of most objects
             boxes[frame] = segmentations[frame] = areas[frame] = None
-        else:
-            values = _read_frame(boxes[frame], segmentation, areas[frame], video.size, f"{where}, frame {frame}", odd)
-            boxes[frame], segmentations[frame], areas[frame] = values
+            continue
+        try:
+            values = _read_frame(boxes[frame], segmentation, areas[frame], video.size, odd)
+        except UserError as error:
+            raise UserError(f"{where}, frame {frame}{error}") from error
+        boxes[frame], segmentations[frame], areas[frame] = values
     track = Track(
         annotation_id,
         video_id,
@@ -242,15 +245,16 @@ def parse_track(
         areas,
     )
     if not as_is:
-        _complete(track, video.size, where)
+        take_from_masks(boxes, areas, segmentations, video.size, where)
     return track
 
 
 def _read_frame(
-    raw_box: Any, raw_segmentation: Any, raw_area: Any, size: Size, where: str, odd: Odd
+    raw_box: Any, raw_segmentation: Any, raw_area: Any, size: Size, odd: Odd
 ) -> tuple[XYWH | None, Segmentation | None, float | None]:
-    box, area = read_box(raw_box, where), read_area(raw_area, where)
-    segmentation, dropped = read_segmentation(raw_segmentation, size, where)
+    """Read what is listed for one frame. UserError begins with what follows the place: that is put together for few."""
+    box, area = read_box(raw_box, ""), read_area(raw_area, "")
+    segmentation, dropped = read_segmentation(raw_segmentation, size, "")
     if dropped:
         odd[_SMALL_POLYGONS] += dropped
     if segmentation is None and dropped:
@@ -259,29 +263,8 @@ def _read_frame(
     if segmentation is None and box is not None:
         area = box[2] * box[3] if area is None else area
         if box[2] > 0 and box[3] > 0 and area > 0:
-            raise UserError(f"{where}: has a box but no segmentation")
+            raise UserError(": has a box but no segmentation")
     return box, segmentation, area
-
-
-def _complete(track: Track, size: Size, where: str) -> None:
-    """Take from the masks, all of a track together, the boxes and areas that the file does not give."""
-    frames = [
-        frame
-        for frame, (box, mask, area) in enumerate(zip(track.boxes, track.segmentations, track.areas, strict=True))
-        if mask is not None and (box is None or area is None or box[2] <= 0 or box[3] <= 0 or area <= 0)
-    ]
-    if not frames:
-        return
-    try:
-        rles = to_rles([track.segmentations[frame] for frame in frames], size)
-    except ValueError as error:
-        raise UserError(f"{where}: a box or an area is missing, and a mask cannot be decoded: {error}") from error
-    for frame, (x, y, width, height), area in zip(frames, mask_boxes(rles).tolist(), mask_areas(rles), strict=True):
-        box = track.boxes[frame]
-        if box is None or box[2] <= 0 or box[3] <= 0:
-            track.boxes[frame] = (x, y, width, height)
-        if (track.areas[frame] or 0) <= 0:
-            track.areas[frame] = float(area)
 
 
 def _optional_per_frame(entry: Any, key: str, video: VideoInfo, where: str) -> list[Any]:
