@@ -6,6 +6,7 @@ Knows nothing of models, trackers, or data sets.
 from __future__ import annotations
 
 import re
+import warnings
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -15,10 +16,12 @@ from mmdet.errors import UserError
 from mmdet.fileio.drawn_jpeg import encode_drawing, is_drawing, refuse_foreign
 from mmdet.ops.masks import decode_rle
 from mmdet.structures import FrameTracks, VideoResult
-from mmdet.visualization.draw import DrawnObject, Picture, draw_objects, enlarge, track_color
+from mmdet.visualization.draw import DrawnObject, Picture, draw_objects, drawing_factor, enlarge, track_color
 from mmdet.visualization.mp4 import open_mp4
 
 JPEG_QUALITY = 92
+MASK_PIXELS = 2**28  # of all masks of one picture, a byte each: 129 at 1920 x 1080
+LEAST_DRAWN = 40  # objects of a frame, however large it is
 LONGEST_STEM = 200  # bytes; file systems take names of 255
 
 
@@ -83,11 +86,21 @@ def _frame_path(frame_folder: Path, index: int) -> Path:
 
 
 def objects_of_frame(result: VideoResult, frame_index: int, class_names: Sequence[str]) -> list[DrawnObject]:
-    """Return what is to be drawn in one frame of a result, with tags like `3 triangle 0.87`."""
+    """Return what is to be drawn in one frame of a result, with tags like `3 triangle 0.87`.
+
+    Of more objects than fit into memory as masks (MASK_PIXELS) those of the highest scores, in the result's order.
+    """
+    seen = [(score, tube) for tube in result.tubes if (score := tube.scores[frame_index]) is not None]
+    pixels = result.size[0] * result.size[1] * drawing_factor(result.size) ** 2
+    most = max(LEAST_DRAWN, MASK_PIXELS // pixels)
+    if len(seen) > most:
+        warnings.warn(f"frames of more than {most} objects show the {most} of the highest scores", stacklevel=2)
+        highest = sorted(range(len(seen)), key=lambda index: -seen[index][0])[:most]
+        seen = [seen[index] for index in sorted(highest)]
     objects = []
-    for tube in result.tubes:
-        rle, score, label = tube.segmentations[frame_index], tube.scores[frame_index], tube.labels[frame_index]
-        if rle is None or score is None or label is None:
+    for score, tube in seen:
+        rle, label = tube.segmentations[frame_index], tube.labels[frame_index]
+        if rle is None or label is None:
             continue
         objects.append(
             DrawnObject(

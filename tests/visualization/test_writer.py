@@ -5,6 +5,7 @@ import pytest
 from mmdet.errors import UserError
 from mmdet.ops.masks import encode_masks
 from mmdet.structures import TrackTube, VideoResult
+from mmdet.visualization import writer
 from mmdet.visualization.draw import track_color
 from mmdet.visualization.writer import objects_of_frame, write_video
 
@@ -80,6 +81,15 @@ def test_tags_tell_id_class_and_the_score_of_the_frame():
     assert [o.label_text for o in objects_of_frame(both, 0, NAMES)] == ["3 triangle 0.87"]
     assert [o.label_text for o in objects_of_frame(both, 2, NAMES)] == ["3 triangle 0.20", "12 disc 0.50"]
     assert objects_of_frame(both, 1, NAMES) == []
+
+
+def test_a_frame_of_very_many_objects_shows_those_of_the_highest_scores(monkeypatch):
+    monkeypatch.setattr(writer, "LEAST_DRAWN", 2)
+    monkeypatch.setattr(writer, "MASK_PIXELS", 0)
+    many = result(*(tube(number, [score] * 5) for number, score in enumerate([0.3, 0.9, 0.1, 0.8])))
+    with pytest.warns(UserWarning, match="frames of more than 2 objects show the 2 of the highest scores"):
+        drawn = objects_of_frame(many, 0, NAMES)
+    assert [item.label_text for item in drawn] == ["1 triangle 0.90", "3 triangle 0.80"]
 
 
 def test_a_track_keeps_its_colour():
