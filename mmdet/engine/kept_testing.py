@@ -6,12 +6,15 @@ Knows nothing of what becomes of the results.
 from __future__ import annotations
 
 import json
+import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import torch
@@ -22,10 +25,10 @@ from mmdet.engine.bad_frames import describe_bad_frames
 from mmdet.engine.distributed import Ranks, gather_objects
 from mmdet.engine.faults import START_AGAIN, telling_faults
 from mmdet.engine.kept_videos import Entries, KeptVideos
-from mmdet.engine.outcomes import RunEnded
+from mmdet.engine.outcomes import SIGNAL_CODE_BASE, RunEnded
 from mmdet.engine.predictor import VideoPredictor
 from mmdet.engine.resuming import fingerprint
-from mmdet.engine.signals import StopSignals
+from mmdet.engine.signals import StopSignals, heeded
 from mmdet.engine.test_options import TestOptions
 from mmdet.engine.testing import OnResult, end_if_stopped, predict_dataset
 from mmdet.errors import UserError
@@ -85,7 +88,7 @@ def predict_and_keep(
 
     remaining = [index for index in range(len(dataset.videos)) if index not in finished]
     start = time.perf_counter()
-    with StopSignals() as signals, _saying_what_is_kept(kept, len(dataset.videos)), telling_faults(START_AGAIN):
+    with StopSignals() as signals, saying_what_is_kept(kept, len(dataset.videos)), telling_faults(START_AGAIN):
         try:
             results = predict_dataset(predictor, dataset, config.data.test, finish, remaining, signals)
         except RuntimeError:  # of a connection to processes that have left
@@ -114,13 +117,33 @@ def _finished_before(
         else:
             if options.resume:
                 say(f"--resume: there is no {kept.path}, so the test starts anew")
+            elif (aside := kept.put_aside()) is not None:
+                say(f"{aside} holds what an interrupted test had finished: without --resume the test starts anew")
             kept.start()
     finished, kept.run = gather_objects(ranks, (finished, kept.run))[0]
     return finished
 
 
 @contextmanager
-def _saying_what_is_kept(kept: KeptVideos | None, videos: int) -> Iterator[None]:
+def ending_at_once() -> Iterator[None]:
+    """Raise RunEnded where a stop signal comes, in the main thread: for work that leaves nothing half-done."""
+    previous: dict[int, Any] = {}
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise RunEnded(f"stopped by {signal.Signals(number).name}", SIGNAL_CODE_BASE + number)
+
+    try:
+        if threading.current_thread() is threading.main_thread():
+            for number in heeded():
+                previous[number] = signal.signal(number, end)
+        yield
+    finally:
+        for caught, handler in previous.items():
+            signal.signal(caught, handler)
+
+
+@contextmanager
+def saying_what_is_kept(kept: KeptVideos | None, videos: int) -> Iterator[None]:
     """Add to the error that ends a test what of it is kept."""
     try:
         yield

@@ -17,7 +17,7 @@ from typing import Any
 
 from mmdet.errors import UserError
 from mmdet.evaluation.results_io import check_results
-from mmdet.fileio.atomic import write_text_atomically
+from mmdet.fileio.atomic import set_aside, write_text_atomically
 from mmdet.structures import PerFrame
 
 FORMAT = "finished videos of a test by memcnp-vis, version 1"
@@ -40,6 +40,12 @@ class KeptVideos:
             raise UserError(f"{self.path} is not of an interrupted test and would be overwritten: remove it")
         self.run = secrets.token_hex(8)
         write_text_atomically(self.path, _line({"format": FORMAT, "run": self.run, "about": self.about}))
+
+    def put_aside(self) -> Path | None:
+        """Give the file of an interrupted test another name, unless it has no video; return the name."""
+        if not self.path.exists() or not self._is_own() or len(list(filter(None, self._lines()))) < 2:
+            return None
+        return set_aside(self.path)
 
     def add(self, index: int, entries: Entries) -> None:
         """Append a finished video and bring it to the disk."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from mmdet.config import RunConfig
 from mmdet.datasets import VideoInfo, VISDataset
 from mmdet.datasets.frame_io import frame_path, read_frame
 from mmdet.engine.distributed import Ranks, barrier, limit_threads
-from mmdet.engine.kept_testing import predict_and_keep
+from mmdet.engine.kept_testing import ending_at_once, predict_and_keep, saying_what_is_kept
 from mmdet.engine.outcomes import RunEnded
 from mmdet.engine.predictor import VideoPredictor
 from mmdet.engine.test_options import TestOptions, check_options, check_outputs
@@ -66,7 +67,8 @@ def run_test(config: RunConfig, ranks: Ranks, options: TestOptions) -> None:
         predicted = predict_and_keep(predictor, config, ranks, options, dataset, draw)
         entries, bad, kept = predicted.entries, predicted.bad, predicted.kept
     if ranks.is_main:
-        _report(entries, dataset, options)
+        with saying_what_is_kept(kept, len(dataset.videos)) if kept else nullcontext(), ending_at_once():
+            _report(entries, dataset, options)
         if kept and not bad:
             kept.remove()  # else a test with mended frames goes on behind the videos that lack none
     barrier(ranks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,6 +14,10 @@ from mmdet.errors import UserError
 
 _UNFINISHED = ".{name}.{random}.tmp"
 _RANDOM_BYTES = 6
+# Earlier versions had process ids there.
+_LEFTOVER = re.compile(
+    rf"\..+\.(?:[0-9a-f]{{{2 * _RANDOM_BYTES}}}|[0-9]{{1,10}})\.tmp", re.DOTALL
+)  # before: process ids
 
 
 def write_atomically(path: str | Path, write: Callable[[BinaryIO], object]) -> None:
@@ -59,7 +64,8 @@ def set_aside(path: Path) -> Path:
 def remove_unfinished(folder: Path, names: str) -> None:
     """Delete what killed processes left of files whose names match the pattern `names`; nobody may be writing them."""
     for leftover in folder.glob(_UNFINISHED.format(name=names, random="*")):
-        leftover.unlink(missing_ok=True)
+        if _LEFTOVER.fullmatch(leftover.name):
+            leftover.unlink(missing_ok=True)
 
 
 def _reason(error: BaseException) -> str:

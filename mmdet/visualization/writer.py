@@ -9,6 +9,7 @@ import re
 import warnings
 import zlib
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -132,6 +133,8 @@ def _write_jpeg(path: Path, picture: Picture) -> None:
     try:
         path.write_bytes(encode_drawing(picture, JPEG_QUALITY))
     except OSError as error:
+        with suppress(OSError):
+            path.unlink()  # a part of it has no mark
         raise UserError(f"{path} cannot be written: {error.strerror}") from error
 
 

@@ -7,6 +7,7 @@ import signal
 
 import pytest
 
+from mmdet.engine import test_run
 from mmdet.engine.kept_videos import KeptVideos
 from mmdet.engine.predictor import VideoStream
 from mmdet.evaluation.results_io import load_results
@@ -73,6 +74,33 @@ def test_a_signal_keeps_finished_videos_and_resume_goes_on_behind_them(
     assert len(predicted) == 2
     assert results(tmp_path) == expected
     assert not side.exists()
+
+
+def test_a_signal_while_results_are_scored_keeps_all_videos(run, config, checkpoint, expected, tmp_path, monkeypatch):
+    arguments = ("test_video", config, checkpoint, "--out", tmp_path / "r.pkl", "--dump_bbox")
+    with monkeypatch.context() as patch:
+        patch.setattr(test_run, "write_results", lambda *given: os.kill(os.getpid(), signal.SIGTERM))
+        done = run(*arguments)
+    assert done.code == 143
+    assert "stopped by SIGTERM; 3 of 3 videos are finished and kept in" in done.err
+    monkeypatch.setattr(VideoStream, "finish", lambda stream: pytest.fail("a video was predicted again"))
+    assert run(*arguments, "--resume").code == 0
+    assert results(tmp_path) == expected
+
+
+def test_a_test_that_starts_anew_puts_aside_what_an_interrupted_one_had_finished(
+    run, config, checkpoint, expected, tmp_path, after_first, monkeypatch
+):
+    arguments = ("test_video", config, checkpoint, "--out", tmp_path / "r.pkl", "--dump_bbox")
+    with monkeypatch.context():
+        after_first(lambda: os.kill(os.getpid(), signal.SIGTERM))
+        assert run(*arguments).code == 143
+        before = (tmp_path / "r.pkl.partial").read_bytes()
+    done = run(*arguments)
+    assert done.code == 0, done.err
+    assert "r.pkl.1.partial holds what an interrupted test had finished" in done.out
+    assert (tmp_path / "r.pkl.1.partial").read_bytes() == before
+    assert results(tmp_path) == expected
 
 
 def test_several_processes_go_on_behind_one(together, run, config, checkpoint, expected, tmp_path, after_first):

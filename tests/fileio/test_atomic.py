@@ -46,10 +46,10 @@ def test_the_reason_is_the_disks_and_not_what_a_library_made_of_it(tmp_path):
 
 
 def test_what_a_killed_writer_left_is_removed_by_the_name_of_its_file(tmp_path):
-    for name in (".a.pth.12.tmp", ".b.json.12.tmp", "a.pth"):
+    for name in (".a.pth.12.tmp", ".a.pth.0123456789ab.tmp", ".b.json.12.tmp", "a.pth", ".a.pth.mine.tmp"):
         (tmp_path / name).touch()
     remove_unfinished(tmp_path, "*.pth")
-    assert {path.name for path in tmp_path.iterdir()} == {".b.json.12.tmp", "a.pth"}
+    assert {path.name for path in tmp_path.iterdir()} == {".b.json.12.tmp", "a.pth", ".a.pth.mine.tmp"}
 
 
 def test_a_foreign_file_of_a_temporary_name_is_not_written_over(tmp_path, monkeypatch):

@@ -161,3 +161,12 @@ def test_an_mp4_of_somebody_else_is_not_written_over(tmp_path):
     with pytest.raises(UserError, match=r"a.mp4 is not of this program"):
         write_video(result(count=2), frames(2), tmp_path, "a", NAMES)
     assert (tmp_path / "a.mp4").read_bytes() == b"film"
+
+
+def test_a_drawing_that_ended_in_its_first_frame_is_drawn_again(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("mmdet.visualization.writer.draw_objects", lambda *given: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            write_video(result(count=2), frames(2), tmp_path, "a", NAMES)
+    folder, path = write_video(result(count=2), frames(2), tmp_path, "a", NAMES)
+    assert len(read_mp4(path)[0]) == len(list(folder.iterdir())) == 2
