@@ -68,12 +68,13 @@ class VideoFile:
         self._num_broken = self._num_marked = self._num_partial = 0  # packets, packets, frames
 
     def __iter__(self) -> Iterator[TimedFrame]:
+        upright = _Upright()
         with self._container:
             for frame in _progressive(self._decoded()):
                 name = f"{self.path}, frame {self._num_read}"
                 self._num_read += 1
                 self._num_partial += frame.is_corrupt
-                yield TimedFrame(image=_upright_rgb(frame), time_s=self._times.of(frame), name=name)
+                yield TimedFrame(image=upright(_rgb(frame), frame), time_s=self._times.of(frame), name=name)
         if self._num_read == 0:
             codec = self._stream.codec_context.name
             raise UserError(f"{self.path}: no frame of its {codec} stream can be decoded; copy it anew or convert it")
@@ -229,15 +230,37 @@ def _pulled(graph: Graph, at_end: bool = False) -> Iterator[av.VideoFrame]:
             return
 
 
-def _upright_rgb(frame: av.VideoFrame) -> np.ndarray:
-    """Convert by the colours that the frame states, and turn as its display matrix says."""
+def _rgb(frame: av.VideoFrame) -> np.ndarray:
+    """Convert by the colours that the frame states."""
     untold = frame.colorspace == _UNSPECIFIED and not frame.format.is_rgb
     source = Colorspace.ITU709 if untold and frame.height >= _HD_LINES else None
-    image = frame.reformat(format="rgb24", src_colorspace=source).to_ndarray()
+    return frame.reformat(format="rgb24", src_colorspace=source).to_ndarray()
+
+
+class _Upright:
+    """Turns pictures as the display matrix of their frames says.
+
+    The matrix is looked up where the rotation changes: a frame whose side data was looked up is in a reference cycle
+    and so stays in memory until Python collects those, hundreds of frames later.
+    """
+
+    def __init__(self) -> None:
+        self._rotation: int | None = None
+        self._turn = (False, False, False)
+
+    def __call__(self, image: np.ndarray, frame: av.VideoFrame) -> np.ndarray:
+        """Return the picture upright."""
+        if frame.rotation != self._rotation:
+            self._rotation, self._turn = frame.rotation, _turn(frame)
+        return np.ascontiguousarray(turned(image, *self._turn)) if any(self._turn) else image
+
+
+def _turn(frame: av.VideoFrame) -> tuple[bool, bool, bool]:
+    """Return (swap axes, reverse rows, reverse columns) of a frame's display matrix."""
     matrix: Any = frame.side_data.get("DISPLAYMATRIX")
     if matrix is None:
-        return image
-    across, down = np.frombuffer(bytes(matrix), _MATRIX).reshape(3, 3)[:2, :2]  # where x and y of the picture go
-    swap = abs(across[0]) < abs(across[1])
-    rows, columns = (across[1] < 0, down[0] < 0) if swap else (down[1] < 0, across[0] < 0)
-    return np.ascontiguousarray(turned(image, bool(swap), bool(rows), bool(columns)))
+        return False, False, False
+    across, down = np.frombuffer(bytes(matrix), _MATRIX).reshape(3, 3)[:2, :2].tolist()  # where x and y go
+    if abs(across[0]) < abs(across[1]):
+        return True, across[1] < 0, down[0] < 0
+    return False, down[1] < 0, across[0] < 0

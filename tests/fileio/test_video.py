@@ -1,8 +1,10 @@
 """Video files: every frame, whole, in its colours and the right way up, or a line that says what is missing."""
 
+import gc
 import struct
 from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 
@@ -103,6 +105,20 @@ def test_a_video_held_upright_is_read_upright(videos, turn):
     matrix = struct.pack(">9i", a * one, b * one, 0, c * one, d * one, 0, 0, 0, 1 << 30)
     path.write_bytes(data[:start] + matrix + data[start + 36 :])
     assert np.array_equal(next(read_video(path)), upright(stored))
+
+
+def test_no_frame_stays_in_memory_behind_its_turn(videos):
+    """Not even until Python looks for reference cycles: that would be hundreds of frames."""
+    path = videos.moving("a.mp4", count=60)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in read_video(path):
+            pass
+        left = sum(type(thing) is av.VideoFrame for thing in gc.get_objects())
+    finally:
+        gc.enable()
+    assert left < 5
 
 
 @pytest.mark.parametrize("rate", [10, 30, 60, Fraction(30000, 1001)])
