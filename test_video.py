@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmdet.config import AMP_NAMES, check_config_file, load_config
-from mmdet.engine.arguments import LAUNCHERS, CommandParser
+from mmdet.config.ranges import Fraction, Seed
+from mmdet.engine.arguments import LAUNCHERS, CommandParser, within
 from mmdet.engine.outcomes import run_command_line
 
 if TYPE_CHECKING:
@@ -32,7 +33,9 @@ def parse_arguments(argv: list[str] | None = None) -> Namespace:
     )
     parser.add_switch("show", "draw the tracks: frames and one mp4 a video (opens no window)")
     parser.add_option("save_vis_path", metavar="DIR", help="where to draw to (default: vis/ in the work dir)")
-    parser.add_option("thresh", type=float, default=0.2, help="draw tracks with at least this score (default: 0.2)")
+    parser.add_option(
+        "thresh", type=within(Fraction), default=0.2, help="draw tracks with at least this score (default: 0.2)"
+    )
     parser.add_option("load_result", metavar="FILE", help="score or draw this .pkl or .json instead of testing")
     parser.add_switch("dump_bbox", "write the boxes (xyxy) and labels of every frame into the results too")
     parser.add_switch("resume", "go on behind the videos that an interrupted test with the same --out has finished")
@@ -45,7 +48,7 @@ def parse_arguments(argv: list[str] | None = None) -> Namespace:
         help="who started the processes: torchrun (pytorch), srun (slurm)",
     )
     parser.add_option("amp", choices=AMP_NAMES, default="off", help="precision on GPUs (default: off, float32)")
-    parser.add_option("seed", type=int, default=0, help="of parts that draw; testing itself draws nothing")
+    parser.add_option("seed", type=within(Seed), default=0, help="of parts that draw; testing itself draws nothing")
     parser.add_option(
         "cfg_options", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="config values to override"
     )

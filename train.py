@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmdet.config import AMP_NAMES, check_config_file, load_config
-from mmdet.engine.arguments import LAUNCHERS, CommandParser
+from mmdet.config.ranges import Seed
+from mmdet.engine.arguments import LAUNCHERS, CommandParser, within
 from mmdet.engine.outcomes import run_command_line
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def parse_arguments(argv: list[str] | None = None) -> Namespace:
     parser.add_option("resume_from", metavar="FILE|auto", help="go on with a run; auto: from its latest checkpoint")
     parser.add_switch("trust_checkpoint", "load any object from these files: only if you know where they come from")
     parser.add_switch("validate", "validate during training and keep the best checkpoint")
-    parser.add_option("seed", type=int, help="same as --cfg-options runtime.seed=N")
+    parser.add_option("seed", type=within(Seed), help="same as --cfg-options runtime.seed=N")
     parser.add_switch("deterministic", "equal runs on a GPU, too, more slowly; same as runtime.deterministic=True")
     parser.add_switch("auto_scale_lr", "scale the learning rate by the pairs a step over schedule.base_batch_size")
     parser.add_option("amp", choices=AMP_NAMES, help="same as --cfg-options runtime.amp=...; GPUs only")

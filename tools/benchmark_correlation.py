@@ -13,7 +13,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from mmdet.engine.arguments import CommandParser
+from mmdet.config.ranges import Positive
+from mmdet.engine.arguments import CommandParser, within
 from mmdet.engine.outcomes import run_command_line
 from mmdet.fileio.atomic import write_text_atomically
 from mmdet.fileio.overwriting import check_output_files
@@ -69,8 +70,10 @@ def parse_arguments() -> Namespace:
     """Parse the command line."""
     parser = CommandParser(description="Time the spatial correlation.")
     parser.add_option("json", type=Path, metavar="OUT")
-    parser.add_option("tflops", type=float, nargs=3, default=[67, 990, 990], help="peaks of " + ", ".join(DTYPES))
-    parser.add_option("bandwidth", type=float, default=4.3, help="TB/s")
+    parser.add_option(
+        "tflops", type=within(Positive), nargs=3, default=[67, 990, 990], help="peaks of " + ", ".join(DTYPES)
+    )
+    parser.add_option("bandwidth", type=within(Positive), default=4.3, help="TB/s")
     return parser.parse_args()
 
 

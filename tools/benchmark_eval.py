@@ -12,7 +12,8 @@ import statistics
 import time
 from typing import TYPE_CHECKING
 
-from mmdet.engine.arguments import CommandParser
+from mmdet.config.ranges import Count
+from mmdet.engine.arguments import CommandParser, within
 from mmdet.engine.outcomes import run_command_line
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def main() -> None:
     """Print a table with a row for each scale and form; every form runs in a process of its own."""
     parser = CommandParser(description=__doc__)
     parser.add_argument("scales", nargs="*", metavar="SCALE")
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=within(Count), default=3)
     args = parser.parse_args()
     from mmdet.evaluation.inputs import join_results, prepare_truth
     from mmdet.evaluation.synthetic_cases import SCALES, make_case

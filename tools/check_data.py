@@ -16,7 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmdet.engine.arguments import CommandParser
+from mmdet.config.ranges import Count
+from mmdet.engine.arguments import CommandParser, within
 from mmdet.engine.outcomes import run_command_line
 from mmdet.errors import UserError
 from mmdet.fileio.overwriting import check_output_folder, refuse_overwriting
@@ -32,7 +33,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--img-prefix", type=Path, help="image folder of the annotation file")
     parser.add_argument("--decode", action="store_true", help="decode all frames, which finds damage inside of files")
     parser.add_argument("--draw", type=Path, metavar="DIR", help="draw the ground truth into this folder")
-    parser.add_argument("--videos", type=int, default=20, metavar="N", help="videos of each set to draw (default: 20)")
+    parser.add_argument(
+        "--videos", type=within(Count), default=20, metavar="N", help="videos of each set to draw (default: 20)"
+    )
     args = parser.parse_args(argv)
     if args.img_prefix and args.path.is_dir():
         parser.error("--img-prefix belongs to one annotation file, not to a folder of sets")

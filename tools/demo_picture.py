@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from mmdet.config import check_config_file, load_config
-from mmdet.engine.arguments import CommandParser
+from mmdet.config.ranges import Fraction, Natural
+from mmdet.engine.arguments import CommandParser, within
 from mmdet.engine.outcomes import run_command_line
 from mmdet.fileio.overwriting import check_output_files
 
@@ -22,9 +23,11 @@ def main() -> None:
     parser.add_argument("results", help="result file of test_video.py --dump_bbox on the demo set")
     parser.add_argument("--out", type=Path, default=Path("docs/demo.jpg"))
     parser.add_argument("--config", default="configs/demo/memcnp_demo.py")
-    parser.add_argument("--videos", type=int, nargs="+", default=[5, 4, 7, 6], help="positions in the data set")
-    parser.add_argument("--frames", type=int, nargs="+", default=[0, 3, 6, 9])
-    parser.add_argument("--thresh", type=float, default=0.4)
+    parser.add_argument(
+        "--videos", type=within(Natural), nargs="+", default=[5, 4, 7, 6], help="positions in the data set"
+    )
+    parser.add_argument("--frames", type=within(Natural), nargs="+", default=[0, 3, 6, 9])
+    parser.add_argument("--thresh", type=within(Fraction), default=0.4)
     args = parser.parse_args()
     check_config_file(args.config)
     from mmdet.datasets.frame_io import frame_path, read_frame

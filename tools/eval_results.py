@@ -10,7 +10,8 @@ import sys
 from argparse import Namespace
 from typing import Any
 
-from mmdet.engine.arguments import CommandParser
+from mmdet.config.ranges import Count
+from mmdet.engine.arguments import CommandParser, within
 from mmdet.engine.outcomes import run_command_line
 from mmdet.errors import UserError
 from mmdet.fileio.atomic import write_text_atomically
@@ -29,7 +30,7 @@ def parse_arguments() -> Namespace:
     parser.add_argument("--diagnose", action="store_true", help="say how much AP wrong classes, tracks and masks cost")
     parser.add_argument("--hota", type=float, metavar="SCORE", help="HOTA, IDF1, MOTA of results of this score or more")
     parser.add_argument(
-        "--workers", type=int, default=1, metavar="N", help="processes to share the videos (default: 1)"
+        "--workers", type=within(Count), default=1, metavar="N", help="processes to share the videos (default: 1)"
     )
     parser.add_argument("--out", metavar="FIGURES.json", help="write the figures here too")
     args = parser.parse_args()

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, get_args
+
+from mmdet.errors import shown
 
 LAUNCHERS = ("none", "pytorch", "slurm")
 TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
@@ -72,3 +74,19 @@ def _boolean(text: str) -> bool:
     if text.lower() not in TRUE + FALSE:
         raise argparse.ArgumentTypeError(f"expected True or False, got {text!r}")
     return text.lower() in TRUE
+
+
+def within(hint: Any) -> Callable[[str], Any]:
+    """Return the `type` of an option whose value is a number of a range: `type=within(Count)`, see config.ranges."""
+    kind, allowed = get_args(hint)
+
+    def number(text: str) -> Any:
+        try:
+            value = kind(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"expected {kind.__name__}, got {shown(text)}") from error
+        if value not in allowed:
+            raise argparse.ArgumentTypeError(f"{shown(value)}, expected {allowed}")
+        return value
+
+    return number

@@ -13,7 +13,7 @@ from mmdet.datasets.public_categories import CATEGORIES
 from mmdet.datasets.synthetic import DemoParameters
 
 ROOT = Path(__file__).parents[2]
-PROGRAMS = sorted([ROOT / "train.py", ROOT / "test_video.py", *(ROOT / "tools").glob("[!_t]*.py")])
+PROGRAMS = sorted([ROOT / "train.py", ROOT / "test_video.py", *(ROOT / "tools").glob("*.py")])
 HEAVY = {"torch", "torchvision", "mmengine", "cv2", "timm", "av", "scipy"}
 TAKE_A_CONFIG = {"train": ["{}"], "test_video": ["{}", "c.pth"], "benchmark": ["{}"], "measure_memory": ["--config={}"]}
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from mmdet.engine.arguments import CommandParser
+from mmdet.config.ranges import Count, Fraction, Seed
+from mmdet.engine.arguments import CommandParser, within
 
 
 @pytest.fixture
@@ -59,3 +60,22 @@ def test_help_shows_both_spellings(parser, capsys):
         parser.parse_args(["--help"])
     assert "--work-dir" in (shown := capsys.readouterr().out)
     assert "--work_dir" in shown
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "said"),
+    [
+        (Count, "0", "argument --number: 0, expected 1 or more"),
+        (Count, "1.5", "argument --number: expected int, got '1.5'"),
+        (Fraction, "30", "argument --number: 30.0, expected from 0 to 1"),
+        (Fraction, "nan", "argument --number: nan, expected from 0 to 1"),
+        (Seed, "-1", "argument --number: -1, expected from 0 to"),
+    ],
+)
+def test_a_number_outside_of_its_range_is_refused(kind, text, said, capsys):
+    parser = CommandParser("A program.")
+    parser.add_option("number", type=within(kind))
+    with pytest.raises(SystemExit):
+        parser.parse_args([f"--number={text}"])
+    assert said in capsys.readouterr().err
+    assert parser.parse_args(["--number", "1"]).number == 1
