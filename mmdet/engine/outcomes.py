@@ -45,7 +45,7 @@ def run_command_line(main: Callable[[], int | None]) -> None:
     if end is not None:
         tell(f"{Path(sys.argv[0]).name}: {end.message}{_hint_on_encoding(end.message)}")
         sys.exit(end.exit_code)
-    if codes[0]:
+    if codes[0] is not None:
         sys.exit(codes[0])
 
 

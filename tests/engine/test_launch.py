@@ -95,10 +95,10 @@ def test_an_early_end_is_one_line_and_an_exit_code(capsys, monkeypatch, error, c
 
 
 def test_a_command_lines_own_code_is_its_exit_code():
-    outcomes.run_command_line(lambda: 0)
-    with pytest.raises(SystemExit) as caught:
-        outcomes.run_command_line(lambda: 2)
-    assert caught.value.code == 2
+    for code in (0, 2):
+        with pytest.raises(SystemExit) as caught:
+            outcomes.run_command_line(lambda code=code: code)
+        assert caught.value.code == code
 
 
 def test_letters_that_no_file_may_have_here_end_in_one_line(capsys, monkeypatch):
