@@ -51,14 +51,17 @@ class KeptVideos:
         """Append a finished video and bring it to the disk."""
         line = _line({"run": self.run, "index": index, "entries": entries})
         data = b"\n" + line.encode()  # a line of its own behind one that was cut off, too
-        handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         try:
-            fcntl.lockf(handle, fcntl.LOCK_EX)  # the test's other processes append, too
-            while data:
-                data = data[os.write(handle, data) :]
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+            with open(self.path, "r+b", buffering=0) as file:  # never made anew: it would lack its first line
+                fcntl.lockf(file, fcntl.LOCK_EX)  # the test's other processes append, too
+                file.seek(0, os.SEEK_END)
+                while data:
+                    data = data[file.write(data) :]
+                os.fsync(file.fileno())
+        except FileNotFoundError as error:
+            raise UserError(f"{self.path} was removed while the test wrote to it") from error
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.path)) from error
 
     def read(self, lengths: list[int], say: Callable[[str], object]) -> dict[int, Entries]:
         """Return the videos that are kept, by index; `lengths` are the numbers of frames of all videos.
@@ -92,6 +95,8 @@ class KeptVideos:
 
     def count(self) -> int:
         """Return how many videos are kept."""
+        if not self.path.exists():
+            return 0
         records = [_parse(line) for line in filter(None, self._lines()[1:])]
         return len({record.get("index") for record in records if record is not None and record.get("run") == self.run})
 

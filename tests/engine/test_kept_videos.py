@@ -79,6 +79,14 @@ def test_results_of_something_else_are_refused_by_name(kept):
         other.read(LENGTHS, pytest.fail)
 
 
+def test_a_file_that_was_removed_is_named_and_not_made_anew(kept):
+    kept.path.unlink()
+    with pytest.raises(UserError, match="partial was removed while the test wrote to it"):
+        kept.add(1, entries(11, 3))
+    assert not kept.path.exists()
+    assert kept.count() == 0
+
+
 @pytest.mark.parametrize("content", ["", "mine", '{"format": 1}', "00000000 {}\n"])
 def test_a_file_that_no_test_wrote_is_neither_read_nor_replaced(tmp_path, content):
     kept = KeptVideos(tmp_path / "r.pkl.partial", ABOUT)
