@@ -7,6 +7,7 @@ import shutil
 import signal
 import sys
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -233,6 +234,29 @@ def test_frames_of_another_size_are_resized_on_demand(on_cpu, frames):
     assert (code, written) == (2, None)
     assert f"{image.name} is 40x40" in said
     code, _, written = on_cpu(frames, "--resize_to_first")
+    assert (code, written["video"]["frames"]) == (0, 6)
+
+
+def _transport_stream(path, size):
+    """Three black pictures in a format whose files can be put one behind the other."""
+    with av.open(str(path), "w", format="mpegts") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.height, stream.width = size
+        stream.pix_fmt = "yuv420p"
+        for _ in range(3):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((*size, 3), np.uint8), format="rgb24")))
+        container.mux(stream.encode())
+    return path.read_bytes()
+
+
+def test_a_video_that_changes_its_size_keeps_what_was_before_or_is_resized(on_cpu, tmp_path):
+    parts = [_transport_stream(tmp_path / "part", size) for size in ((64, 96), (80, 80))]
+    (tmp_path / "a.ts").write_bytes(b"".join(parts))
+    code, said, written = on_cpu(tmp_path / "a.ts")
+    assert code == 1
+    assert "a.ts, frame 3 is 80x80, the first frame 96x64" in said
+    assert written["video"]["frames"] == 3
+    code, _, written = on_cpu(tmp_path / "a.ts", "--resize-to-first")
     assert (code, written["video"]["frames"]) == (0, 6)
 
 
