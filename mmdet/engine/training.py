@@ -73,7 +73,7 @@ def train(
         notes.append(note)
     about: dict[str, Any] = {}
     if ranks.is_main:
-        check_work_dir(work_dir, [load_from, *files_of(config)], new_run=resume_from is None)
+        check_work_dir(work_dir, [load_from, *files_of(config)], new_run=not _goes_on_in(work_dir, resume_from))
         about = prepare_work_dir(work_dir, config) | describe_run(config)
     dataset = build_train_dataset(config)
     check_classes(config, dataset)
@@ -184,7 +184,7 @@ def _checkpoint_to_resume(resume_from: str | None, work_dir: Path, ranks: Ranks,
     """Return the checkpoint that all processes resume from, as the main one finds it; `notes` gets what it says."""
     found = None
     if ranks.is_main:
-        if resume_from:
+        if _goes_on_in(work_dir, resume_from):
             repair_index(work_dir, notes.append)
         if resume_from == AUTO:
             found = latest_whole_checkpoint(work_dir, notes.append)
@@ -196,6 +196,11 @@ def _checkpoint_to_resume(resume_from: str | None, work_dir: Path, ranks: Ranks,
                 check_whole(found)
     shared: Path | None = gather_objects(ranks, found)[0]
     return shared
+
+
+def _goes_on_in(work_dir: Path, resume_from: str | None) -> bool:
+    """Whether the run that is resumed is the one in the work dir, whose files are this one's then."""
+    return resume_from is not None and (resume_from == AUTO or Path(resume_from).resolve().parent == work_dir.resolve())
 
 
 def _note_start(work_dir: Path, checkpoint: Path | None) -> None:

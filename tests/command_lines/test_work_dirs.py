@@ -57,6 +57,17 @@ def test_a_run_that_goes_on_with_a_checkpoint_of_elsewhere_leaves_what_lies_in_i
     assert list(index_of(old)) == ["epoch_1.pth"]
 
 
+def test_a_run_of_elsewhere_does_not_go_on_over_checkpoints_that_are_not_of_a_run(run, config, old, tmp_path):
+    downloads = tmp_path / "downloads"
+    downloads.mkdir()
+    shutil.copy(old / "step_2.pth", downloads / "step_3.pth")
+    options = ("--resume_from", old / "step_2.pth", "--cfg-options", "schedule.steps=3")
+    done = run("train", config, "--work_dir", downloads, *options)
+    assert done.code == 2
+    assert "step_3.pth is not of a run in this folder and could be written over" in done.err
+    assert (downloads / "step_3.pth").read_bytes() == (old / "step_2.pth").read_bytes()
+
+
 def test_a_foreign_index_deletes_nothing_outside(run, config, old, tmp_path):
     victim = tmp_path / "victim.txt"
     victim.write_text("mine")
