@@ -102,13 +102,20 @@ def _track(number: int, video_id: int, length: int, size: Size, seen: Sequence[t
         if other is None:
             values: tuple[Any, ...] = (track.boxes[0], track.segmentations[0], track.areas[0])
         else:
-            values = _united(other, track.segmentations[0], size)
+            values = _united(other, track, size)
         whole.boxes[frame], whole.segmentations[frame], whole.areas[frame] = values
     return whole
 
 
-def _united(first: Any, second: Any, size: Size) -> tuple[Any, Any, float]:
-    merged = coco_mask.merge(to_rles([first, second], size))
+def _united(first: Any, second: Track, size: Size) -> tuple[Any, Any, float]:
+    """Return box, mask and area of two parts of an object in one frame."""
+    try:
+        merged = coco_mask.merge(to_rles([first, second.segmentations[0]], size))
+    except ValueError as error:
+        raise UserError(
+            f"annotation {second.annotation_id} repeats its track in image {second.video_id}, and their masks cannot "
+            f"be joined: {error}"
+        ) from error
     rle = {"size": [*size], "counts": merged["counts"].decode("ascii")}
     x, y, width, height = mask_boxes([merged])[0].tolist()
     return (x, y, width, height), rle, float(mask_areas([merged])[0])

@@ -123,7 +123,7 @@ def _parse(raw: dict[str, Any], path: str | Path, as_is: bool) -> VISJson:
         for i, entry in enumerate(entries)
     ]
     check_unique((track.annotation_id for track in tracks), f"{path}: annotation")
-    return VISJson(videos, tracks, categories, (*notes_of(odd), *_sparse_notes(videos, tracks)))
+    return VISJson(videos, tracks, categories, (*notes_of(odd), *_frame_notes(videos, tracks)))
 
 
 def notes_of(odd: Odd) -> list[str]:
@@ -131,13 +131,24 @@ def notes_of(odd: Odd) -> list[str]:
     return [sentence.format(odd[kind]) for kind, sentence in _NOTES.items() if odd[kind]]
 
 
-def _sparse_notes(videos: Sequence[VideoInfo], tracks: Sequence[Track]) -> list[str]:
+def _frame_notes(videos: Sequence[VideoInfo], tracks: Sequence[Track]) -> list[str]:
+    """Say which masks do not count, and whether the file looks as if it should list its annotated frames."""
     shown: dict[int, set[int]] = {video.video_id: set() for video in videos if video.annotated_frames is None}
+    listed = {video.video_id: frozenset(video.annotated_frames or ()) for video in videos}
+    num_elsewhere = 0
     for track in tracks:
+        frames = {frame for frame, mask in enumerate(track.segmentations) if mask}
         if track.video_id in shown:
-            shown[track.video_id].update(frame for frame, mask in enumerate(track.segmentations) if mask)
+            shown[track.video_id] |= frames
+        else:
+            num_elsewhere += len(frames - listed[track.video_id])
     note = sparse_note((len(video.file_names), shown.get(video.video_id, ())) for video in videos)
-    return [note] if note else []
+    notes = [note] if note else []
+    if num_elsewhere:
+        notes.append(
+            f"masks in frames that {ANNOTATED_FRAMES!r} does not list, neither trained on nor measured: {num_elsewhere}"
+        )
+    return notes
 
 
 def write_vis_json(data: VISJson, path: str | Path) -> None:

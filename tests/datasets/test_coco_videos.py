@@ -119,3 +119,9 @@ def test_the_tool_writes_videos_that_load(tmp_path, capsys):
     assert "polygons of fewer than 3 points, left out: 1" in said
     assert "left out: 1 videos without annotations" in said
     assert load_vis_json(out).tracks[0].segmentations == [SQUARE, SQUARE, None]
+
+
+def test_parts_that_cannot_be_joined_are_named(convert):
+    broken = {"size": [36, 48], "counts": "~"}
+    with pytest.raises(UserError, match="annotation 2 repeats its track in image 1, and their masks cannot be joined"):
+        convert(coco([annotation(1, 1, 5), annotation(2, 1, 5, segmentation=broken)]))

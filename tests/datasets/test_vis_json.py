@@ -320,3 +320,9 @@ def test_annotated_frames_are_read_and_written(two_videos, tmp_path):
     assert [video.annotated_frames for video in data.videos] == [(0, 2, 4), None]
     write_vis_json(data, tmp_path / "copy.json")
     assert load_vis_json(tmp_path / "copy.json") == data
+
+
+def test_masks_in_frames_that_are_not_annotated_are_counted(two_videos):
+    two_videos.raw["videos"][0]["annotated_frames"] = [0, 4]
+    (note,) = load_vis_json(two_videos.write_json()).notes
+    assert note == "masks in frames that 'annotated_frames' does not list, neither trained on nor measured: 5"

@@ -7,14 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmdet.datasets import VISDataset
+from mmdet.datasets.coco_conversion import convert_coco
 from mmdet.datasets.prepare.check_set import check_set
 from mmdet.datasets.prepare.findings import report_lines
 from mmdet.errors import UserError
+from mmdet.evaluation.loaded_results import rebuild_results
 from mmdet.evaluation.results_io import load_ground_truth, load_results, parse_results
 from mmdet.evaluation.submission import find_faults
 from mmdet.evaluation.tables import format_figures
 from mmdet.evaluation.vis_ap import evaluate
-from mmdet.fileio.vis_json import load_vis_json
+from mmdet.fileio.vis_json import load_vis_json, write_vis_json
 
 RLE = {"size": [2, 3], "counts": "132"}
 POLYGONS = [[0, 0, 2, 0, 2, 2]]
@@ -33,6 +35,18 @@ TRUTH = {
             "id": 2, "video_id": 5, "category_id": 1, "bboxes": [[1, 0, 2.5, 1]], "segmentations": [POLYGONS],
             "areas": [None], "occlusion": ["severe_occlusion"],
         },
+    ],
+}  # fmt: skip
+COCO = {
+    "images": [
+        {"id": 1, "width": 4, "height": 3, "file_name": "a/1.jpg", "video_id": 7, "frame_id": 0},
+        {"id": 2, "width": 4, "height": 3, "file_name": "a/2.jpg", "video_id": 7, "frame_id": 1},
+    ],
+    "categories": [{"id": 1, "name": "person"}],
+    "annotations": [
+        {"id": n, "image_id": image, "category_id": 1, "bbox": [0, 0, 2, 2], "segmentation": [[0, 0, 2, 0, 2, 2]],
+         "area": 3, "iscrowd": 0, "track_id": 5, "attributes": {"track_id": 5}}
+        for n, image in ((1, 1), (2, 2), (3, 2))
     ],
 }  # fmt: skip
 RESULTS = [
@@ -61,6 +75,29 @@ def test_sets_are_checked_or_refused(folder, document, damage):
     report = refused_or_read(lambda: check_set(path, folder), UserError)
     if report is not None:
         assert all("\n" not in line for line in report_lines(report.findings, path))
+
+
+@hostile(3)
+@given(documents(COCO), damages)
+def test_coco_files_are_converted_or_refused(folder, document, damage):
+    path = folder / "coco.json"
+    path.write_bytes(damaged(to_json(document), damage))
+    conversion = refused_or_read(lambda: convert_coco(path, None), UserError)
+    if conversion is not None:
+        write_vis_json(conversion.data, folder / "converted.json")
+        assert len(load_vis_json(folder / "converted.json").tracks) == len(conversion.data.tracks)
+
+
+@hostile(3)
+@given(documents(TRUTH), documents(RESULTS), damages)
+def test_loaded_results_are_rebuilt_or_refused(folder, truth, results, damage):
+    path = folder / "results.json"
+    path.write_bytes(damaged(to_json(results), damage))
+    entries = refused_or_read(lambda: load_results(path), UserError)
+    if entries is not None:
+        videos = {1: ((2, 3), 2), 5: ((2, 4), 1)}
+        found = refused_or_read(lambda: rebuild_results(entries, videos, [1, 7], "truth.json"), UserError)
+        assert found is None or [result.video_id for result in found] == [1, 5]
 
 
 @hostile(3)
@@ -96,6 +133,8 @@ def test_the_faults_of_a_submission_are_found(folder, truth, results, damage):
 def test_the_documents_are_sound_before_they_are_changed(folder):
     (folder / "sound.json").write_text(json.dumps(TRUTH))
     assert len(load_vis_json(folder / "sound.json").tracks) == 2
+    (folder / "coco.json").write_text(json.dumps(COCO))
+    assert len(convert_coco(folder / "coco.json", None).data.tracks) == 1
     assert evaluate(TRUTH, RESULTS).stats["AP"] > 0
     assert evaluate(TRUTH, RESULTS, iou_type="bbox").stats["AP"] > 0
     strings = [dict(entry, segmentations=[RLE, None]) for entry in RESULTS[:1]]
