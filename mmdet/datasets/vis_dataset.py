@@ -28,6 +28,7 @@ from mmdet.registry import DATASETS, TRANSFORMS
 from mmdet.structures import ClipSample, FrameMeta, FrameTruth, Size
 
 _MAX_JITTER = 0.05  # of a reference box's size, MODEL.md 6
+_SHOWN_PATH = 300  # characters, the last ones
 _MASKS_ALONE = (ResizeKeepRatio, RandomFlip)  # masks decide nothing else in these, as they do in IndependentCrop
 
 
@@ -159,7 +160,7 @@ class VISDataset:
         if missing:
             raise UserError(
                 f"{len(missing)} of {len(paths)} frames of {self.ann_file} are missing, "
-                f"first {', '.join(missing[:3])}; is img_prefix right? data/README.md says where the data goes"
+                f"first {', '.join(path[-_SHOWN_PATH:] for path in missing[:3])}; is img_prefix right? data/README.md says where the data goes"
             )
         if not self._items:
             needed = "videos" if self.test_mode else "annotated objects (validation files often have none), to train on"
