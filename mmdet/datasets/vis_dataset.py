@@ -158,9 +158,10 @@ class VISDataset:
         paths = [frame_path(self.img_prefix, name) for video in self.videos for name in video.file_names]
         missing = missing_frames(paths) if check_files else []
         if missing:
+            first = ", ".join(path[-_SHOWN_PATH:] for path in missing[:3])
             raise UserError(
                 f"{len(missing)} of {len(paths)} frames of {self.ann_file} are missing, "
-                f"first {', '.join(path[-_SHOWN_PATH:] for path in missing[:3])}; is img_prefix right? data/README.md says where the data goes"
+                f"first {first}; is img_prefix right? data/README.md says where the data goes"
             )
         if not self._items:
             needed = "videos" if self.test_mode else "annotated objects (validation files often have none), to train on"
