@@ -81,17 +81,21 @@ __global__ void backward_kernel(const T* grad, Map<T> other, T* result, Geometry
           continue;
         }
         S factor = 0;
+        bool met = false; // by an output: else zero times what is not finite would be NaN
         for (int ky = 0; ky < g.y.kernel; ++ky) {
           const int i = g.y.output_at(mirrored ? partner_y : y, ky);
           for (int kx = 0; i >= 0 && kx < g.x.kernel; ++kx) {
             const int j = g.x.output_at(mirrored ? partner_x : x, kx);
             if (j >= 0) {
+              met = true;
               const int64_t cell = (b * g.y.patch + py) * g.x.patch + px;
               factor += widen<S>(grad[cell * plane + int64_t(i) * g.x.out + j]);
             }
           }
         }
-        sum += factor * widen<S>(other.data[b * other.b + c * other.c + partner_y * other.y + partner_x * other.x]);
+        if (met) {
+          sum += factor * widen<S>(other.data[b * other.b + c * other.c + partner_y * other.y + partner_x * other.x]);
+        }
       }
     }
     result[index] = narrow<T, S>(sum);
