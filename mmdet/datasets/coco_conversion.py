@@ -74,6 +74,10 @@ def convert_coco(
     if in_videos:
         videos, tracks, joined = join_videos(images, videos, sightings, path)
         notes += joined
+    elif not as_stills and any("video_id" in image for image in images):
+        notes.append(
+            "the images name their videos, but no annotation names its track: each image is a video of its own"
+        )
     annotated = {track.video_id for track in tracks}
     return CocoConversion(
         data=VISJson([v for v in videos if keep_empty or v.video_id in annotated], tracks, categories),

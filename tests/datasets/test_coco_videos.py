@@ -109,6 +109,12 @@ def test_stills_stay_stills_where_there_are_no_ids_or_on_demand(convert):
     assert len(convert(coco([annotation(1, 1, 5), annotation(2, 3, 5)]), as_stills=True).data.videos) == 2
 
 
+def test_images_of_videos_without_tracks_are_stills_and_that_is_said(convert):
+    conversion = convert(coco([annotation(1, 1), annotation(2, 3)], video_id=[1, 1, 1, 2]))
+    assert len(conversion.data.videos) == 2
+    assert "no annotation names its track" in conversion.notes[0]
+
+
 def test_the_tool_writes_videos_that_load(tmp_path, capsys):
     path, out = tmp_path / "coco.json", tmp_path / "out.json"
     flat = annotation(2, 3, 5, segmentation=[*SQUARE, [1, 1, 2, 2]])
