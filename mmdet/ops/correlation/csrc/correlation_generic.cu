@@ -80,21 +80,17 @@ __global__ void backward_kernel(const T* grad, Map<T> other, T* result, Geometry
         if (partner_x < 0 || partner_x >= g.x.size) {
           continue;
         }
-        S factor = 0;
-        bool met = false; // by an output: else zero times what is not finite would be NaN
+        const S value =
+            widen<S>(other.data[b * other.b + c * other.c + partner_y * other.y + partner_x * other.x]);
         for (int ky = 0; ky < g.y.kernel; ++ky) {
           const int i = g.y.output_at(mirrored ? partner_y : y, ky);
           for (int kx = 0; i >= 0 && kx < g.x.kernel; ++kx) {
             const int j = g.x.output_at(mirrored ? partner_x : x, kx);
-            if (j >= 0) {
-              met = true;
+            if (j >= 0) { // a product for each output: sums of gradients times what is not finite differ from them
               const int64_t cell = (b * g.y.patch + py) * g.x.patch + px;
-              factor += widen<S>(grad[cell * plane + int64_t(i) * g.x.out + j]);
+              sum += widen<S>(grad[cell * plane + int64_t(i) * g.x.out + j]) * value;
             }
           }
-        }
-        if (met) {
-          sum += factor * widen<S>(other.data[b * other.b + c * other.c + partner_y * other.y + partner_x * other.x]);
         }
       }
     }
