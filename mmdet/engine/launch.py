@@ -11,6 +11,7 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 import traceback
 from argparse import Namespace
 from collections.abc import Callable
@@ -28,6 +29,7 @@ from mmdet.engine.terminal import tell
 from mmdet.errors import UserError
 
 Main = Callable[[Ranks, Namespace], None]
+GRACE_S = 5.0  # for the other processes, where one has refused its input
 MAX_REPORT = 20_000  # characters; what a process reports has to fit into a pipe that nobody reads yet
 
 
@@ -104,6 +106,9 @@ def _spawn(main: Main, count: int, args: Namespace) -> None:
             for process in processes:
                 process.start()
             _wait(processes, reports)
+        except UserError:
+            _await(processes)
+            raise
         finally:
             for process in processes:
                 if process.is_alive():
@@ -128,6 +133,13 @@ def _wait(processes: list[Any], reports: Any) -> None:
             stopped = stopped or end
     if stopped:
         raise stopped
+
+
+def _await(processes: list[Any]) -> None:
+    """Let the others end by themselves: what one refuses they refuse, too, and remove what they made before."""
+    deadline = time.monotonic() + GRACE_S
+    for process in processes:
+        process.join(max(0.0, deadline - time.monotonic()))
 
 
 def _exit_code(process: Any) -> int:

@@ -25,7 +25,7 @@ from mmdet.engine.checkpoint_index import (
     repair_index,
 )
 from mmdet.engine.compiling import compile_parts
-from mmdet.engine.distributed import Ranks, gather_objects, limit_threads, place
+from mmdet.engine.distributed import Ranks, barrier, gather_objects, limit_threads, place
 from mmdet.engine.faults import known_fault
 from mmdet.engine.optim import build_optimizer, scale_learning_rate
 from mmdet.engine.pretrained import load_pretrained
@@ -35,7 +35,7 @@ from mmdet.engine.testing import check_validation, validate_model
 from mmdet.engine.trainer import Trainer
 from mmdet.engine.weights import read_weights, start_from
 from mmdet.engine.work_dir import CONFIG as RESOLVED_CONFIG
-from mmdet.engine.work_dir import check_work_dir, files_of, prepare_work_dir
+from mmdet.engine.work_dir import check_work_dir, describe_start, files_of, prepare_work_dir
 from mmdet.errors import UserError, shown
 from mmdet.models.build import build_model, build_part
 from mmdet.models.vis_model import VISModel
@@ -74,7 +74,7 @@ def train(
     about: dict[str, Any] = {}
     if ranks.is_main:
         check_work_dir(work_dir, [load_from, *files_of(config)], new_run=not _goes_on_in(work_dir, resume_from))
-        about = prepare_work_dir(work_dir, config) | describe_run(config)
+        about = describe_start(config) | describe_run(config)
     dataset = build_train_dataset(config)
     check_classes(config, dataset)
     notes += dataset.notes
@@ -95,7 +95,9 @@ def train(
     trainer.config_file = work_dir / RESOLVED_CONFIG
     if checkpoint is not None:
         _resume(trainer, checkpoint, trusted)
+    barrier(ranks)  # a run that one of the processes refuses leaves nothing in the work dir
     if ranks.is_main:
+        prepare_work_dir(work_dir, config, about)
         _note_start(work_dir, checkpoint)
     trainer.run()
 

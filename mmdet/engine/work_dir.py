@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
@@ -52,18 +52,14 @@ OTHER_DIR = "choose another by --work_dir"
 def held_work_dir(folder: Path) -> Iterator[None]:
     """Make `folder` if it is missing and keep every other run out of it as long as the context lasts.
 
-    The system releases it when the process dies, however it does. Raises UserError if another run is in it, or if it
-    can be no folder. Where the file system knows no locks it is not held.
+    The system releases it when the process dies, however it does. What was made for a run that is refused before it
+    writes anything is removed again. Raises UserError if another run is in the folder, or if it can be none. Where the
+    file system knows no locks it is not held.
     """
     check_output_folder(folder, "--work_dir")
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    handle = _open_lock(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
-    except OSError as error:
-        raise _unwritable(folder, error) from error
-    try:
-        # of the process alone: data workers, which outlive a killed process for seconds, do not hold it on
-        _lock(handle, folder)
         os.ftruncate(handle, 0)
         os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
         with _quiet_tensorboard():
@@ -73,7 +69,37 @@ def held_work_dir(folder: Path) -> Iterator[None]:
             raise
         raise RunEnded(f"work dir {folder} was removed while the run wrote to it: start again") from error
     finally:
+        _remove_unused(folder, missing)
         os.close(handle)
+
+
+def _open_lock(folder: Path) -> int:
+    """Make the folder and return the file that holds it, locked."""
+    while True:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        except OSError as error:
+            raise _unwritable(folder, error) from error
+        try:
+            # of the process alone: data workers, which outlive a killed process for seconds, do not hold it on
+            _lock(handle, folder)
+        except UserError:
+            os.close(handle)
+            raise
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(handle), os.stat(folder / LOCK)):
+                return handle
+        os.close(handle)  # a run that was refused has removed the file since it was opened here
+
+
+def _remove_unused(folder: Path, made: Iterable[Path]) -> None:
+    """Remove the lock, and the folders that were made for it, where there is nothing else."""
+    with suppress(OSError):
+        if [path.name for path in folder.iterdir()] == [LOCK]:
+            (folder / LOCK).unlink()
+            for path in made:
+                path.rmdir()
 
 
 @contextmanager
@@ -139,22 +165,24 @@ def files_of(config: RunConfig) -> Iterator[Path]:
             yield Path(value)
 
 
-def prepare_work_dir(folder: Path, config: RunConfig) -> dict[str, Any]:
-    """Write config and environment into `folder` and return them: {"environment": ..., "config": text}.
+def describe_start(config: RunConfig) -> dict[str, Any]:
+    """Return what is needed to repeat a run: {"environment": ..., "config": text}; takes some tenths of a second."""
+    return {"environment": describe_environment(), "config": config.source.pretty_text}
+
+
+def prepare_work_dir(folder: Path, config: RunConfig, start: Mapping[str, Any]) -> None:
+    """Write config and environment, as `describe_start` has them, into `folder`.
 
     Makes the folder if it is missing. Raises UserError if it cannot be made or written.
     """
-    environment = describe_environment()
-    text = config.source.pretty_text  # takes some tenths of a second
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
-        _write_config(folder / CONFIG, text, Path(config.source.filename))
-        _write_environment(folder / ENVIRONMENT, environment)
+        _write_config(folder / CONFIG, start["config"], Path(config.source.filename))
+        _write_environment(folder / ENVIRONMENT, start["environment"])
     except OSError as error:
         raise _unwritable(folder, error) from error
-    return {"environment": environment, "config": text}
 
 
 def _unwritable(folder: Path, error: OSError) -> UserError:

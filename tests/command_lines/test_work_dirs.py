@@ -108,6 +108,39 @@ def test_a_work_dir_that_is_a_file_is_named(run, config, tmp_path):
         assert done.err.count("\n") == 1
 
 
+REFUSED = {
+    "weights": (["--load_from", "missing.pth"], []),
+    "a checkpoint": (["--resume_from", "missing.pth"], []),
+    "pretrained weights": ([], ["model.backbone.pretrained=missing.pth"]),
+    "annotations": ([], ["data.train.datasets.0.ann_file=missing.json"]),
+    "annotations of the validation": (["--validate"], ["data.test.dataset.ann_file=missing.json"]),
+    "another number of classes": ([], ["model.head.num_classes=4"]),
+    "a name": ([], ["model.head.channel=4"]),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_a_run_that_is_refused_leaves_nothing_behind(run, config, tmp_path, kind):
+    options, values = REFUSED[kind]
+    values = ["--cfg-options", *values] if values else []
+    done = run("train", config, "--work_dir", tmp_path / "new" / "work", *options, *values)
+    assert done.code == 2
+    assert done.err.count("\n") == 1
+    (tmp_path / "mine").mkdir()
+    run("train", config, "--work_dir", tmp_path / "mine", *options, *values)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+    assert not list((tmp_path / "mine").iterdir())
+
+
+def test_a_run_that_is_refused_leaves_an_old_work_dir_as_it_is(run, config, old):
+    def state():
+        return {path: path.stat().st_mtime_ns for path in old.rglob("*") if path.name != ".lock"}
+
+    before = state()
+    assert run("train", config, "--work_dir", old, "--load_from", "missing.pth").code == 2
+    assert state() == before
+
+
 def hold(folder, held, leave):
     with held_work_dir(folder):
         held.set()

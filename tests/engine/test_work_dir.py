@@ -21,10 +21,16 @@ class SomeConfig:
         self.source = Config.fromfile(str(folder / "some.py"))
 
 
+def prepare(folder, config):
+    start = work_dir.describe_start(config)
+    work_dir.prepare_work_dir(folder, config, start)
+    return start
+
+
 def test_config_and_environment_are_written(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.argv", ["train.py", "some.py", "--seed", "3"])
     folder = tmp_path / "new" / "run"
-    work_dir.prepare_work_dir(folder, SomeConfig(tmp_path))
+    prepare(folder, SomeConfig(tmp_path))
     assert "lr = 0.5" in (folder / "resolved_config.py").read_text()
     environment = json.loads((folder / "environment.json").read_text())
     assert environment["command"].endswith("train.py some.py --seed 3")
@@ -34,7 +40,7 @@ def test_config_and_environment_are_written(tmp_path, monkeypatch):
 def test_a_second_start_keeps_what_the_first_said(tmp_path, monkeypatch):
     for turn in "abc":
         monkeypatch.setattr("sys.argv", ["train.py", turn])
-        about = work_dir.prepare_work_dir(tmp_path / "run", SomeConfig(tmp_path))
+        about = prepare(tmp_path / "run", SomeConfig(tmp_path))
         assert "earlier" not in about["environment"]
         assert about["config"] == "lr = 0.5\n"
     environment = json.loads((tmp_path / "run" / "environment.json").read_text())
@@ -44,7 +50,7 @@ def test_a_second_start_keeps_what_the_first_said(tmp_path, monkeypatch):
 
 def test_a_damaged_environment_of_an_earlier_start_does_no_harm(tmp_path):
     (tmp_path / "environment.json").write_text('{"comm')
-    work_dir.prepare_work_dir(tmp_path, SomeConfig(tmp_path))
+    prepare(tmp_path, SomeConfig(tmp_path))
     assert "earlier" not in json.loads((tmp_path / "environment.json").read_text())
     assert (tmp_path / "environment.1.json").read_text() == '{"comm'
 
@@ -55,7 +61,7 @@ def test_a_damaged_environment_of_an_earlier_start_does_no_harm(tmp_path):
 )
 def test_an_environment_of_somebody_else_is_kept_under_another_name(tmp_path, content):
     (tmp_path / "environment.json").write_text(content, encoding="latin-1")
-    work_dir.prepare_work_dir(tmp_path, SomeConfig(tmp_path))
+    prepare(tmp_path, SomeConfig(tmp_path))
     assert (tmp_path / "environment.1.json").read_text(encoding="latin-1") == content
     assert "versions" in json.loads((tmp_path / "environment.json").read_text())
 
@@ -63,7 +69,7 @@ def test_an_environment_of_somebody_else_is_kept_under_another_name(tmp_path, co
 def test_a_resolved_config_of_somebody_else_is_kept_under_another_name(tmp_path):
     (tmp_path / "resolved_config.py").write_text("mine = 1\n")
     for _ in range(2):
-        work_dir.prepare_work_dir(tmp_path, SomeConfig(tmp_path))
+        prepare(tmp_path, SomeConfig(tmp_path))
     assert (tmp_path / "resolved_config.1.py").read_text() == "mine = 1\n"
     assert "lr = 0.5" in (tmp_path / "resolved_config.py").read_text()
     assert not (tmp_path / "resolved_config.2.py").exists()
@@ -71,13 +77,13 @@ def test_a_resolved_config_of_somebody_else_is_kept_under_another_name(tmp_path)
 
 def test_a_run_of_a_resolved_config_in_its_own_folder_does_not_replace_it(tmp_path):
     config = SomeConfig(tmp_path)
-    work_dir.prepare_work_dir(tmp_path, config)
+    prepare(tmp_path, config)
     config.source = Config.fromfile(str(tmp_path / "resolved_config.py"))
     before = (tmp_path / "resolved_config.py").read_text()
-    work_dir.prepare_work_dir(tmp_path, config)
+    prepare(tmp_path, config)
     config.source.lr = 0.1  # by --cfg-options
     with pytest.raises(UserError, match="is the input"):
-        work_dir.prepare_work_dir(tmp_path, config)
+        prepare(tmp_path, config)
     assert (tmp_path / "resolved_config.py").read_text() == before
 
 
@@ -87,7 +93,7 @@ def test_no_link_of_a_work_dir_is_written_through(tmp_path):
     victim.write_text("mine")
     for name in ("resolved_config.py", "environment.json"):
         (folder / name).symlink_to(victim)
-    work_dir.prepare_work_dir(folder, SomeConfig(tmp_path))
+    prepare(folder, SomeConfig(tmp_path))
     for name in ("train.log", "train.jsonl", "tensorboard"):
         (folder / name).symlink_to(victim)
         with pytest.raises(UserError, match=f"{name} is a link"):
@@ -122,7 +128,7 @@ def test_checkpoints_that_are_not_of_a_run_in_the_folder_are_not_written_over(tm
     (tmp_path / "epoch_12.pth").touch()
     with pytest.raises(UserError, match=r"epoch_12.pth is not of a run in this folder"):
         work_dir.check_work_dir(tmp_path, [], new_run=True)
-    work_dir.prepare_work_dir(tmp_path, SomeConfig(tmp_path))
+    prepare(tmp_path, SomeConfig(tmp_path))
     work_dir.check_work_dir(tmp_path, [], new_run=True)
 
 
@@ -153,14 +159,14 @@ def test_a_second_run_in_a_work_dir_is_refused_until_the_first_is_gone(tmp_path,
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="work dir .* cannot be written"):
-        work_dir.prepare_work_dir(tmp_path / "file" / "run", SomeConfig(tmp_path))
+        prepare(tmp_path / "file" / "run", SomeConfig(tmp_path))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_read_only_folder_is_refused(tmp_path):
     (tmp_path / "run").mkdir(mode=0o500)
     with pytest.raises(UserError, match="--work_dir"):
-        work_dir.prepare_work_dir(tmp_path / "run", SomeConfig(tmp_path))
+        prepare(tmp_path / "run", SomeConfig(tmp_path))
 
 
 def test_outside_of_a_checkout_there_is_no_revision(tmp_path, monkeypatch):
