@@ -31,6 +31,7 @@ VIDEO_ENDINGS = (
     *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".vob", ".wmv"),
     *(".flv", ".ogv", ".3gp", ".mxf", ".dv", ".h264", ".h265", ".hevc", ".y4m", ".mjpg", ".mjpeg"),
 )
+_JPEGS = (".mjpg", ".mjpeg")  # one after the other in one file, which begins as an image
 _MOVING = ("GIF", "PNG", "WEBP", "AVIF")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
 
@@ -67,7 +68,7 @@ def open_source(path: Path, one_size: bool = False) -> FrameSource:
         return _folder(path, one_size)
     if not path.is_file():
         raise UserError(f"{path} is a device or a pipe: give a video file or a folder of images")
-    if path.suffix.lower() in VIDEO_ENDINGS and not _is_image(path):
+    if path.suffix.lower() in _JPEGS or (path.suffix.lower() in VIDEO_ENDINGS and not _is_image(path)):
         return VideoFile(path)
     if is_image_name(path) or _is_image(path):
         count = _num_pictures(path)

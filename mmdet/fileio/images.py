@@ -43,6 +43,7 @@ PILLOW_ERRORS = (
     EOFError,
     zlib.error,
     struct.error,
+    Image.DecompressionBombError,
 )
 # EXIF's orientation: (swap the axes, then reverse the rows, reverse the columns) makes the picture upright
 _TURNS = {

@@ -5,7 +5,6 @@ Damaged packets are skipped and counted; interlaced pictures are deinterlaced; m
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,25 +16,19 @@ import numpy as np
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.filter import Graph
-from av.stream import Disposition
 from av.video.reformatter import Colorspace
-from av.video.stream import VideoStream
 
 from mmdet.errors import UserError
-from mmdet.fileio.images import MAX_PIXELS
 from mmdet.fileio.pixels import turned
 from mmdet.fileio.video_faults import why_no_video
+from mmdet.fileio.video_streams import DEFAULT_RATE, length_of, main_stream, other_streams, rate_of, tell_damage
 
-DEFAULT_RATE = Fraction(25)  # frames per second where nothing tells
-_LARGEST_RATE = 500  # some formats state their clock's
 # Formats that hold a video themselves. Playlists and patterns of names, which open other files, are none of them.
 _FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,asf,flv,ogg,mxf,dv,h264,hevc,obu,ivf,m4v,"
     "mjpeg,rm,nut,yuv4mpegpipe,wtv,gxf,nsv,vc1,cavsvideo,h261,h263,swf,dirac,vvc"
 )
-_SHORT = 0.9  # of the stated length: sound may go on a little longer than the pictures
 _HD_LINES = 720  # from here on video that does not state its colours is BT.709, below BT.601
-_CLOCK = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)$")
 _UNSPECIFIED = 2  # of colour spaces (ITU-T H.273)
 _MATRIX = np.dtype(np.int32)  # of the display matrix: 3 x 3 numbers, row by row
 
@@ -57,13 +50,16 @@ class VideoFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.notes: tuple[str, ...] = ()
         self._container = _open(path)
-        self._stream = _main_stream(self._container, path)
+        self._stream = main_stream(self._container, path)
         self._stream.thread_type = "SLICE"  # threads of whole frames lose some more beside a damaged one
-        self.rate = _rate(self._stream)
+        tell_damage(self._stream)
+        self.notes = other_streams(self._container, self._stream, path)
+        self.rate = rate_of(self._stream)
         self._times = _Times(self.rate)
-        self._stated, self._length_s = self._stream.frames, _length_s(self._container, self._stream)
+        self._stated = self._stream.frames
+        self._length_s, self._slack_s = length_of(self._container, self._stream, self.rate)
+        self._at_end = False
         self._num_read = self._num_hidden = 0
         self._num_broken = self._num_marked = self._num_partial = 0  # packets, packets, frames
 
@@ -75,6 +71,7 @@ class VideoFile:
                 self._num_read += 1
                 self._num_partial += frame.is_corrupt
                 yield TimedFrame(image=upright(_rgb(frame), frame), time_s=self._times.of(frame), name=name)
+        self._at_end = True
         if self._num_read == 0:
             codec = self._stream.codec_context.name
             raise UserError(f"{self.path}: no frame of its {codec} stream can be decoded; copy it anew or convert it")
@@ -84,16 +81,17 @@ class VideoFile:
         """Number of frames that the file's header states, or follows from the length that it states; None without."""
         if self._stated:
             return self._stated - self._num_hidden
-        return None if self._length_s is None else round(self._length_s * self.rate)
+        if self._length_s is None:
+            return None
+        if not self._at_end:
+            return round(self._length_s * self.rate)  # a guess where the rate varies
+        return round(self._num_read * self._length_s / self._times.file_end_s) if self._is_short else self._num_read
 
     @property
     def loss(self) -> str | None:
         """What of the video could not be read, once all that could be has been; None if that is all of it."""
         promised = self.promised
-        if self._stated:
-            short = self._num_read < (promised or 0)
-        else:  # of a length the number of frames follows with a steady rate alone
-            short = self._length_s is not None and self._times.end_s < _SHORT * self._length_s
+        short = self._is_short
         num_partial = max(self._num_partial, self._num_marked)
         if not (short or self._num_broken or num_partial):
             return None
@@ -101,6 +99,12 @@ class VideoFile:
         skipped = f" ({self._num_broken} damaged packets skipped)" if self._num_broken else ""
         partial = f", {num_partial} of them damaged in part" if num_partial else ""
         return f"{self.path}: {self._num_read}{whole} frames read{skipped}{partial}; the file is damaged or cut off"
+
+    @property
+    def _is_short(self) -> bool:
+        if self._stated:
+            return self._num_read < self._stated - self._num_hidden
+        return self._length_s is not None and self._times.file_end_s < self._length_s - self._slack_s
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
         for packet in self._packets():
@@ -134,11 +138,12 @@ class _Times:
         self._step = float(1 / rate)
         self._first: float | None = None
         self._last = -self._step
+        self._shown = self._step  # how long the last frame is
 
     @property
-    def end_s(self) -> float:
-        """When the last frame ends."""
-        return self._last + self._step
+    def file_end_s(self) -> float:
+        """When the last frame ends, by the file's clock, which may begin before the first frame."""
+        return self._last + self._shown + max(self._first or 0, 0)
 
     def of(self, frame: av.VideoFrame) -> float:
         """Return the time of the next frame."""
@@ -147,6 +152,7 @@ class _Times:
             self._first = own - (self._last + self._step)
         time = self._last + self._step if own is None or self._first is None else own - self._first
         self._last = time if time > self._last else self._last + self._step
+        self._shown = max(self._step, float(frame.duration * (frame.time_base or 0)))
         return self._last
 
 
@@ -157,37 +163,6 @@ def _open(path: Path) -> InputContainer:
         return av.open(str(path.absolute()), options=options, metadata_errors="replace")
     except (FFmpegError, OSError, ValueError) as error:
         raise UserError(why_no_video(path, error)) from error
-
-
-def _main_stream(container: InputContainer, path: Path) -> VideoStream:
-    """Return the default picture stream, of several the largest; cover pictures are none."""
-    covers = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
-    streams = [stream for stream in container.streams.video if stream.codec_context is not None]
-    videos = [stream for stream in streams if not stream.disposition & covers]
-    if not videos:
-        what = "a cover picture alone" if streams else "sound alone" if container.streams.audio else "no picture stream"
-        raise UserError(f"{path} has {what}: give a video, or a folder of images")
-    moving = [stream for stream in videos if stream.codec_context.name not in ("mjpeg", "png", "bmp", "gif")]
-    choice = moving or videos  # a cover that is not marked as one is a picture's format beside a video's
-    stream = max(choice, key=lambda s: (bool(s.disposition & Disposition.default), s.width * s.height, -s.index))
-    if stream.width * stream.height > MAX_PIXELS:
-        raise UserError(f"{path} is too large: {stream.width}x{stream.height}; up to {MAX_PIXELS} pixels are read")
-    return stream
-
-
-def _rate(stream: VideoStream) -> Fraction:
-    for rate in (stream.average_rate, stream.guessed_rate):
-        if rate is not None and 0 < rate <= _LARGEST_RATE:
-            return Fraction(rate)
-    return DEFAULT_RATE
-
-
-def _length_s(container: InputContainer, stream: VideoStream) -> float | None:
-    if (clock := _CLOCK.match(stream.metadata.get("DURATION", ""))) is not None:  # Matroska's, of each stream
-        return 3600 * int(clock[1]) + 60 * int(clock[2]) + float(clock[3])
-    if stream.duration is not None and stream.time_base is not None:
-        return float(stream.duration * stream.time_base)
-    return None if container.duration is None else container.duration / av.time_base
 
 
 def _progressive(frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:

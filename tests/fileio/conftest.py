@@ -52,6 +52,22 @@ class VideoMaker:
         """Write `count` pictures of the square as it moves."""
         return self.write(name, codec, [scene(index, size) for index in range(count)], **settings)
 
+    def several(self, name, sizes, count=12):
+        """Write a file of the square in several streams, one a size."""
+        path = self.folder / name
+        with av.open(str(path), "w") as container:
+            streams = [container.add_stream("libx264", rate=25) for _ in sizes]
+            for stream, (height, width) in zip(streams, sizes, strict=True):
+                stream.height, stream.width, stream.pix_fmt = height, width, "yuv420p"
+            for index in range(count):
+                for stream, size in zip(streams, sizes, strict=True):
+                    image = scene(index) if size == SIZE else np.zeros((*size, 3), np.uint8)
+                    frame = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(format="yuv420p")
+                    container.mux(stream.encode(frame))
+            for stream in streams:
+                container.mux(stream.encode())
+        return path
+
     def sound(self, name):
         """Write a file that has sound alone."""
         path = self.folder / name

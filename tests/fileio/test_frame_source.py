@@ -1,5 +1,8 @@
 """Folders of images, single images and moving pictures as videos."""
 
+import struct
+import zlib
+
 import cv2
 import numpy as np
 import pytest
@@ -124,3 +127,13 @@ def test_twelve_bit_frames_of_a_folder_share_one_brightness(tmp_path):
     for index, value in enumerate((3000, 100)):
         cv2.imwrite(str(tmp_path / f"{index}.png"), np.full((8, 8), value, np.uint16))
     assert values(tmp_path) == [187, 6]
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.mp4", "a"])
+def test_a_huge_image_given_alone_is_refused_by_its_header(tmp_path, name):
+    path = tmp_path / name
+    chunk = b"IHDR" + struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+    end = struct.pack(">I", 0) + b"IEND" + struct.pack(">I", zlib.crc32(b"IEND"))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk)) + end)
+    with pytest.raises(UserError, match="too large" if name == "a.png" else name):
+        list(open_source(path))

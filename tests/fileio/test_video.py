@@ -84,6 +84,7 @@ def test_a_cover_picture_in_front_is_no_frame(videos, scene, cover):
     frames = list(read_video(path))
     assert len(frames) == 12
     assert apart(frames[5], scene(5)) < 8
+    assert open_source(path).notes == ()
 
 
 MATRICES = {
@@ -174,6 +175,71 @@ def test_damaged_packets_are_skipped_and_counted(videos, noise):
     assert 12 < count < 24
     assert f"a.mp4: {count} of 24 frames read" in source.loss
     assert "damaged packets skipped" in source.loss
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.mkv", "libx264"), ("a.webm", "libvpx-vp9"), ("a.flv", "flv")])
+def test_a_video_that_lacks_its_last_frames_says_so(videos, noise, name, codec):
+    path = videos.write(name, codec, noise)
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * 0.9)])
+    source = open_source(path)
+    count = len(list(source))
+    assert 18 < count < 24
+    assert f"{name}: {count} of about 24 frames read" in source.loss
+    assert source.promised == 24
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "a.mp4", "a.flv", "a.ts"])
+def test_a_whole_video_of_a_variable_rate_lacks_nothing(videos, name):
+    source = open_source(videos.moving(name, times=[0, 40, 80, 500, 510, 520, 1500, 1501, 1600, 2500, 2900, 5000]))
+    assert len(list(source)) == source.promised == 12
+    assert source.loss is None
+
+
+def test_hevc_goes_on_behind_a_damaged_packet(videos, noise):
+    """Its decoder leaves out what refers to a damaged frame, up to the next frame that stands alone, unless asked."""
+    path = videos.write("a.mp4", "libx265", noise, **{"x265-params": "log-level=none"})
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 2_000] = bytes(2_000)
+    path.write_bytes(data)
+    source = open_source(path)
+    count = len(list(source))
+    assert 20 < count < 24
+    assert f"a.mp4: {count} of 24 frames read" in source.loss
+    assert "damaged in part" in source.loss
+
+
+def test_a_jpeg_of_a_video_is_never_half_grey(videos, noise):
+    path = videos.write("a.mov", "mjpeg", noise, pix="yuvj420p")
+    whole = list(read_video(path))
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 2_000] = bytes(2_000)
+    path.write_bytes(data)
+    source = open_source(path)
+    frames = [frame.image for frame in source]
+    assert 20 < len(frames) < 24
+    assert all(any(np.array_equal(frame, own) for own in whole) for frame in frames)
+    assert f"a.mov: {len(frames)} of 24 frames read" in source.loss
+
+
+@pytest.mark.parametrize("name", ["a.mjpeg", "a.MJPG"])
+def test_jpegs_one_after_the_other_in_a_file_are_a_video(videos, scene, name):
+    path = videos.moving("a.mjpeg", "mjpeg", pix="yuvj420p").rename(videos.folder / name)
+    frames = list(read_video(path))
+    assert len(frames) == 12
+    assert apart(frames[7], scene(7)) < 12
+
+
+@pytest.mark.parametrize("name", ["a.mov", "a.mkv", "a.mp4"])
+def test_of_several_videos_in_a_file_the_largest_is_read_and_the_others_told(videos, scene, name):
+    """Whichever comes first or is marked: a preview is not what is meant."""
+    path = videos.several(name, [(32, 48), (64, 96), (16, 32)])
+    source = open_source(path)
+    frames = [frame.image for frame in source]
+    assert len(frames) == 12
+    assert apart(frames[5], scene(5)) < 12
+    assert source.notes == (f"{path} holds 3 videos: that of 96x64 is read, not 48x32, 32x16",)
 
 
 def test_an_mp4_without_its_index_says_so(videos):
