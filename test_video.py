@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from mmdet.config import AMP_NAMES, check_config_file, load_config
 from mmdet.config.ranges import Fraction, Seed
-from mmdet.engine.arguments import LAUNCHERS, CommandParser, within
-from mmdet.engine.outcomes import run_command_line
+from mmdet.engine.process.arguments import LAUNCHERS, CommandParser, within
+from mmdet.engine.process.endings import run_command_line
 
 if TYPE_CHECKING:
-    from mmdet.engine.distributed import Ranks
+    from mmdet.engine.process.processes import Ranks
 
 
 def parse_arguments(argv: list[str] | None = None) -> Namespace:
@@ -58,9 +58,9 @@ def parse_arguments(argv: list[str] | None = None) -> Namespace:
 def main(ranks: Ranks, args: Namespace) -> None:
     """Test in this process."""
     # here, as they import torch: --help and a wrong option need none of it
-    from mmdet.engine.randomness import seed_everything
-    from mmdet.engine.test_options import TestOptions
-    from mmdet.engine.test_run import run_test
+    from mmdet.engine.inference.options import TestOptions
+    from mmdet.engine.inference.run import run_test
+    from mmdet.engine.process.randomness import seed_everything
 
     config = load_config(args.config, args.cfg_options)
     seed_everything(args.seed)
@@ -91,7 +91,7 @@ def run() -> None:
     """Start as many processes as asked for."""
     args = parse_arguments()
     check_config_file(args.config)
-    from mmdet.engine.launch import launch
+    from mmdet.engine.process.launch import launch
 
     launch(main, args.gpus, args.launcher, args)
 

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from mmdet.config import AMP_NAMES, check_config_file, load_config
 from mmdet.config.ranges import Seed
-from mmdet.engine.arguments import LAUNCHERS, CommandParser, within
-from mmdet.engine.outcomes import run_command_line
+from mmdet.engine.process.arguments import LAUNCHERS, CommandParser, within
+from mmdet.engine.process.endings import run_command_line
 
 if TYPE_CHECKING:
-    from mmdet.engine.distributed import Ranks
+    from mmdet.engine.process.processes import Ranks
 
 
 def parse_arguments(argv: list[str] | None = None) -> Namespace:
@@ -48,8 +48,8 @@ def parse_arguments(argv: list[str] | None = None) -> Namespace:
 
 def main(ranks: Ranks, args: Namespace) -> None:
     """Train in this process."""
-    from mmdet.engine.training import train  # here, as it imports torch: --help and a wrong option need none of it
-    from mmdet.engine.work_dir import held_work_dir
+    from mmdet.engine.training.run import train  # here, as it imports torch: --help and a wrong option need none of it
+    from mmdet.engine.training.work_dir import held_work_dir
 
     given = {"runtime.seed": args.seed, "runtime.amp": args.amp}
     overrides = [f"{key}={value}" for key, value in given.items() if value is not None]
@@ -73,7 +73,7 @@ def run() -> None:
     """Start as many processes as asked for."""
     args = parse_arguments()
     check_config_file(args.config)
-    from mmdet.engine.launch import launch
+    from mmdet.engine.process.launch import launch
 
     launch(main, args.gpus, args.launcher, args)
 

@@ -13,7 +13,7 @@ import pytest
 from mmdet import registry
 from mmdet.config import AMP_NAMES, load_config
 from mmdet.config.checking import _argument_types
-from mmdet.engine.precision import AMP_TYPES
+from mmdet.engine.process.precision import AMP_TYPES
 from mmdet.errors import UserError
 from mmdet.models.heads.cnp_memory import UPDATE_MODES, CNPMemory
 from mmdet.tracking.matching import MATCHINGS

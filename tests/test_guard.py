@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmdet.engine.detector import Detector
-from mmdet.engine.golden_checks import of_maximum
+from mmdet.engine.inference.detector import Detector
 from mmdet.models import VISModel
+from mmdet.parity.checks import of_maximum
 from mmdet.structures import ClipBatch, FrameMeta, FrameTruth
-from mmdet.structures.detections import unpack_rows
+from mmdet.structures.chunk_detections import unpack_rows
 from mmdet.tracking import Tracker
 
 GUARD = Path(__file__).parent / "data" / "guard.json"

@@ -22,18 +22,18 @@ from mmdet.config import load_config
 from mmdet.datasets import VISDataset, vis_dataset
 from mmdet.models import VISModel
 from mmdet.models.assigners import UncertaintyAssigner
-from mmdet.models.assigners.slots import best_points
+from mmdet.models.assigners.candidates import best_points
 from mmdet.models.backbones import ViTMAE
 from mmdet.models.build import build_model
 from mmdet.models.heads import CNPMemory, cnp_memory
 from mmdet.models.losses.cnp import cnp_loss
 from mmdet.models.losses.detection import box_loss
 from mmdet.models.losses.pairs import Pairs
-from mmdet.models.postprocess import PostProcess
+from mmdet.models.postprocess.detections import PostProcess
 from mmdet.ops.nms import fast_nms
 from mmdet.ops.sampling import sample_at_centres
 from mmdet.structures import FrameDetections, FrameMeta, HeadOutputs, PaddedTruth, PointGrid, TrackTube, VideoResult
-from mmdet.structures.detections import unpack_rows
+from mmdet.structures.chunk_detections import unpack_rows
 from mmdet.tracking import Tracker
 
 SMALL = {

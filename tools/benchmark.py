@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmdet.config import AMP_NAMES, check_config_file, load_config
-from mmdet.engine.arguments import CommandParser
-from mmdet.engine.outcomes import run_command_line
+from mmdet.engine.process.arguments import CommandParser
+from mmdet.engine.process.endings import run_command_line
 from mmdet.errors import UserError
 from mmdet.fileio.overwriting import check_output_files
 
@@ -64,10 +64,10 @@ def main() -> None:
     check_config_file(args.config)
     import torch  # here, as --help and a wrong option need none of it
 
-    from mmdet.engine.benchmark import BenchmarkSettings, describe_run, format_cases
-    from mmdet.engine.benchmark_data import measure_data
-    from mmdet.engine.benchmark_network import measure_model, measure_training
-    from mmdet.engine.benchmark_video import measure_end_to_end, measure_stream
+    from mmdet.benchmark.data import measure_data
+    from mmdet.benchmark.network import measure_model, measure_training
+    from mmdet.benchmark.report import BenchmarkSettings, describe_run, format_cases
+    from mmdet.benchmark.video import measure_end_to_end, measure_stream
     from mmdet.fileio.atomic import write_text_atomically
 
     measures = (measure_training, measure_model, measure_stream, measure_end_to_end, measure_data)

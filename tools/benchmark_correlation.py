@@ -14,8 +14,8 @@ from statistics import median
 from typing import Any
 
 from mmdet.config.ranges import Positive
-from mmdet.engine.arguments import CommandParser, within
-from mmdet.engine.outcomes import run_command_line
+from mmdet.engine.process.arguments import CommandParser, within
+from mmdet.engine.process.endings import run_command_line
 from mmdet.fileio.atomic import write_text_atomically
 from mmdet.fileio.overwriting import check_output_files
 

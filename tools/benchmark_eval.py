@@ -13,12 +13,12 @@ import time
 from typing import TYPE_CHECKING
 
 from mmdet.config.ranges import Count
-from mmdet.engine.arguments import CommandParser, within
-from mmdet.engine.outcomes import run_command_line
+from mmdet.engine.process.arguments import CommandParser, within
+from mmdet.engine.process.endings import run_command_line
 
 if TYPE_CHECKING:
-    from mmdet.evaluation.curves import CategoryRecord
-    from mmdet.evaluation.inputs import VideoCase
+    from mmdet.evaluation.ap.curves import CategoryRecord
+    from mmdet.evaluation.tracks.cases import VideoCase
 
 
 FORMS = ("plain", "numpy and pycocotools", "compiled")
@@ -26,9 +26,9 @@ FORMS = ("plain", "numpy and pycocotools", "compiled")
 
 def evaluate(case: VideoCase, form: str) -> list[CategoryRecord]:
     """Evaluate a video in one of the forms."""
-    from mmdet.evaluation import video_eval
-    from mmdet.evaluation.curves import AREA_RANGES
-    from mmdet.evaluation.plain import evaluate_video_plainly
+    from mmdet.benchmark.plain_evaluation import evaluate_video_plainly
+    from mmdet.evaluation.ap import video as video_eval
+    from mmdet.evaluation.ap.curves import AREA_RANGES
     from mmdet.ops import extension
 
     if form == "plain":
@@ -62,8 +62,8 @@ def main() -> None:
     parser.add_argument("scales", nargs="*", metavar="SCALE")
     parser.add_argument("--repeats", type=within(Count), default=3)
     args = parser.parse_args()
-    from mmdet.evaluation.inputs import join_results, prepare_truth
-    from mmdet.evaluation.synthetic_cases import SCALES, make_case
+    from mmdet.benchmark.made_up_results import SCALES, make_case
+    from mmdet.evaluation.tracks.cases import join_results, prepare_truth
     from mmdet.ops import extension
 
     print("| scale | form | seconds | times as fast as plain | matches | memory added, MiB |")

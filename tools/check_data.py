@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmdet.config.ranges import Count
-from mmdet.engine.arguments import CommandParser, within
-from mmdet.engine.outcomes import run_command_line
+from mmdet.engine.process.arguments import CommandParser, within
+from mmdet.engine.process.endings import run_command_line
 from mmdet.errors import UserError
 from mmdet.fileio.overwriting import check_output_folder, refuse_overwriting
 
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if args.img_prefix and args.path.is_dir():
         parser.error("--img-prefix belongs to one annotation file, not to a folder of sets")
-    from mmdet.datasets.layouts import find_ann_files
+    from mmdet.datasets.prepare.find_sets import find_ann_files
 
     try:
         if args.draw:
@@ -77,8 +77,8 @@ def _check(ann_file: Path, args: Namespace) -> list[str]:
 
 def _draw(dataset: VISDataset, folder: Path, num_videos: int) -> list[str]:
     """Draw a sheet a video; return what cannot be read. Raises UserError before it writes over what is not its own."""
-    from mmdet.datasets.frame_io import frame_path
-    from mmdet.fileio.drawn_jpeg import refuse_foreign
+    from mmdet.fileio.pictures.drawn_jpeg import refuse_foreign
+    from mmdet.fileio.pictures.frames import frame_path
     from mmdet.visualization.contact_sheet import TruthFrame, evenly_spaced, truth_sheet, write_sheet
 
     faults = []

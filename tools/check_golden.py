@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 from mmdet.config import check_config_file, load_config
-from mmdet.engine.arguments import CommandParser
-from mmdet.engine.outcomes import run_command_line
+from mmdet.engine.process.arguments import CommandParser
+from mmdet.engine.process.endings import run_command_line
 
 CONFIG = Path(__file__).parents[1] / "configs" / "baselines" / "golden_small.py"
 
@@ -23,8 +23,8 @@ def main() -> None:
     parser.add_argument("--config", type=Path, default=CONFIG, help="the model that they were recorded with")
     args = parser.parse_args()
     check_config_file(args.config)
-    from mmdet.engine.golden import NOT_COMPARED, all_checks  # here, as --help and a wrong option need no torch
-    from mmdet.engine.golden_checks import worst_of_each
+    from mmdet.parity.checks import worst_of_each
+    from mmdet.parity.recorded import NOT_COMPARED, all_checks  # here, as --help and a wrong option need no torch
 
     checks = list(worst_of_each(all_checks(args.folder, load_config(args.config))))
     for check in checks:

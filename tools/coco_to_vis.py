@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmdet.engine.arguments import CommandParser
-from mmdet.engine.outcomes import run_command_line
+from mmdet.engine.process.arguments import CommandParser
+from mmdet.engine.process.endings import run_command_line
 from mmdet.errors import UserError
 from mmdet.fileio.overwriting import check_output_files
 
 if TYPE_CHECKING:
-    from mmdet.datasets.coco_conversion import CocoConversion
+    from mmdet.datasets.prepare.coco_to_vis import CocoConversion
 
 TARGETS = ("youtube_vis_2019", "youtube_vis_2021", "ovis")  # as in public_categories
 
@@ -32,8 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--keep-empty", action="store_true", help="keep images or videos without annotations")
     parser.add_argument("--stills", action="store_true", help="a video of one frame from each image, whatever its ids")
     args = parser.parse_args(argv)
-    from mmdet.datasets.coco_conversion import convert_coco
-    from mmdet.fileio.vis_json import write_vis_json
+    from mmdet.datasets.prepare.coco_to_vis import convert_coco
+    from mmdet.fileio.annotations.vis_json import write_vis_json
 
     try:
         check_output_files({"--out": args.out}, [args.instances])

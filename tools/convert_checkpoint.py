@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmdet.engine.arguments import CommandParser
-from mmdet.engine.outcomes import run_command_line
+from mmdet.engine.process.arguments import CommandParser
+from mmdet.engine.process.endings import run_command_line
 from mmdet.fileio.overwriting import check_output_files
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ def main() -> None:
     parser.add_switch("trust_checkpoint", "load any object from IN: only if you know where it comes from")
     args = parser.parse_args()
     check_output_files({"OUT": args.target}, [args.source])
-    from mmdet.engine.checkpoint import save_checkpoint  # here, as --help needs no torch
-    from mmdet.engine.weights import read_weights
+    from mmdet.engine.checkpoints.file import save_checkpoint  # here, as --help needs no torch
+    from mmdet.engine.checkpoints.weights import read_weights
 
     weights = read_weights(args.source, args.trust_checkpoint)
     about = {"about": {"class_names": list(weights.class_names)}} if weights.class_names else {}

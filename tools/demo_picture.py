@@ -10,8 +10,8 @@ from pathlib import Path
 
 from mmdet.config import check_config_file, load_config
 from mmdet.config.ranges import Fraction, Natural
-from mmdet.engine.arguments import CommandParser, within
-from mmdet.engine.outcomes import run_command_line
+from mmdet.engine.process.arguments import CommandParser, within
+from mmdet.engine.process.endings import run_command_line
 from mmdet.fileio.overwriting import check_output_files
 
 FACTOR = 2
@@ -30,13 +30,13 @@ def main() -> None:
     parser.add_argument("--thresh", type=within(Fraction), default=0.4)
     args = parser.parse_args()
     check_config_file(args.config)
-    from mmdet.datasets.frame_io import frame_path, read_frame
-    from mmdet.engine.test_run import results_of
-    from mmdet.engine.testing import build_test_dataset
-    from mmdet.evaluation.results_io import load_results
+    from mmdet.engine.inference.dataset import build_test_dataset
+    from mmdet.engine.inference.run import results_of
+    from mmdet.fileio.pictures.frames import frame_path, read_frame
+    from mmdet.fileio.results.result_file import load_results
     from mmdet.visualization.contact_sheet import write_sheet
     from mmdet.visualization.draw import contact_sheet, draw_objects, enlarge
-    from mmdet.visualization.writer import objects_of_frame
+    from mmdet.visualization.video_writer import objects_of_frame
 
     dataset = build_test_dataset(load_config(args.config).data.test, "config.data.test")
     frames = [frame_path(dataset.img_prefix, name) for video in dataset.videos for name in video.file_names]

@@ -11,8 +11,8 @@ from argparse import Namespace
 from typing import Any
 
 from mmdet.config.ranges import Count
-from mmdet.engine.arguments import CommandParser, within
-from mmdet.engine.outcomes import run_command_line
+from mmdet.engine.process.arguments import CommandParser, within
+from mmdet.engine.process.endings import run_command_line
 from mmdet.errors import UserError
 from mmdet.fileio.atomic import write_text_atomically
 from mmdet.fileio.overwriting import check_output_files
@@ -56,11 +56,11 @@ def main() -> int:
 
 def _evaluate(args: Namespace) -> dict[str, Any]:
     """Print what is asked for and return it as json."""
-    from mmdet.evaluation.association import association_figures, format_association
-    from mmdet.evaluation.diagnosis import diagnose, format_diagnosis
-    from mmdet.evaluation.results_io import load_ground_truth, load_results
-    from mmdet.evaluation.tables import format_agnostic, format_figures
-    from mmdet.evaluation.vis_ap import evaluate
+    from mmdet.evaluation.ap.evaluate import evaluate
+    from mmdet.evaluation.ap.tables import format_agnostic, format_figures
+    from mmdet.evaluation.association.hota import association_figures, format_association
+    from mmdet.evaluation.diagnosis.diagnose import diagnose, format_diagnosis
+    from mmdet.fileio.results.result_file import load_ground_truth, load_results
 
     truth, results = load_ground_truth(args.ground_truth), load_results(args.results, boxes=args.bbox)
     settings: dict[str, Any] = {"iou_type": "bbox" if args.bbox else "segm", "strict": args.strict}

@@ -9,8 +9,8 @@ import time
 from argparse import Namespace
 from pathlib import Path
 
-from mmdet.engine.arguments import CommandParser
-from mmdet.engine.outcomes import run_command_line
+from mmdet.engine.process.arguments import CommandParser
+from mmdet.engine.process.endings import run_command_line
 from mmdet.errors import UserError
 
 
@@ -31,7 +31,7 @@ def parse_arguments() -> Namespace:
 def main() -> int:
     """Generate the set unless it is there; print what it holds."""
     arguments = parse_arguments()
-    from mmdet.datasets.synthetic import SPLITS, DemoParameters, generate_demo_set, has_demo_set
+    from mmdet.datasets.synthetic.demo_set import SPLITS, DemoParameters, generate_demo_set, has_demo_set
 
     root: Path = arguments.root
     parameters = DemoParameters(

@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mmdet.engine.arguments import CommandParser
-from mmdet.engine.outcomes import run_command_line
+from mmdet.engine.process.arguments import CommandParser
+from mmdet.engine.process.endings import run_command_line
 from mmdet.errors import UserError
+from mmdet.fileio.annotations.json_fields import read_object
 from mmdet.fileio.atomic import write_text_atomically
-from mmdet.fileio.json_fields import read_object
 from mmdet.fileio.overwriting import check_output_files
 
 
@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--out-dir", type=Path, metavar="DIR", help="default: the folder of the file")
     parser.add_argument("--force", action="store_true", help="overwrite parts made before")
     args = parser.parse_args(argv)
-    from mmdet.datasets.split import track_table
+    from mmdet.datasets.prepare.split import track_table
 
     folder = args.out_dir or args.ann_file.parent
     paths = [folder / f"{args.ann_file.stem}_{part}.json" for part in ("train", "valid")]
@@ -51,8 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _split(path: Path, fraction: float, seed: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    from mmdet.datasets.split import split_videos
-    from mmdet.fileio.vis_json import load_vis_json
+    from mmdet.datasets.prepare.split import split_videos
+    from mmdet.fileio.annotations.vis_json import load_vis_json
 
     load_vis_json(path)  # the check
     try:

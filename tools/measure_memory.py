@@ -11,8 +11,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from mmdet.config import check_config_file, load_config
-from mmdet.engine.arguments import CommandParser
-from mmdet.engine.outcomes import run_command_line
+from mmdet.engine.process.arguments import CommandParser
+from mmdet.engine.process.endings import run_command_line
 from mmdet.errors import UserError
 from mmdet.fileio.overwriting import check_output_files
 
@@ -37,9 +37,9 @@ def main() -> None:
     check_config_file(args.config)
     import torch  # here, as --help and a wrong option need none of it
 
-    from mmdet.engine.distributed import limit_threads
-    from mmdet.engine.memory_probe import growth, measure, smooth_masks, synthetic_frames
-    from mmdet.engine.predictor import VideoPredictor
+    from mmdet.benchmark.memory import growth, measure, smooth_masks, synthetic_frames
+    from mmdet.engine.inference.predictor import VideoPredictor
+    from mmdet.engine.process.processes import limit_threads
     from mmdet.fileio.atomic import write_text_atomically
     from mmdet.models.build import build_model
 

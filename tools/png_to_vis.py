@@ -12,8 +12,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmdet.engine.arguments import CommandParser
-from mmdet.engine.outcomes import run_command_line
+from mmdet.engine.process.arguments import CommandParser
+from mmdet.engine.process.endings import run_command_line
 from mmdet.errors import UserError
 from mmdet.fileio.overwriting import check_output_files
 
@@ -30,8 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     which.add_argument("--category", default="object", metavar="NAME", help="of all objects (default: object)")
     which.add_argument("--categories", type=Path, metavar="cats.json", help="the category of every object")
     args = parser.parse_args(argv)
-    from mmdet.datasets.png_conversion import convert_pngs, load_names
-    from mmdet.fileio.vis_json import write_vis_json
+    from mmdet.datasets.prepare.png_to_vis import convert_pngs, load_names
+    from mmdet.fileio.annotations.vis_json import write_vis_json
 
     try:
         check_output_files({"--out": args.out}, [args.images, args.annotations, args.categories])

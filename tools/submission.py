@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import sys
 
-from mmdet.engine.arguments import CommandParser
-from mmdet.engine.outcomes import run_command_line
+from mmdet.engine.process.arguments import CommandParser
+from mmdet.engine.process.endings import run_command_line
 from mmdet.errors import UserError
 from mmdet.fileio.overwriting import check_output_files
 
@@ -22,8 +22,8 @@ def main() -> int:
     parser.add_argument("--ann", required=True, help="json of the data set; it needs no annotations")
     parser.add_argument("--out", default="submission.zip")
     args = parser.parse_args()
-    from mmdet.evaluation.results_io import load_ground_truth, parse_results
-    from mmdet.evaluation.submission import find_faults, write_submission
+    from mmdet.fileio.results.result_file import load_ground_truth, parse_results
+    from mmdet.fileio.results.submission import find_faults, write_submission
 
     try:
         check_output_files({"--out": args.out}, [args.results, args.ann])

@@ -10,8 +10,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from mmdet.config import AMP_NAMES, check_config_file
-from mmdet.engine.arguments import CommandParser
-from mmdet.engine.outcomes import run_command_line
+from mmdet.engine.process.arguments import CommandParser
+from mmdet.engine.process.endings import run_command_line
 
 
 def main() -> None:
@@ -30,7 +30,10 @@ def main() -> None:
     parser.add_switch("trust_checkpoint", "load any object from the checkpoint: only if you know where it comes from")
     args = parser.parse_args()
     check_config_file(args.config)
-    from mmdet.engine.source_tracking import TrackOptions, track_source  # it imports torch, which --help does not need
+    from mmdet.engine.inference.source_tracking import (  # it imports torch, which --help does not need
+        TrackOptions,
+        track_source,
+    )
 
     settings = vars(args)
     print(track_source(TrackOptions(threshold=settings.pop("thresh"), **settings)))

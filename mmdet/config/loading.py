@@ -82,7 +82,7 @@ def _import_custom(source: Config, folders: Sequence[Path]) -> None:
 
 def _import_parts() -> None:
     """Import the packages that register parts, so that every name can be checked."""
-    for module in ("datasets", "models", "tracking", "engine.optim"):
+    for module in ("datasets", "models", "tracking", "engine.training.optimization.optimizers"):
         importlib.import_module(f"mmdet.{module}")
 
 

@@ -1,12 +1,12 @@
 """From an annotation file and a folder of frames to batches of clips."""
 
-from mmdet.datasets.independent_crop import IndependentCrop
 from mmdet.datasets.items import ClipDataset, ItemKey
 from mmdet.datasets.loader import ChunkSampler, PairBatchSampler, VideoFrame, make_test_loader, make_train_loader
 from mmdet.datasets.mixed import MixedDataset
-from mmdet.datasets.transforms import RandomFlip, RawFrame, ResizeKeepRatio, Transform
+from mmdet.datasets.transforms.geometric import RandomFlip, RawFrame, ResizeKeepRatio, Transform
+from mmdet.datasets.transforms.independent_crop import IndependentCrop
 from mmdet.datasets.vis_dataset import VISDataset
-from mmdet.fileio.vis_json import Category, Track, VideoInfo, VISJson, load_vis_json, write_vis_json
+from mmdet.fileio.annotations.vis_json import Category, Track, VideoInfo, VISJson, load_vis_json, write_vis_json
 
 __all__ = [
     "Category",

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mmdet.fileio.box_check import box_faults
-from mmdet.fileio.vis_json import Track, VISJson
+from mmdet.fileio.annotations.box_check import box_faults
+from mmdet.fileio.annotations.vis_json import Track, VISJson
 from mmdet.structures import Size
 
 _COMPARED_BOXES = 200  # beside their masks, when training starts

@@ -15,15 +15,15 @@ import numpy as np
 import torch
 
 from mmdet.config.ranges import Amount, Natural, Seed
-from mmdet.datasets.frame_io import frame_path, missing_frames, read_frame
-from mmdet.datasets.independent_crop import IndependentCrop
 from mmdet.datasets.items import ItemKey
-from mmdet.datasets.mask_decoding import decode_masks
 from mmdet.datasets.pair_sampler import choose_reference
 from mmdet.datasets.seen_objects import seen_box, training_notes
-from mmdet.datasets.transforms import RandomFlip, RawFrame, ResizeKeepRatio, Transform
+from mmdet.datasets.transforms.geometric import RandomFlip, RawFrame, ResizeKeepRatio, Transform
+from mmdet.datasets.transforms.independent_crop import IndependentCrop
 from mmdet.errors import FrameError, UserError
-from mmdet.fileio.vis_json import Track, VideoInfo, load_vis_json
+from mmdet.fileio.annotations.vis_json import Track, VideoInfo, load_vis_json
+from mmdet.fileio.pictures.frames import frame_path, missing_frames, read_frame
+from mmdet.ops.masks.pixels import decode_masks
 from mmdet.registry import DATASETS, TRANSFORMS
 from mmdet.structures import ClipSample, FrameMeta, FrameTruth, Size
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmdet.errors import UserError, shown
-from mmdet.evaluation.box_iou import read_box_track
-from mmdet.ops.masks import to_rle, to_rles
+from mmdet.evaluation.tracks.box_tracks import read_box_track
+from mmdet.ops.masks.segmentations import to_rle, to_rles
 from mmdet.structures import RLE, Size, VideoResult
 
 _LISTS = ("segmentations", "detections", "cats")

@@ -13,7 +13,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from mmdet.errors import UserError
-from mmdet.fileio.images import MAX_PIXELS
+from mmdet.fileio.pictures.images import MAX_PIXELS
 
 DEFAULT_RATE = Fraction(25)  # frames per second where nothing tells
 _LARGEST_RATE = 500  # some formats state their clock's

@@ -8,7 +8,7 @@ from mmengine.registry import Registry
 
 from mmdet.config import RunConfig
 from mmdet.errors import UserError
-from mmdet.models.vis_model import VISModel
+from mmdet.models.detectors.vis_model import VISModel
 from mmdet.registry import MODELS
 
 

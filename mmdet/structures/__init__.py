@@ -1,11 +1,11 @@
 """The nouns: small frozen dataclasses in which the modules talk to each other (torch and numpy only)."""
 
+from mmdet.structures.chunk_detections import ChunkDetections
 from mmdet.structures.clips import ClipBatch, ClipSample, collate_clips
-from mmdet.structures.detections import ChunkDetections
 from mmdet.structures.frames import FrameDetections, FrameMeta, FrameObjects, FrameTracks, FrameTruth, Size
-from mmdet.structures.outputs import Assignment, HeadOutputs, PointGrid
+from mmdet.structures.head_outputs import Assignment, HeadOutputs, PointGrid
+from mmdet.structures.padded_truth import PaddedTruth
 from mmdet.structures.results import RLE, Box, PerFrame, TrackTube, VideoResult, results_to_json
-from mmdet.structures.truths import PaddedTruth
 
 __all__ = [
     "RLE",

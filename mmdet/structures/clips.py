@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from mmdet.structures.frames import FrameMeta, FrameTruth
-from mmdet.structures.truths import PaddedTruth, pad_truths
+from mmdet.structures.padded_truth import PaddedTruth, pad_truths
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from mmdet.fileio.atomic import write_atomically
-from mmdet.fileio.drawn_jpeg import encode_drawing
+from mmdet.fileio.pictures.drawn_jpeg import encode_drawing
 from mmdet.structures import FrameTruth
 from mmdet.visualization.draw import FONT, Color, DrawnObject, Picture, contact_sheet, draw_objects, track_color
 

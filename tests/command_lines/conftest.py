@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mmdet.datasets.synthetic import generate_demo_set
-from mmdet.engine.launch import launch
-from mmdet.engine.outcomes import run_command_line
+from mmdet.datasets.synthetic.demo_set import generate_demo_set
+from mmdet.engine.process.endings import run_command_line
+from mmdet.engine.process.launch import launch
 
 ROOT = Path(__file__).parents[2]
 

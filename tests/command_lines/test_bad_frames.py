@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from mmdet.datasets import bad_frames
-from mmdet.engine.checkpoint_index import latest_checkpoint
+from mmdet.engine.checkpoints.index import latest_checkpoint
 
 
 @pytest.fixture(autouse=True)

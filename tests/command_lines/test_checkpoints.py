@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from mmdet.engine.outcomes import run_command_line
-from mmdet.models.release_layout import from_release
+from mmdet.engine.checkpoints.release_names import from_release
+from mmdet.engine.process.endings import run_command_line
 
 TOOL = Path(__file__).parents[2] / "tools" / "convert_checkpoint.py"
 GOLDEN_MODEL = """

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from mmdet.datasets.public_categories import CATEGORIES
-from mmdet.datasets.synthetic import DemoParameters
+from mmdet.datasets.prepare.categories import CATEGORIES
+from mmdet.datasets.synthetic.demo_set import DemoParameters
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = sorted([ROOT / "train.py", ROOT / "test_video.py", *(ROOT / "tools").glob("*.py")])

@@ -7,10 +7,10 @@ import signal
 
 import pytest
 
-from mmdet.engine import test_run
-from mmdet.engine.kept_videos import KeptVideos
-from mmdet.engine.predictor import VideoStream
-from mmdet.evaluation.results_io import load_results
+from mmdet.engine.inference import run as test_run
+from mmdet.engine.inference.kept_videos import KeptVideos
+from mmdet.engine.inference.predictor import VideoStream
+from mmdet.fileio.results.result_file import load_results
 
 
 @pytest.fixture(scope="module")

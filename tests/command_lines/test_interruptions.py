@@ -7,7 +7,7 @@ import cv2
 import pytest
 import torch
 
-from mmdet.engine.checkpoint import load_checkpoint
+from mmdet.engine.checkpoints.file import load_checkpoint
 
 STEPS = 6  # an epoch of the tiny set has 4
 
@@ -140,7 +140,7 @@ def test_a_truncated_image_ends_training_in_one_line(run, config, tiny_set, tmp_
 def asked(monkeypatch):
     """A list that grows when deterministic algorithms are asked for; they stay off, as other tests follow."""
     times = []
-    monkeypatch.setattr("mmdet.engine.training.compute_deterministically", lambda: times.append(True))
+    monkeypatch.setattr("mmdet.engine.training.run.compute_deterministically", lambda: times.append(True))
     return times
 
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mmdet.engine.outcomes import run_command_line
+from mmdet.engine.process.endings import run_command_line
 
 ROOT = Path(__file__).parents[2]
 

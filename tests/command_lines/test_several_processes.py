@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from mmdet.engine.checkpoint import load_checkpoint
+from mmdet.engine.checkpoints.file import load_checkpoint
 
 pytestmark = pytest.mark.dist
 

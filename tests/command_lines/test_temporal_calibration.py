@@ -2,7 +2,7 @@
 
 import pytest
 
-from mmdet.evaluation.results_io import load_results
+from mmdet.fileio.results.result_file import load_results
 
 STAGE = "model.temporal_neck={'type': 'TemporalCalibration', 'patch_size': 4, 'hidden_channels': 8}"
 

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 import torch
 
-from mmdet.engine import source_tracking
-from mmdet.engine.outcomes import run_command_line
-from mmdet.engine.predictor import VideoStream
-from mmdet.fileio.frame_source import open_source, read_video
+from mmdet.engine.inference import source_tracking
+from mmdet.engine.inference.predictor import VideoStream
+from mmdet.engine.process.endings import run_command_line
+from mmdet.fileio.pictures.frame_source import open_source, read_video
 from mmdet.visualization.mp4 import open_mp4
 
 

@@ -6,7 +6,7 @@ import pickle
 import cv2
 import pytest
 
-from mmdet.evaluation.results_io import load_results
+from mmdet.fileio.results.result_file import load_results
 
 
 def test_training_leaves_all_that_repeating_it_needs(trained):

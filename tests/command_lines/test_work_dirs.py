@@ -7,9 +7,9 @@ import shutil
 import pytest
 import torch
 
-from mmdet.engine.checkpoint import load_checkpoint
-from mmdet.engine.trainer import Trainer
-from mmdet.engine.work_dir import held_work_dir
+from mmdet.engine.checkpoints.file import load_checkpoint
+from mmdet.engine.training.trainer import Trainer
+from mmdet.engine.training.work_dir import held_work_dir
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from mmdet.errors import UserError
-from mmdet.fileio.vis_json import load_vis_json, write_vis_json
+from mmdet.fileio.annotations.vis_json import load_vis_json, write_vis_json
 
 
 def test_categories_stay_in_file_order_whatever_their_ids(two_videos):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmdet.engine.signals import CAUGHT
+from mmdet.engine.process.signals import CAUGHT
 
 MINIATURE = Path(__file__).with_name("miniature.py")
 

@@ -8,9 +8,9 @@ import tiny_vis
 import torch
 from torch import nn
 
-from mmdet.engine.distributed import connect
-from mmdet.engine.outcomes import run_command_line
-from mmdet.engine.predictor import VideoPredictor
+from mmdet.engine.inference.predictor import VideoPredictor
+from mmdet.engine.process.endings import run_command_line
+from mmdet.engine.process.processes import connect
 
 call = nn.Module.__call__
 

@@ -20,16 +20,16 @@ from torch import nn
 
 from mmdet.config import RuntimeSection, ScheduleSection
 from mmdet.datasets.loader import make_train_loader
-from mmdet.engine import checkpoint
-from mmdet.engine import launch as launching
-from mmdet.engine.arguments import CommandParser
-from mmdet.engine.distributed import Ranks
-from mmdet.engine.launch import launch
-from mmdet.engine.optim import build_optimizer
-from mmdet.engine.outcomes import RunEnded, end_of, run_command_line
-from mmdet.engine.randomness import seed_everything
-from mmdet.engine.signals import CAUGHT
-from mmdet.engine.trainer import Trainer
+from mmdet.engine.checkpoints import file as checkpoint
+from mmdet.engine.process import launch as launching
+from mmdet.engine.process.arguments import CommandParser
+from mmdet.engine.process.endings import RunEnded, end_of, run_command_line
+from mmdet.engine.process.launch import launch
+from mmdet.engine.process.processes import Ranks
+from mmdet.engine.process.randomness import seed_everything
+from mmdet.engine.process.signals import CAUGHT
+from mmdet.engine.training.optimization.optimizers import build_optimizer
+from mmdet.engine.training.trainer import Trainer
 from mmdet.errors import FrameError, UserError
 from mmdet.ops.collectives import sum_over_ranks
 from mmdet.structures import ClipSample, FrameMeta, FrameTruth

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmdet.engine.randomness import compute_deterministically
+from mmdet.engine.process.randomness import compute_deterministically
 
 
 @pytest.fixture

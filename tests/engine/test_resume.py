@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmdet.engine.checkpoint import load_checkpoint
-from mmdet.engine.checkpoint_index import BEST, latest_checkpoint
-from mmdet.engine.outcomes import RunEnded
-from mmdet.engine.resuming import check_data, describe_run, differences, fingerprint
+from mmdet.engine.checkpoints.file import load_checkpoint
+from mmdet.engine.checkpoints.index import BEST, latest_checkpoint
+from mmdet.engine.process.endings import RunEnded
+from mmdet.engine.training.resume_checks import check_data, describe_run, differences, fingerprint
 from mmdet.errors import UserError
 
 STEPS = 12  # two epochs of six

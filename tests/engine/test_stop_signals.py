@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from mmdet.engine.checkpoint import load_checkpoint
+from mmdet.engine.checkpoints.file import load_checkpoint
 
 TIMEOUT_S = 60
 TERM, INT, HUP = signal.SIGTERM, signal.SIGINT, signal.SIGHUP

@@ -9,8 +9,9 @@ import time
 import pytest
 import torch
 
-from mmdet.engine.checkpoint import check_whole, load_checkpoint, save_checkpoint
-from mmdet.engine.checkpoint_index import index_checkpoint, latest_whole_checkpoint, remove_leftovers
+from mmdet.engine.checkpoints.file import check_whole, load_checkpoint, save_checkpoint
+from mmdet.engine.checkpoints.index import index_checkpoint, latest_whole_checkpoint, remove_leftovers
+from mmdet.engine.process.endings import RunEnded
 from mmdet.errors import UserError
 
 KILLS = 25
@@ -141,7 +142,7 @@ def test_a_run_on_a_full_disk_ends_in_one_line_and_resumes(miniature, tmp_path, 
     trainer = miniature.make_trainer(
         tmp_path, after_loss=lambda call: (call == 9 and monkeypatch.setattr("os.fsync", full)) or 1.0
     )
-    with pytest.raises((UserError, OSError), match="No space left on device"):
+    with pytest.raises((UserError, OSError, RunEnded), match="No space left on device"):
         trainer.run()
     monkeypatch.undo()
     resumed = miniature.make_trainer(tmp_path)

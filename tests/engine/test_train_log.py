@@ -11,8 +11,8 @@ import time
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from mmdet.engine import logging
-from mmdet.engine.outcomes import RunEnded
+from mmdet.engine.process.endings import RunEnded
+from mmdet.engine.training import train_log as logging
 from mmdet.errors import UserError
 
 

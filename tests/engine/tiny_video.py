@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from mmdet.datasets import ResizeKeepRatio, VideoInfo
-from mmdet.engine.predictor import VideoPredictor
+from mmdet.engine.inference.predictor import VideoPredictor
 from mmdet.models import VISModel
 from mmdet.structures import ClipBatch
 from mmdet.tracking import Tracker

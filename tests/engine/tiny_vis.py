@@ -12,12 +12,12 @@ import torch
 
 from mmdet.config import RuntimeSection, ScheduleSection
 from mmdet.datasets.loader import make_train_loader
-from mmdet.engine import training_graphs
-from mmdet.engine.distributed import Ranks, connect
-from mmdet.engine.optim import build_optimizer
-from mmdet.engine.randomness import compute_deterministically, seed_everything
-from mmdet.engine.trainer import Trainer
-from mmdet.engine.training_graphs import LossGraph, NetworkGraph, TrainingGraphs
+from mmdet.engine.process.processes import Ranks, connect
+from mmdet.engine.process.randomness import compute_deterministically, seed_everything
+from mmdet.engine.training.optimization.optimizers import build_optimizer
+from mmdet.engine.training.steps import cuda_graphs as training_graphs
+from mmdet.engine.training.steps.cuda_graphs import LossGraph, NetworkGraph, TrainingGraphs
+from mmdet.engine.training.trainer import Trainer
 from mmdet.models import VISModel
 from mmdet.structures import ClipSample, FrameMeta, FrameTruth
 

@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(["pytest", "torch", "torch.utils.tensorboard", "mmdet.engine.training"])
+SERVER.set_forkserver_preload(["pytest", "torch", "torch.utils.tensorboard", "mmdet.engine.training.run"])
 
 
 def on_the_cpu():
@@ -71,7 +71,7 @@ def _program(program, rank, count, port, arguments):
 def _rank(target, rank, count, rendezvous, folder, args, gpus):
     if not gpus:
         on_the_cpu()
-    from mmdet.engine.distributed import connect, disconnect
+    from mmdet.engine.process.processes import connect, disconnect
 
     ranks = connect(rank, rank, count, f"file://{rendezvous}")
     target(ranks, folder, *args)

@@ -5,7 +5,7 @@ import pytest
 
 from mmdet.errors import UserError
 from mmdet.evaluation.loaded_results import rebuild_results
-from mmdet.ops.masks import decode_rle, encode_masks
+from mmdet.ops.masks.segmentations import decode_rle, encode_masks
 
 SIZE, FRAMES = (20, 30), 3
 MASK = encode_masks(np.pad(np.ones((1, 5, 6), bool), ((0, 0), (2, 13), (3, 21))))[0]

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from mmdet.evaluation import evaluate
-from mmdet.evaluation.curves import ALL_AREAS, AREA_RANGES, Range, accumulate
-from mmdet.evaluation.inputs import join_results, prepare_truth
-from mmdet.evaluation.occlusion import OCCLUSION_RANGES
-from mmdet.evaluation.video_eval import evaluate_video
+from mmdet.evaluation.ap.curves import ALL_AREAS, AREA_RANGES, Range, accumulate
+from mmdet.evaluation.ap.occlusion import OCCLUSION_RANGES
+from mmdet.evaluation.ap.video import evaluate_video
+from mmdet.evaluation.tracks.cases import join_results, prepare_truth
 
 OWN = Path(__file__).parents[1] / "data" / "eval_vectors"
 OWN_NAMES = ["tiny", "ties", "crowd", "ovis"]

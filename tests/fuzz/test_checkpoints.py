@@ -12,9 +12,9 @@ from miniature import make_trainer
 from test_pickles import FOREIGN, programs
 from torch import nn
 
-from mmdet.engine.checkpoint import check_whole, load_checkpoint
-from mmdet.engine.training import _resume
-from mmdet.engine.weights import load_weights, read_weights, start_from
+from mmdet.engine.checkpoints.file import check_whole, load_checkpoint
+from mmdet.engine.checkpoints.weights import load_weights, read_weights, start_from
+from mmdet.engine.training.run import _resume
 from mmdet.errors import UserError
 
 STATE = {

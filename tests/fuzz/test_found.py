@@ -12,16 +12,16 @@ from miniature import make_trainer
 from test_json import RESULTS, RLE, TRUTH
 
 from mmdet.config import load_config
-from mmdet.engine.checkpoint import load_checkpoint
-from mmdet.engine.training import _resume
-from mmdet.engine.weights import read_weights
+from mmdet.engine.checkpoints.file import load_checkpoint
+from mmdet.engine.checkpoints.weights import read_weights
+from mmdet.engine.training.run import _resume
 from mmdet.errors import UserError, shown
-from mmdet.evaluation.results_io import load_ground_truth, load_results
-from mmdet.evaluation.submission import find_faults
-from mmdet.evaluation.tables import format_figures
-from mmdet.evaluation.vis_ap import evaluate
-from mmdet.fileio.vis_json import load_vis_json
-from mmdet.ops.masks import to_rle
+from mmdet.evaluation.ap.evaluate import evaluate
+from mmdet.evaluation.ap.tables import format_figures
+from mmdet.fileio.annotations.vis_json import load_vis_json
+from mmdet.fileio.results.result_file import load_ground_truth, load_results
+from mmdet.fileio.results.submission import find_faults
+from mmdet.ops.masks.segmentations import to_rle
 
 DEMO = "configs/demo/memcnp_demo.py"
 MANY_DIGITS = 10**5000

@@ -7,16 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mmdet.datasets import VISDataset
-from mmdet.datasets.coco_conversion import convert_coco
 from mmdet.datasets.prepare.check_set import check_set
+from mmdet.datasets.prepare.coco_to_vis import convert_coco
 from mmdet.datasets.prepare.findings import report_lines
 from mmdet.errors import UserError
+from mmdet.evaluation.ap.evaluate import evaluate
+from mmdet.evaluation.ap.tables import format_figures
 from mmdet.evaluation.loaded_results import rebuild_results
-from mmdet.evaluation.results_io import load_ground_truth, load_results, parse_results
-from mmdet.evaluation.submission import find_faults
-from mmdet.evaluation.tables import format_figures
-from mmdet.evaluation.vis_ap import evaluate
-from mmdet.fileio.vis_json import load_vis_json, write_vis_json
+from mmdet.fileio.annotations.vis_json import load_vis_json, write_vis_json
+from mmdet.fileio.results.result_file import load_ground_truth, load_results, parse_results
+from mmdet.fileio.results.submission import find_faults
 
 RLE = {"size": [2, 3], "counts": "132"}
 POLYGONS = [[0, 0, 2, 0, 2, 2]]

@@ -6,8 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
 
-from mmdet.ops.masks import decode_rle, decode_segmentation, encode_masks, mask_areas, read_masks, to_rle, to_rles
-from mmdet.ops.rle_runs import decode_counts
+from mmdet.ops.masks.runs import decode_counts
+from mmdet.ops.masks.segmentations import (
+    decode_rle,
+    decode_segmentation,
+    encode_masks,
+    mask_areas,
+    read_masks,
+    to_rle,
+    to_rles,
+)
 
 SIZE = (4, 6)
 SOUND = [rle["counts"] for rle in encode_masks(np.random.default_rng(0).random((5, *SIZE)) < 0.5)]

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from test_json import RESULTS, TRUTH
 
 from mmdet.errors import UserError
-from mmdet.evaluation.results_io import load_results, write_results
-from mmdet.evaluation.vis_ap import evaluate
+from mmdet.evaluation.ap.evaluate import evaluate
+from mmdet.fileio.results.result_file import load_results, write_results
 
 SHELL = f"touch {WRITTEN}"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mmdet.config import load_config
-from mmdet.engine.golden import golden_model, read_golden
+from mmdet.parity.recorded import golden_model, read_golden
 
 SMALL_MODEL = Path(__file__).parents[2] / "configs" / "baselines" / "golden_small.py"
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmdet.engine.golden_checks import (
+from mmdet.parity.checks import (
     Check,
     absolute,
     differing_pixels,
@@ -21,7 +21,7 @@ from mmdet.engine.golden_checks import (
     same_members,
     worst_of_each,
 )
-from mmdet.engine.golden_eval import recorded_order
+from mmdet.parity.inference import recorded_order
 from mmdet.structures import FrameDetections
 
 

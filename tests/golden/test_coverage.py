@@ -4,8 +4,8 @@ import re
 from fnmatch import fnmatch
 from pathlib import Path
 
-from mmdet.engine.golden import NOT_COMPARED, eval_checks, read_arrays, read_json, train_checks
-from mmdet.engine.golden_parts import PART_GROUPS
+from mmdet.parity.functions import PART_GROUPS
+from mmdet.parity.recorded import NOT_COMPARED, eval_checks, read_arrays, read_json, train_checks
 
 MODEL_TEXT = Path(__file__).parents[2] / "docs" / "MODEL.md"
 UNUSED_INPUTS = {"assign_unscale"}  # distances were recorded with the scale already in them

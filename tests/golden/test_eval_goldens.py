@@ -2,7 +2,7 @@
 
 import pytest
 
-from mmdet.engine import golden_eval
+from mmdet.parity import inference as golden_eval
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 import pytest
 
-from mmdet.engine.golden import read_arrays, read_json
-from mmdet.engine.golden_parts import PART_GROUPS
+from mmdet.parity.functions import PART_GROUPS
+from mmdet.parity.recorded import read_arrays, read_json
 
 
 @pytest.mark.parametrize("group", PART_GROUPS)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mmdet.engine import golden_train
+from mmdet.parity import training as golden_train
 
 
 @pytest.fixture

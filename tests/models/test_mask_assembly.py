@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from mmdet.models.heads import mask_assembly
-from mmdet.models.heads.mask_assembly import assemble_masks, crop_to_boxes
+from mmdet.models.postprocess import masks as mask_assembly
+from mmdet.models.postprocess.masks import assemble_masks, crop_to_boxes
 from mmdet.structures import FrameMeta
 
 

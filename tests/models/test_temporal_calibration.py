@@ -9,8 +9,8 @@ from torch.nn import functional as F
 from torchvision.ops import deform_conv2d
 
 from mmdet.datasets.items import ItemKey
-from mmdet.engine.optim import build_optimizer
-from mmdet.engine.train_step import TrainStep
+from mmdet.engine.training.optimization.optimizers import build_optimizer
+from mmdet.engine.training.steps.train_step import TrainStep
 from mmdet.errors import UserError
 from mmdet.models import VISModel
 from mmdet.models.build import build_part

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from mmdet.datasets.frame_io import frame_path, missing_frames, read_frame
 from mmdet.datasets.prepare.findings import Finding, Kind
 from mmdet.errors import UserError
-from mmdet.fileio.images import header_of, size_fault
-from mmdet.fileio.vis_json import VISJson
+from mmdet.fileio.annotations.vis_json import VISJson
+from mmdet.fileio.pictures.frames import frame_path, missing_frames, read_frame
+from mmdet.fileio.pictures.images import header_of, size_fault
 from mmdet.structures import Size
 
 # All of these end training and cost testing its frames.

@@ -14,10 +14,10 @@ import numpy as np
 
 from mmdet.datasets.prepare.findings import Finding, Kind
 from mmdet.errors import shown
-from mmdet.fileio.box_check import box_faults
-from mmdet.fileio.json_fields import is_number
-from mmdet.fileio.vis_json import Track, VISJson
-from mmdet.ops.masks import mask_areas, to_rles
+from mmdet.fileio.annotations.box_check import box_faults
+from mmdet.fileio.annotations.json_fields import is_number
+from mmdet.fileio.annotations.vis_json import Track, VISJson
+from mmdet.ops.masks.segmentations import mask_areas, to_rles
 from mmdet.structures import RLE, Size
 
 # Training ends at one that it comes to, and so does evaluation.

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmdet.datasets.layouts import figures_line, find_img_prefix
 from mmdet.datasets.prepare.check_frames import MISSING, check_frames
 from mmdet.datasets.prepare.check_objects import check_objects
 from mmdet.datasets.prepare.check_videos import check_videos
+from mmdet.datasets.prepare.find_sets import figures_line, find_img_prefix
 from mmdet.datasets.prepare.findings import Finding, Kind
-from mmdet.fileio.json_fields import read_object
-from mmdet.fileio.vis_json import load_vis_json
+from mmdet.fileio.annotations.json_fields import read_object
+from mmdet.fileio.annotations.vis_json import load_vis_json
 
 # Loading reads what is meant, or asks what is: no reason not to use the set.
 READ_LENIENTLY = Kind("notes of loading", is_error=False)

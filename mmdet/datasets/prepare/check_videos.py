@@ -8,8 +8,8 @@ from typing import Any
 
 from mmdet.datasets.prepare.findings import Finding, Kind
 from mmdet.errors import shown
-from mmdet.fileio.images import natural_key
-from mmdet.fileio.vis_json import VideoInfo, VISJson
+from mmdet.fileio.annotations.vis_json import VideoInfo, VISJson
+from mmdet.fileio.pictures.images import natural_key
 
 # Names are how classes are matched between a checkpoint and a set: one of two that are alike is out of reach.
 SAME_CLASS = Kind("classes of one name", is_error=True)

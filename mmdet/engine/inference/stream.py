@@ -14,13 +14,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mmdet.engine.detector import Detector
-from mmdet.evaluation.accumulator import VideoAccumulator
+from mmdet.engine.inference.detector import Detector
 from mmdet.models.necks import TemporalContext
 from mmdet.ops.host_copy import HostCopy
-from mmdet.ops.masks import encode_masks
+from mmdet.ops.masks.segmentations import encode_masks
 from mmdet.structures import ChunkDetections, ClipBatch, FrameMeta, FrameObjects, FrameTracks, Size, VideoResult
-from mmdet.structures.detections import unpack_rows
+from mmdet.structures.chunk_detections import unpack_rows
+from mmdet.tracking.accumulator import VideoAccumulator
 from mmdet.tracking.state import TrackState
 from mmdet.tracking.tracker import standing
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from mmdet.config.ranges import Count
-from mmdet.models.assigners.slots import best_points, make_assignment
-from mmdet.models.losses.targets import centerness_target, closest_objects
+from mmdet.models.assigners.candidates import best_points, make_assignment
+from mmdet.models.assigners.targets import centerness_target, closest_objects
 from mmdet.registry import ASSIGNERS
 from mmdet.structures import Assignment, PaddedTruth, PointGrid
 

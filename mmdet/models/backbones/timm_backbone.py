@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmdet.errors import UserError, near, shown
-from mmdet.models.backbones.pretrained import load_matching
+from mmdet.models.backbones.matching_weights import load_matching
 from mmdet.models.freezing import rest_frozen_parts
 from mmdet.registry import BACKBONES
 

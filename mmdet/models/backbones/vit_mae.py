@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from mmdet.config.ranges import Count, Natural, Positive
-from mmdet.models.backbones.pretrained import load_matching
+from mmdet.models.backbones.matching_weights import load_matching
 from mmdet.registry import BACKBONES
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mmdet.ops.deform import KERNEL, deform_conv
+from mmdet.ops.deform.functional import KERNEL, deform_conv
 
 OFFSET_GROUPS = 4
 

@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from mmdet.models.heads.mask_assembly import BASIS_STRIDE, crop_to_boxes
 from mmdet.models.losses.pairs import Pairs, sum_where
+from mmdet.models.postprocess.masks import BASIS_STRIDE, crop_to_boxes
 from mmdet.ops.boxes import aligned_iou, area
 
 MIN_SIDE_HALF_PX = 4  # MODEL.md 6: smaller predicted boxes learn neither mask nor match

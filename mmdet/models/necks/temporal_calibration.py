@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from mmdet.config.ranges import Count, Natural
 from mmdet.ops.correlation import SpatialCorrelationSampler
-from mmdet.ops.deform import KERNEL, deform_conv
+from mmdet.ops.deform.functional import KERNEL, deform_conv
 from mmdet.registry import NECKS
 
 LEAK = 0.1  # slope of the correlation's activation below zero

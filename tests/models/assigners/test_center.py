@@ -1,7 +1,7 @@
 import torch
 
 from mmdet.models.assigners import CenterAssigner
-from mmdet.models.assigners.slots import points_in
+from mmdet.models.assigners.candidates import points_in
 
 BOX = [16.0, 16.0, 80.0, 80.0]
 

@@ -1,7 +1,7 @@
 import torch
 
 from mmdet.models.assigners import UncertaintyAssigner
-from mmdet.models.assigners.slots import best_points, points_in
+from mmdet.models.assigners.candidates import best_points, points_in
 from mmdet.models.assigners.uncertainty import mean_uncertainty
 from mmdet.registry import ASSIGNERS
 

@@ -7,7 +7,7 @@ from mmdet.errors import UserError
 from mmdet.models.assigners import CenterAssigner, UncertaintyAssigner
 from mmdet.models.losses.criterion import LOSSES, Criterion
 from mmdet.registry import CRITERIA
-from mmdet.structures import truths
+from mmdet.structures import padded_truth as truths
 
 CASES = [([30, 21], [52, 0]), ([30, 21], [0, 1]), ([40], [13]), ([10], [1])]  # images of rank 0 and of rank 1
 

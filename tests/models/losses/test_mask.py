@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from mmdet.models.heads.mask_assembly import crop_to_boxes
 from mmdet.models.losses import mask as mask_module
 from mmdet.models.losses.mask import cropped_errors, errors_of_all, errors_of_kept, large_pairs, mask_loss
 from mmdet.models.losses.pairs import Pairs
+from mmdet.models.postprocess.masks import crop_to_boxes
 from mmdet.ops.boxes import aligned_iou
 
 SIZE = (12, 16)  # of the basis

@@ -1,0 +1,152 @@
+"""COCO instances as videos: with their tracks where they have some, else as pseudo-videos of one frame each.
+
+They get the categories of a public video set or keep their own. Checks the file as `load_vis_json` does; decodes no
+image. How a single frame becomes a pair of different ones is the business of the transforms (`IndependentCrop`).
+Source: docs/data.md.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmdet.datasets.prepare.categories import CATEGORIES, COCO_NAMES, COCO_TO_VIS
+from mmdet.datasets.prepare.coco_videos import Sighting, join_videos
+from mmdet.errors import UserError
+from mmdet.fileio.annotations.foreign_json import foreign_format, track_number
+from mmdet.fileio.annotations.json_fields import check_unique, get_field, get_integer, get_list, read_object
+from mmdet.fileio.annotations.vis_json import (
+    Category,
+    Odd,
+    Track,
+    VideoInfo,
+    VISJson,
+    notes_of,
+    parse_categories,
+    parse_track,
+    parse_video,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CocoConversion:
+    """The videos of a COCO file, and what was left out."""
+
+    data: VISJson
+    num_other: int  # annotations of categories that the video set does not have
+    num_empty: int  # videos, so images where each is one, without an annotation that is kept
+    has_identities: bool  # videos with the file's own tracks; else each image is a pseudo-video
+    notes: tuple[str, ...]  # what was read leniently, joined or left out
+
+
+def convert_coco(
+    path: str | Path, target: str | None, keep_empty: bool = False, as_stills: bool = False
+) -> CocoConversion:
+    """Read a COCO file. Where annotations have track ids its images become videos with these tracks.
+
+    Otherwise, or with `as_stills`, each image is a video of one frame, whose id is the image's. `target` is a key of
+    `CATEGORIES`, None keeps the file's categories; `keep_empty` keeps videos without annotations. Raises UserError with
+    the place of what is malformed.
+    """
+    raw = read_object(path)
+    foreign = None if "images" in raw else foreign_format(raw)
+    if foreign:
+        raise UserError(f"{path} {foreign}")
+    own = parse_categories(raw, path)
+    categories, new_ids = own, {category.category_id: category.category_id for category in own}
+    if target is not None:
+        _check_is_coco(own, path, target)
+        categories = [Category(i, name) for i, name in enumerate(CATEGORIES[target], start=1)]
+        new_ids = COCO_TO_VIS[target]
+    odd: Odd = Counter()
+    images = get_list(raw, "images", path)
+    videos = [_video(image, f"{path}: images[{i}]", odd) for i, image in enumerate(images)]
+    check_unique((video.video_id for video in videos), f"{path}: image")
+    sightings, num_other, num_bare = _sightings(raw, path, videos, new_ids, {c.category_id for c in own}, odd)
+    tracks, notes = [sighting.track for sighting in sightings], notes_of(odd)
+    if num_bare and not sightings:
+        raise UserError(f"{path}: none of its {num_bare} annotations has a mask (a segmentation), only boxes")
+    if num_bare:
+        notes.append(f"left out: {num_bare} annotations that have no mask")
+    in_videos = not as_stills and any(sighting.number is not None for sighting in sightings)
+    if in_videos:
+        videos, tracks, joined = join_videos(images, videos, sightings, path)
+        notes += joined
+    elif not as_stills and any("video_id" in image for image in images):
+        notes.append(
+            "the images name their videos, but no annotation names its track: each image is a video of its own"
+        )
+    annotated = {track.video_id for track in tracks}
+    return CocoConversion(
+        data=VISJson([v for v in videos if keep_empty or v.video_id in annotated], tracks, categories),
+        num_other=num_other,
+        num_empty=len(videos) - len(annotated),
+        has_identities=in_videos,
+        notes=tuple(notes),
+    )
+
+
+def _sightings(
+    raw: dict[str, Any],
+    path: str | Path,
+    videos: list[VideoInfo],
+    new_ids: dict[int, int],
+    own_ids: set[int],
+    odd: Odd,
+) -> tuple[list[Sighting], int, int]:
+    """Return the annotations to keep, and how many are of other categories and how many have no mask."""
+    by_id = {video.video_id: video for video in videos}
+    found, num_other, num_bare = [], 0, 0
+    for i, entry in enumerate(get_list(raw, "annotations", path)):
+        where = f"{path}: annotations[{i}]"
+        image_id, category_id = get_integer(entry, "image_id", where), get_integer(entry, "category_id", where)
+        if image_id not in by_id:
+            raise UserError(f"{where}: no image has the id {image_id}")
+        if category_id not in own_ids:
+            raise UserError(f"{where}: no category has the id {category_id}")
+        if category_id not in new_ids:
+            num_other += 1
+            continue
+        track = _track(entry, by_id, new_ids, where, odd)
+        if track is None or track.segmentations[0] is None:
+            num_bare += 1
+        else:
+            found.append(Sighting(track=track, number=track_number(entry)))
+    check_unique((sighting.track.annotation_id for sighting in found), f"{path}: annotation")
+    return found, num_other, num_bare
+
+
+def _check_is_coco(categories: list[Category], path: str | Path, target: str) -> None:
+    """Refuse other meanings of the ids than COCO's, for which the maps are made."""
+    for category in categories:
+        name = COCO_NAMES.get(category.category_id, category.name)
+        if category.name != name:
+            raise UserError(
+                f"{path}: category {category.category_id} is {category.name!r}, in COCO it is {name!r}: only COCO's "
+                f"categories can be turned into those of {target}"
+            )
+
+
+def _video(image: Any, where: str, odd: Odd) -> VideoInfo:
+    file_names = [get_field(image, "file_name", where)]
+    return parse_video({**image, "file_names": file_names}, where, odd)
+
+
+def _track(
+    entry: dict[str, Any], videos: dict[int, VideoInfo], new_ids: dict[int, int], where: str, odd: Odd
+) -> Track | None:
+    """Return an annotation as a track of one frame, None where it has no mask."""
+    if not entry.get("segmentation"):
+        return None
+    as_track = {
+        "id": get_field(entry, "id", where),
+        "video_id": entry["image_id"],
+        "category_id": new_ids[int(entry["category_id"])],
+        "iscrowd": entry.get("iscrowd", 0),
+        "bboxes": [entry.get("bbox")],
+        "segmentations": [entry["segmentation"]],
+        "areas": [entry.get("area")],
+    }
+    return parse_track(as_track, videos, set(new_ids.values()), where, odd)

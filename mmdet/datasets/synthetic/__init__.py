@@ -1,0 +1,1 @@
+"""The generated demo set: what it shows, how it is drawn, and its files."""

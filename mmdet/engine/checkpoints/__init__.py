@@ -1,0 +1,1 @@
+"""Checkpoint files, what weights they hold, and how these fit a model."""

@@ -1,0 +1,174 @@
+"""The numbered checkpoints of a work dir: which there are, in what order, with which figures, and which may go.
+
+A work dir holds `epoch_N.pth`, `step_N.pth`, `best.pth` and an index of the numbered ones in the order of writing, with
+the figures of their validations. The index is read as foreign input: it leads to no file but these. Knows nothing of
+what is in a checkpoint but its step and whether it is whole.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from mmdet.engine.checkpoints.file import check_whole, load_checkpoint
+from mmdet.errors import UserError, shown
+from mmdet.fileio.atomic import remove_unfinished, set_aside, write_text_atomically
+
+INDEX = "checkpoints.json"
+BEST = "best.pth"
+_NUMBERED = re.compile(r"(?:epoch|step)_[0-9]{1,15}\.pth")
+
+Say = Callable[[str], object]
+Figures = dict[str, float | None]
+
+
+def is_checkpoint_name(name: Any) -> bool:
+    """Tell whether a run may write, and delete, a file of this name as a numbered checkpoint."""
+    return isinstance(name, str) and _NUMBERED.fullmatch(name) is not None
+
+
+def numbered_checkpoints(work_dir: Path) -> list[Path]:
+    """Return the files of a folder that have a numbered checkpoint's name, by name."""
+    if not work_dir.is_dir():
+        return []
+    return sorted(path for path in work_dir.iterdir() if is_checkpoint_name(path.name) and path.is_file())
+
+
+def latest_checkpoint(work_dir: Path) -> Path | None:
+    """Return the numbered checkpoint that was written last, None if there is none."""
+    names = list(_read_index(work_dir))
+    return work_dir / names[-1] if names else None
+
+
+def latest_whole_checkpoint(work_dir: Path, say: Say) -> Path | None:
+    """Return the numbered checkpoint that was written last and is whole, None if there is none.
+
+    `say` gets a line for each that is damaged. Raises UserError if all are.
+    """
+    names = list(_read_index(work_dir))
+    for name in reversed(names):
+        try:
+            check_whole(work_dir / name)
+        except UserError as error:
+            say(f"{error}: taking the one before")
+        else:
+            return work_dir / name
+    if names:
+        raise UserError(f"all {len(names)} checkpoints in {work_dir} are damaged; start anew without --resume_from")
+    return None
+
+
+def repair_index(work_dir: Path, say: Say) -> None:
+    """Where the index is missing or faulty, make it anew of the whole checkpoints that lie there, by their own steps.
+
+    `say` gets a line about it, and one for each file that is left out. Figures that can be read are kept.
+    """
+    figures, fault = _parse_index(work_dir)
+    files = numbered_checkpoints(work_dir)
+    if fault is None or not (files or os.path.lexists(work_dir / INDEX)):
+        return
+    steps: dict[str, int] = {}
+    for path in files:
+        try:
+            check_whole(path)
+            steps[path.name] = _step_of(path)
+        except UserError as error:
+            say(f"{error}: left out")
+    if files and not steps:
+        raise UserError(
+            f"{work_dir / INDEX} {fault}, and of {len(files)} checkpoints that lie there none is whole and of a run: "
+            "choose another --work_dir"
+        )
+    order = sorted(steps, key=lambda name: (steps[name], name))
+    _write_index(work_dir, {name: figures.get(name) for name in order})
+    say(f"{work_dir / INDEX} {fault}: made anew of the {len(order)} whole checkpoints that lie there")
+
+
+def _step_of(path: Path) -> int:
+    position = load_checkpoint(path).get("position")
+    step = position.get("step") if isinstance(position, Mapping) else None
+    if type(step) is not int:
+        raise UserError(f"{path} holds no state of a training run")
+    return step
+
+
+def index_checkpoint(work_dir: Path, name: str, keep_last: int, keep_best: int = 0) -> None:
+    """Note `name` as the latest checkpoint, and delete all noted ones but the last and those of the best figures."""
+    make_latest(work_dir, name)
+    figures = _read_index(work_dir)
+    scored = {other: figure for other, figure in figures.items() if figure is not None}
+    best = sorted(scored, key=lambda other: scored[other], reverse=True)[:keep_best]
+    # A crash in between leaves names in the index whose files are gone, and these are not read.
+    for old in list(figures)[:-keep_last]:
+        if old not in best:
+            (work_dir / old).unlink(missing_ok=True)
+
+
+def make_latest(work_dir: Path, name: str) -> None:
+    """Note `name` as the latest checkpoint."""
+    figures = _read_index(work_dir)
+    figure = figures.pop(name, None)
+    _write_index(work_dir, {**figures, name: figure})
+
+
+def note_figure(work_dir: Path, name: str, figure: float) -> None:
+    """Note the figure of a validation beside the checkpoint `name`, if there is one."""
+    figures = _read_index(work_dir)
+    if name in figures:
+        _write_index(work_dir, {**figures, name: figure})
+
+
+def forget_checkpoints(work_dir: Path) -> None:
+    """Start a new index and leave the best checkpoint of an earlier run under another name.
+
+    Its numbered ones stay until one of their name is written. The index is there from now on: one that is missing
+    would be made of what the earlier run left.
+    """
+    _write_index(work_dir, {})
+    if os.path.lexists(work_dir / BEST):
+        set_aside(work_dir / BEST)
+
+
+def remove_leftovers(work_dir: Path) -> None:
+    """Delete what processes that were killed while they wrote checkpoints have left."""
+    for names in ("*.pth", INDEX):
+        remove_unfinished(work_dir, names)
+
+
+def _read_index(work_dir: Path) -> Figures:
+    """Return the checkpoints in the order of writing, with the figures of their validations."""
+    return _parse_index(work_dir)[0]
+
+
+def _parse_index(work_dir: Path) -> tuple[Figures, str | None]:
+    """Return what of the index is sound and leads to a file, and what is wrong with the index, None if nothing is."""
+    index = work_dir / INDEX
+    if not os.path.lexists(index):
+        return {}, "is missing"
+    try:
+        values = json.loads(index.read_text(encoding="utf-8"))
+        if isinstance(values, list):
+            values = dict.fromkeys(values)  # written before there were figures
+    except (OSError, ValueError, RecursionError, TypeError):
+        return {}, "is damaged"
+    if not isinstance(values, dict):
+        return {}, f"holds {shown(values)}"
+    foreign = [name for name in values if not is_checkpoint_name(name)]
+    fault = f"names {shown(foreign[0])}, which is no checkpoint of a run" if foreign else None
+    figures: Figures = {}
+    for name, figure in values.items():
+        sound = figure is None or (type(figure) in (int, float) and not math.isnan(figure))
+        if not sound:
+            fault = fault or f"has {shown(figure)} as the figure of {shown(name)}"
+        if is_checkpoint_name(name) and (work_dir / name).is_file():
+            figures[name] = figure if sound else None
+    return figures, fault
+
+
+def _write_index(work_dir: Path, figures: Mapping[str, float | None]) -> None:
+    write_text_atomically(work_dir / INDEX, json.dumps(figures))

@@ -1,0 +1,56 @@
+"""Pretrained backbone weights: read the file that a config names, fit it, and say what was loaded.
+
+Only training that starts anew reads it, never testing or resuming. Knows nothing of how a backbone names its tensors.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mmdet.engine.checkpoints.weights import read_weights
+from mmdet.errors import UserError
+from mmdet.models.backbones import TimmBackbone
+
+KEY = "config.model.backbone.pretrained"
+# Where the files that the configs name are published, and the timm models whose weights they are.
+SOURCES = {
+    "mae_pretrain_vit_base.pth": "https://dl.fbaipublicfiles.com/mae/pretrain/mae_pretrain_vit_base.pth",
+}
+TIMM_MODELS = {
+    "resnet50_a1_in1k.pth": "resnet50.a1_in1k",
+    "tf_efficientnet_lite0_timm.pth": "tf_efficientnet_lite0.in1k",
+}
+
+
+def load_pretrained(backbone: Any, trusted: bool = False) -> str | None:
+    """Load the file named by `backbone.pretrained`; return a line that tells what was loaded, None if none is named.
+
+    `trusted`: see load_checkpoint. Raises UserError for a missing file, with the way to get it, and for weights that
+    do not fit.
+    """
+    path = getattr(backbone, "pretrained", None)
+    if path is None:
+        return None
+    if not Path(path).is_file():
+        remedy = _how_to_get(Path(path), backbone)
+        raise UserError(f"{KEY}: {path} does not exist; {remedy}, or set the key to None to start from nothing")
+    weights = read_weights(path, trusted).tensors
+    try:
+        report = backbone.load_pretrained(weights)
+    except ValueError as error:
+        raise UserError(f"{KEY}: {path} does not fit {type(backbone).__name__}: {error}") from error
+    return f"{path}: {report}"
+
+
+def _how_to_get(path: Path, backbone: Any) -> str:
+    """Say where a file is published, or how timm writes it."""
+    if path.name in SOURCES:
+        return f"download it from {SOURCES[path.name]}"
+    model = TIMM_MODELS.get(path.name) or (backbone.name if isinstance(backbone, TimmBackbone) else None)
+    if model is None:
+        return "put the weights there"
+    return (
+        f'let timm download and write it: mkdir -p {path.parent} && python -c "import timm, torch; '
+        f"torch.save(timm.create_model('{model}', pretrained=True).state_dict(), '{path}')\""
+    )

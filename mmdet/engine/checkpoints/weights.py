@@ -1,0 +1,256 @@
+"""Weights of checkpoint files: read under this package's names, and fitted to a model, its classes by their names.
+
+Files of the published release are recognised by their keys. A model is tested and resumed with exactly its weights
+(`load_weights`); training may start from whatever fits (`start_from`). Nothing that is not finite is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mmdet.engine.checkpoints.class_names import are_the_same, listed, rows_of, without
+from mmdet.engine.checkpoints.file import load_checkpoint
+from mmdet.engine.checkpoints.release_names import from_release, is_release
+from mmdet.errors import UserError, shown
+
+SHOWN_KEYS = 5  # of each kind, in a message
+LONGEST_KEY = 200  # characters, with the shapes beside it
+DATA_PARALLEL = "module."  # what data-parallel wrappers put before every name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """A model's tensors under this package's names, the file they come from, and its classes if it names them."""
+
+    tensors: Mapping[str, Tensor]
+    source: str
+    released: bool = False  # a checkpoint of the published release
+    class_names: tuple[str, ...] | None = None  # in the order of labels
+
+    @property
+    def origin(self) -> str:
+        """A line that says where the weights come from."""
+        return f"weights from {self.source}" + (
+            ", recognised as a checkpoint of the published release" if self.released else ""
+        )
+
+
+def read_weights(path: str | Path, trusted: bool = False) -> Weights:
+    """Read the model's tensors of a checkpoint file. Raises UserError like load_checkpoint and weights_of."""
+    checkpoint = load_checkpoint(path, trusted)
+    return Weights(
+        tensors=weights_of(checkpoint, path),
+        source=str(path),
+        released=is_release(_tensors_of(checkpoint, path)),
+        class_names=_class_names(checkpoint),
+    )
+
+
+def weights_of(checkpoint: Mapping[str, Any], source: str | Path) -> dict[str, Tensor]:
+    """Return the model's tensors under this package's names.
+
+    They are the entry `model` or `state_dict`, or the checkpoint itself if it is all tensors; `module.` before every
+    name is dropped, and the release's names are translated. Raises UserError where there are no weights, where one is
+    no tensor or not finite, and for a release with keys missing or unknown.
+    """
+    weights = _tensors_of(checkpoint, source)
+    check_finite(weights, source)
+    if not is_release(weights):
+        return weights
+    try:
+        return from_release(weights)
+    except ValueError as error:
+        raise UserError(f"{source} is a checkpoint of the published release, but has {error}") from error
+
+
+def check_finite(tensors: Mapping[str, Tensor], source: str | Path) -> None:
+    """Raise UserError that names the tensors with a NaN or an infinite number, if there are any."""
+    spoilt = [f"{name} has {kind}" for name, value in tensors.items() if (kind := _not_finite(value))]
+    if spoilt:
+        raise UserError(
+            f"{source} cannot be used, its numbers are not all finite: {_listed('tensors', spoilt)}; take a checkpoint "
+            "from before training went wrong"
+        )
+
+
+def _not_finite(value: Tensor) -> str | None:
+    """Return what kind of number a tensor holds that is not finite, None if it holds none."""
+    if not (value.is_floating_point() or value.is_complex()):
+        return None
+    value = value.detach()
+    stored = value.untyped_storage().nbytes() // value.element_size()
+    if value.numel() > stored:  # its elements overlap, and may be more than the memory could hold apart
+        value = torch.empty(0, dtype=value.dtype).set_(value.untyped_storage())  # type: ignore[call-overload]
+    if value.isfinite().all():
+        return None
+    return "NaN" if value.isnan().any() else "inf"
+
+
+def _class_names(checkpoint: Mapping[str, Any]) -> tuple[str, ...] | None:
+    about = checkpoint.get("about")
+    names = about.get("class_names") if isinstance(about, Mapping) else None
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        return None
+    return tuple(names) or None
+
+
+def _tensors_of(checkpoint: Mapping[str, Any], source: str | Path) -> dict[str, Tensor]:
+    entries = [checkpoint[key] for key in ("model", "state_dict") if isinstance(checkpoint.get(key), Mapping)]
+    if not entries and checkpoint and all(isinstance(value, Tensor) for value in checkpoint.values()):
+        entries = [checkpoint]
+    if not entries:
+        has = ", ".join(map(shown, list(checkpoint)[:10]))
+        raise UserError(f"{source} has no weights: neither a key 'model' nor 'state_dict'; it has {has or 'none'}")
+    weights = {str(key): value for key, value in entries[0].items()}
+    foreign = [f"{key} (a {kind})" for key, value in weights.items() if (kind := _foreign_kind(value))]
+    if foreign:
+        raise UserError(f"the weights of {source} must be tensors; {_listed('are not', foreign)}")
+    if all(key.startswith(DATA_PARALLEL) for key in weights):
+        return {key.removeprefix(DATA_PARALLEL): value for key, value in weights.items()}
+    return weights
+
+
+def _foreign_kind(value: Any) -> str | None:
+    """Return what a weight is, None if it is a tensor with numbers that can be copied."""
+    if not isinstance(value, Tensor):
+        return type(value).__name__
+    if value.is_meta or value.is_quantized or value.layout is not torch.strided:
+        return "tensor without numbers" if value.is_meta else "sparse or quantised tensor"
+    return None
+
+
+def load_weights(
+    model: nn.Module, weights: Weights, class_names: Sequence[str] | None, trust_classes: bool = False
+) -> list[str]:
+    """Copy weights into the model and return lines that say what was loaded.
+
+    `class_names` are those of the data, None where there is no data. The same names in another order are matched by
+    name; other names are an error, unless `trust_classes` insists that the file's classes are the data's, in its order.
+    Raises UserError unless keys and shapes are exactly the model's.
+    """
+    order, notes = _order_of_classes(weights, class_names, trust_classes)
+    tensors = dict(weights.tensors)
+    if order is not None:
+        tensors |= {key: tensors[key][order] for key in _class_keys(model) if _has_rows(tensors.get(key), len(order))}
+    own = model.state_dict()
+    other_shapes = _other_shapes(own, tensors)
+    problems = [
+        _listed("missing", [key for key in own if key not in tensors]),
+        _listed("unexpected", [key for key in tensors if key not in own]),
+        _listed("of another shape", other_shapes),
+    ]
+    if any(problems):
+        raise UserError(f"{weights.source} does not fit the model of this config: {'; '.join(filter(None, problems))}")
+    model.load_state_dict(tensors)
+    return [weights.origin, *notes]
+
+
+def _order_of_classes(
+    weights: Weights, class_names: Sequence[str] | None, trust_classes: bool
+) -> tuple[list[int] | None, list[str]]:
+    """Return the file's row of every class of the data, None where they are in order, and lines about it."""
+    names = weights.class_names
+    if names is None or class_names is None or names == tuple(class_names):
+        return None, []
+    if are_the_same(names, class_names):
+        note = f"its classes stand in another order than the data's ({listed(names)}): matched by name"
+        return [row for row in rows_of(class_names, names) if row is not None], [note]
+    differences = (
+        ("only the file has", without(names, class_names)),
+        ("only the data has", without(class_names, names)),
+    )
+    said = "; ".join(f"{what} {listed(some)}" for what, some in differences if some)
+    if trust_classes:
+        return None, [f"its classes are taken as the data's, in order, though {said}"]
+    raise UserError(
+        f"{weights.source} was trained for other classes than the data's: {said}. If they are the same under other "
+        "names, in the same order: --trust-classes"
+    )
+
+
+def start_from(model: nn.Module, weights: Weights, class_names: Sequence[str]) -> str:
+    """Copy into the model what fits it, classes by their names; return a line that says what was copied and what not.
+
+    What is not copied stays as the model was initialised. Without names in the file its classes are taken to be the
+    model's if they are as many. Raises UserError if nothing fits.
+    """
+    own = model.state_dict()
+    tensors, notes = dict(weights.tensors), []
+    keys = [key for key in _class_keys(model) if key in own and key in tensors]
+    names = weights.class_names
+    if keys and names is not None and all(_has_rows(tensors[key], len(names)) for key in keys):
+        rows = rows_of(class_names, names)
+        tensors |= {key: _with_rows(own[key], tensors[key], rows) for key in keys}
+        notes = _about_classes(names, class_names)
+    fitting = {key: value for key, value in tensors.items() if key in own and value.shape == own[key].shape}
+    if not fitting:
+        raise UserError(
+            f"--load_from {weights.source}: none of its tensors fits this config's model "
+            f"(they are {_listed('tensors', list(tensors))}); weights of a backbone alone belong into "
+            "config.model.backbone.pretrained"
+        )
+    model.load_state_dict(fitting, strict=False)
+    notes += [
+        _listed("not in the file", [key for key in own if key not in tensors]),
+        _listed("of another shape", _other_shapes(own, tensors)),
+        _listed("of the file not in the model", [key for key in tensors if key not in own]),
+    ]
+    copied = f"{len(fitting)} of {len(own)} tensors copied"
+    return "; ".join(filter(None, [f"{weights.origin}: {copied}", *notes]))
+
+
+def _about_classes(names: Sequence[str], class_names: Sequence[str]) -> list[str]:
+    """Say which classes a file's rows were copied for."""
+    if tuple(names) == tuple(class_names):
+        return []
+    new, left = without(class_names, names), without(names, class_names)
+    shared = without(class_names, new)
+    parts = [f"classes matched by name: {len(shared)} copied"]
+    parts += [f"({listed(shared)})"] if shared and (new or left) else []
+    return [
+        " ".join(parts),
+        *([f"new and as initialised: {listed(new)}"] if new else []),
+        *([f"left out: {listed(left)}"] if left else []),
+    ]
+
+
+def _with_rows(own: Tensor, other: Tensor, rows: Sequence[int | None]) -> Tensor:
+    """Return `own` with the rows of `other` that it has a place for; `other` itself where the rest differs in shape."""
+    if own.shape[1:] != other.shape[1:] or len(own) != len(rows):
+        return other
+    filled = own.clone()
+    for place, row in enumerate(rows):
+        if row is not None:
+            filled[place] = other[row].to(own)
+    return filled
+
+
+def _class_keys(model: nn.Module) -> tuple[str, ...]:
+    """Return the names of the model's tensors whose rows are classes."""
+    return getattr(model, "class_tensors", ())
+
+
+def _has_rows(value: Tensor | None, count: int) -> bool:
+    return value is not None and value.dim() > 0 and len(value) == count
+
+
+def _other_shapes(own: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> list[str]:
+    return [
+        f"{key} {tuple(tensors[key].shape)} instead of {tuple(value.shape)}"
+        for key, value in own.items()
+        if key in tensors and tensors[key].shape != value.shape
+    ]
+
+
+def _listed(kind: str, keys: Sequence[str]) -> str:
+    if not keys:
+        return ""
+    more = ", ..." if len(keys) > SHOWN_KEYS else ""
+    names = [key if len(key) <= LONGEST_KEY else f"{key[:LONGEST_KEY]}..." for key in keys[:SHOWN_KEYS]]
+    return f"{len(keys)} {kind} ({', '.join(names)}{more})"

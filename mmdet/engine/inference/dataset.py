@@ -1,0 +1,148 @@
+"""Testing on a data set: share its videos out over the ranks, predict, gather in data set order, score.
+
+Knows nothing of command lines; the figures come from evaluation, the files from the callers.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import torch
+import torch.distributed as dist
+from tqdm import tqdm
+
+from mmdet.config import RunConfig, TestData
+from mmdet.datasets import VISDataset, make_test_loader
+from mmdet.engine.checkpoints.class_names import are_the_same, listed, rows_of
+from mmdet.engine.inference.predictor import VideoPredictor
+from mmdet.engine.process.endings import SIGNAL_CODE_BASE, RunEnded
+from mmdet.engine.process.signals import StopSignals
+from mmdet.engine.training.bad_frames import describe_bad_frames
+from mmdet.errors import UserError
+from mmdet.evaluation.ap.evaluate import evaluate
+from mmdet.evaluation.ap.video import IoUType
+from mmdet.fileio.results.result_file import load_ground_truth
+from mmdet.models.build import build_part
+from mmdet.models.detectors.vis_model import VISModel
+from mmdet.ops.collectives import rank, world_size
+from mmdet.registry import DATASETS
+from mmdet.structures import ClipBatch, VideoResult, results_to_json
+
+OnResult = Callable[[VideoResult], None]
+
+
+def build_test_dataset(section: TestData, where: str) -> VISDataset:
+    """Build a dataset of videos to test on."""
+    dataset: VISDataset = build_part(DATASETS, section.dataset, f"{where}.dataset")
+    return dataset
+
+
+def share_videos(lengths: list[int], ranks: int) -> list[list[int]]:
+    """Divide videos over ranks so that each has about as many frames: longest first, to whoever has least."""
+    shares: list[list[int]] = [[] for _ in range(ranks)]
+    frames = [0] * ranks
+    for video in sorted(range(len(lengths)), key=lambda index: -lengths[index]):
+        least = frames.index(min(frames))
+        shares[least].append(video)
+        frames[least] += lengths[video]
+    return [sorted(share) for share in shares]
+
+
+def predict_dataset(
+    predictor: VideoPredictor,
+    dataset: VISDataset,
+    section: TestData,
+    on_result: OnResult | None = None,
+    only: Sequence[int] | None = None,
+    signals: StopSignals | None = None,
+) -> list[VideoResult]:
+    """Return the results of all videos in data set order on every rank; `on_result` sees this rank's own at once.
+
+    `only`: of the videos of these places in the data set alone. Raises RunEnded after a chunk of frames in whose time
+    `signals` has got one.
+    """
+    wanted = list(range(len(dataset.videos))) if only is None else list(only)
+    places = share_videos([len(dataset.videos[index].file_names) for index in wanted], world_size())[rank()]
+    share = [wanted[place] for place in places]
+    loader = make_test_loader(dataset, share, section.chunk_size, section.workers)
+    videos = [dataset.videos[index] for index in share]
+    own: dict[int, VideoResult] = {}
+    with tqdm(loader, desc="testing", unit="batch", disable=rank() > 0 or None) as batches:
+        for index, result in zip(share, predictor.run(_until_stopped(batches, signals), videos), strict=True):
+            own[index] = result
+            if on_result is not None:
+                on_result(result)
+    gathered: list[dict[int, VideoResult]] = [own]
+    if world_size() > 1:
+        gathered = [{} for _ in range(world_size())]
+        dist.all_gather_object(gathered, own)
+    everything = {index: result for part in gathered for index, result in part.items()}
+    return [everything[index] for index in wanted]
+
+
+def _until_stopped(batches: Iterable[ClipBatch], signals: StopSignals | None) -> Iterator[ClipBatch]:
+    for batch in batches:
+        if signals is not None:
+            end_if_stopped(signals)
+        yield batch
+
+
+def end_if_stopped(signals: StopSignals) -> None:
+    """Raise RunEnded if a stop signal has come."""
+    if signals.received:
+        name = signal.Signals(signals.received).name
+        raise RunEnded(f"stopped by {name}", SIGNAL_CODE_BASE + signals.received)
+
+
+def category_ids_of(class_names: Sequence[str], dataset: VISDataset) -> list[int]:
+    """Return the data set's category ids in the order of a model's classes. Raises UserError where the names differ."""
+    rows = rows_of(class_names, dataset.class_names)
+    if not are_the_same(class_names, dataset.class_names):
+        raise UserError(
+            f"{dataset.ann_file} has other classes ({listed(dataset.class_names)}) than the training data "
+            f"({listed(class_names)}): validate on data of the same classes, named by data.valid"
+        )
+    return [dataset.category_ids[row] for row in rows if row is not None]
+
+
+def check_validation(config: RunConfig, class_names: Sequence[str]) -> None:
+    """Raise UserError for what would stop the first validation: a faulty set, no annotations, other classes."""
+    dataset = build_test_dataset(config.data.valid or config.data.test, "config.data.valid")
+    if not dataset.has_annotations:
+        raise UserError(
+            f"{dataset.ann_file} has no annotations, so validation cannot measure with it: name a set that has some by "
+            "data.valid, or leave out --validate"
+        )
+    category_ids_of(class_names, dataset)
+    check_truth(dataset, ("segm",))
+
+
+def check_truth(dataset: VISDataset, iou_types: Sequence[IoUType]) -> None:
+    """Raise UserError for what evaluation would refuse of a data set's annotations, all its masks or boxes read."""
+    truth = load_ground_truth(dataset.ann_file)
+    for iou_type in iou_types:
+        evaluate(truth, [], iou_type=iou_type)
+
+
+def validate_model(
+    model: VISModel, config: RunConfig, device: torch.device, class_names: Sequence[str]
+) -> dict[str, float]:
+    """Test a model on the validation data and return the figures, AP first, on every rank; the mode is put back.
+
+    `class_names` are the model's, in the order of its labels; those of the data may stand in another.
+    """
+    section = config.data.valid or config.data.test
+    dataset = build_test_dataset(section, "config.data.valid")
+    category_ids = category_ids_of(class_names, dataset)
+    was_training = model.training
+    predictor = VideoPredictor.from_model(model, config, device)
+    try:
+        results = predict_dataset(predictor, dataset, section)
+    finally:
+        model.train(was_training)
+    if rank() == 0 and (bad := describe_bad_frames(results)):
+        tqdm.write(f"validation: {bad[-1]}; first: {bad[0]}", file=sys.stderr)
+    entries = results_to_json(results, category_ids)
+    return dict(evaluate(load_ground_truth(dataset.ann_file), entries).stats)

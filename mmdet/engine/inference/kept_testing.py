@@ -1,0 +1,168 @@
+"""Prediction for a test that may be interrupted: finished videos are kept as they finish, and a later one goes on.
+
+Knows nothing of what becomes of the results.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+
+from mmdet.config import RunConfig
+from mmdet.datasets import VISDataset
+from mmdet.engine.inference.dataset import OnResult, end_if_stopped, predict_dataset
+from mmdet.engine.inference.kept_videos import Entries, KeptVideos
+from mmdet.engine.inference.options import TestOptions
+from mmdet.engine.inference.predictor import VideoPredictor
+from mmdet.engine.process.endings import SIGNAL_CODE_BASE, RunEnded
+from mmdet.engine.process.faults import START_AGAIN, telling_faults
+from mmdet.engine.process.processes import Ranks, gather_objects
+from mmdet.engine.process.signals import StopSignals, heeded
+from mmdet.engine.training.bad_frames import describe_bad_frames
+from mmdet.engine.training.resume_checks import fingerprint
+from mmdet.errors import UserError
+from mmdet.structures import VideoResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Predicted:
+    """The entries of all videos in data set order, lines about frames that could not be read, what kept the videos."""
+
+    entries: Entries
+    bad: list[str]
+    kept: KeptVideos | None
+
+
+def describe_test(config: RunConfig, options: TestOptions, dataset: VISDataset) -> dict[str, Any]:
+    """Return what the results of a test depend on, as plain values by names that a user understands."""
+    values = json.loads(json.dumps(config.source.to_dict(), default=str))
+    return {
+        "checkpoint": fingerprint(Path(str(options.checkpoint))),
+        "annotation file": fingerprint(Path(dataset.ann_file)),
+        "config.model": values.get("model"),
+        "config.tracker": values.get("tracker"),
+        "list of transforms": values["data"]["test"]["dataset"].get("transforms"),
+        "--amp": options.amp,
+        "--dump_bbox": options.with_boxes,
+        "--trust_classes": options.trust_classes,
+        "--show, --save_vis_path or --thresh": [str(options.show_folder), options.threshold] if options.show else None,
+    }
+
+
+def predict_and_keep(
+    predictor: VideoPredictor,
+    config: RunConfig,
+    ranks: Ranks,
+    options: TestOptions,
+    dataset: VISDataset,
+    draw: OnResult | None,
+) -> Predicted:
+    """Predict the videos that are not finished yet; `draw` sees their results.
+
+    However it ends, what is finished is kept, and the error says so. Videos that lack frames are not: they are
+    predicted again.
+    """
+    kept = KeptVideos(options.kept, describe_test(config, options, dataset)) if options.kept else None
+    finished = _finished_before(ranks, options, dataset, kept)
+    places = {video.video_id: index for index, video in enumerate(dataset.videos)}
+
+    def entries_of(result: VideoResult) -> Entries:
+        return list(result.entries(dataset.category_ids, options.with_boxes))
+
+    def finish(result: VideoResult) -> None:
+        if draw:
+            draw(result)
+        if kept and not result.bad_frames:
+            kept.add(places[result.video_id], entries_of(result))
+
+    remaining = [index for index in range(len(dataset.videos)) if index not in finished]
+    start = time.perf_counter()
+    with StopSignals() as signals, saying_what_is_kept(kept, len(dataset.videos)), telling_faults(START_AGAIN):
+        try:
+            results = predict_dataset(predictor, dataset, config.data.test, finish, remaining, signals)
+        except RuntimeError:  # of a connection to processes that have left
+            end_if_stopped(signals)
+            raise
+    if ranks.is_main:
+        frames = sum(result.num_frames for result in results)
+        _say_speed(frames, time.perf_counter() - start, ranks, drawn=draw is not None)
+    finished |= {index: entries_of(result) for index, result in zip(remaining, results, strict=True)}
+    entries = [entry for index in range(len(dataset.videos)) for entry in finished[index]]
+    return Predicted(entries=entries, bad=describe_bad_frames(results), kept=kept)
+
+
+def _finished_before(
+    ranks: Ranks, options: TestOptions, dataset: VISDataset, kept: KeptVideos | None
+) -> dict[int, Entries]:
+    """Return the videos that an interrupted test has finished, by index, the same in every process."""
+    if kept is None:
+        return {}
+    finished: dict[int, Entries] = {}
+    say = partial(print, flush=True)
+    if ranks.is_main:
+        if options.resume and kept.path.exists():
+            finished = kept.read([len(video.file_names) for video in dataset.videos], say)
+            say(f"{len(finished)} of {len(dataset.videos)} videos are finished, in {kept.path}")
+        else:
+            if options.resume:
+                say(f"--resume: there is no {kept.path}, so the test starts anew")
+            elif (aside := kept.put_aside()) is not None:
+                say(f"{aside} holds what an interrupted test had finished: without --resume the test starts anew")
+            kept.start()
+    finished, kept.run = gather_objects(ranks, (finished, kept.run))[0]
+    return finished
+
+
+@contextmanager
+def ending_at_once() -> Iterator[None]:
+    """Raise RunEnded where a stop signal comes, in the main thread: for work that leaves nothing half-done."""
+    previous: dict[int, Any] = {}
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise RunEnded(f"stopped by {signal.Signals(number).name}", SIGNAL_CODE_BASE + number)
+
+    try:
+        if threading.current_thread() is threading.main_thread():
+            for number in heeded():
+                previous[number] = signal.signal(number, end)
+        yield
+    finally:
+        for caught, handler in previous.items():
+            signal.signal(caught, handler)
+
+
+@contextmanager
+def saying_what_is_kept(kept: KeptVideos | None, videos: int) -> Iterator[None]:
+    """Add to the error that ends a test what of it is kept."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{error}; {_what_is_kept(kept, videos)}") from error
+    except RunEnded as end:
+        raise RunEnded(f"{end}; {_what_is_kept(kept, videos)}", end.exit_code) from end
+
+
+def _what_is_kept(kept: KeptVideos | None, videos: int) -> str:
+    if kept is None:
+        return "no results are kept: with --out they are, video by video"
+    return f"{kept.count()} of {videos} videos are finished and kept in {kept.path}: go on with --resume"
+
+
+def _say_speed(frames: int, seconds: float, ranks: Ranks, drawn: bool) -> None:
+    parts = [f"{frames} frames in {seconds:.1f} s, {frames / seconds:.1f} a second from files to results"]
+    if drawn:
+        parts.append("drawing included")
+    if ranks.device.type == "cuda":
+        parts.append(f"peak GPU memory {torch.cuda.max_memory_allocated(ranks.device) / 2**30:.2f} GiB")
+    print(", ".join(parts), flush=True)  # noqa: T201

@@ -1,0 +1,103 @@
+"""What a test is to do, and whether it can: refused before anything is computed or written.
+
+No output may be one of the inputs, nor write over what this program did not make.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmdet.config import RunConfig
+from mmdet.datasets import VISDataset
+from mmdet.errors import UserError
+from mmdet.evaluation.ap.video import IoUType
+from mmdet.fileio.overwriting import check_output_file, check_output_folder, refuse_overwriting
+from mmdet.fileio.pictures.frames import frame_path
+from mmdet.fileio.results.result_file import SUBMISSION_MEMBER
+from mmdet.visualization.mp4 import check_video_size
+from mmdet.visualization.video_writer import drawn_paths, refuse_foreign_files
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestOptions:
+    """What a test is to do; at least one of out, evaluate, submission and show."""
+
+    __test__ = False  # not a test, whatever pytest makes of the name
+
+    checkpoint: str | None
+    trust_checkpoint: bool = False  # it may hold any object, and run any code
+    trust_classes: bool = False  # its classes are the data's, whatever their names
+    load_result: str | None = None
+    out: str | None = None
+    evaluate: tuple[IoUType, ...] = ()
+    submission: Path | None = None  # a checked zip for an evaluation server; nothing is scored then
+    show: bool = False
+    show_folder: Path = Path("vis")
+    threshold: float = 0.2
+    with_boxes: bool = False
+    amp: str = "off"
+    resume: bool = False  # behind the videos that an interrupted test has finished
+
+    @property
+    def kept(self) -> Path | None:
+        """The file of the videos that are finished so far, None if there is no output for it to lie beside."""
+        output = self.out or self.submission
+        return Path(f"{output}.partial") if output else None
+
+
+def check_options(options: TestOptions) -> None:
+    """Raise UserError for options that do not fit together, and for outputs that cannot be written."""
+    if not (options.out or options.evaluate or options.show or options.submission):
+        raise UserError("nothing to do: give at least one of --out, --eval segm, --format-only and --show")
+    if options.submission and options.evaluate:
+        raise UserError("--format-only writes a submission and scores nothing: leave --eval out, or --format-only")
+    if bool(options.checkpoint) == bool(options.load_result):
+        raise UserError("give either a checkpoint to test or a result file by --load_result")
+    if options.resume and (options.load_result or options.kept is None):
+        raise UserError("--resume goes on with a test that was interrupted: give its checkpoint and its --out")
+    if options.out:
+        path = Path(options.out)
+        if path.suffix != ".pkl":
+            raise UserError(f"--out {path}: name it NAME.pkl; the submission json is written to NAME.pkl.json")
+        check_output_file(path, "--out")
+        check_output_file(f"{path}.json", "--out: the json")
+    if options.submission:
+        check_output_file(options.submission, "--format-only:")
+        _check_is_submission(options.submission)
+    if options.show:
+        check_output_folder(options.show_folder, "--save_vis_path")
+
+
+def _check_is_submission(path: Path) -> None:
+    """Raise UserError if a zip is there that is none: its name follows from --out, nobody has typed it."""
+    if not path.exists():
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            own = archive.namelist() == [SUBMISSION_MEMBER]
+    except (OSError, zipfile.BadZipFile, ValueError):
+        own = False
+    if not own:
+        raise UserError(f"--format-only: {path} is there and no submission: give --out another name")
+
+
+def check_outputs(options: TestOptions, config: RunConfig, dataset: VISDataset, names: Mapping[int, str]) -> None:
+    """Raise UserError if an output is an input, or if a drawing would replace what this program did not draw.
+
+    `names` are those of the drawn videos, by their ids.
+    """
+    files = [options.out, options.out and f"{options.out}.json", options.submission, options.kept]
+    drawings: list[Path] = []
+    if options.show:
+        for video in dataset.videos:
+            check_video_size(video.size)
+            drawings += drawn_paths(options.show_folder, names[video.video_id])
+    frames = (frame_path(dataset.img_prefix, name) for video in dataset.videos for name in video.file_names)
+    inputs = (config.source.filename, options.checkpoint, options.load_result, dataset.ann_file)
+    refuse_overwriting([*files, *drawings], [*inputs, *frames])
+    if options.show:
+        for video in dataset.videos:
+            refuse_foreign_files(options.show_folder, names[video.video_id], len(video.file_names))

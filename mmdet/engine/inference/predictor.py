@@ -1,0 +1,132 @@
+"""A model with a tracker and the transforms of testing, from a config and a checkpoint: it starts streams of videos."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+
+from mmdet.config import RunConfig
+from mmdet.datasets import Transform, VideoInfo
+from mmdet.engine.checkpoints.weights import load_weights, read_weights
+from mmdet.engine.inference.detector import Detector
+from mmdet.engine.inference.frame_batch import FramePreparation
+from mmdet.engine.inference.stream import LaunchedChunk, VideoStream
+from mmdet.engine.process.precision import reduced_type
+from mmdet.models.build import build_model, build_part
+from mmdet.models.detectors.vis_model import VISModel
+from mmdet.registry import TRACKERS, TRANSFORMS
+from mmdet.structures import ClipBatch, Size, VideoResult
+from mmdet.tracking import Tracker
+
+Item = TypeVar("Item")
+
+
+class VideoPredictor:
+    """A model in evaluation with a tracker and the transforms of testing. `amp`: bf16, fp16 or off.
+
+    `cuda_graph` lets streams that are pushed frame by frame launch each as one CUDA graph, recorded at the first frame;
+    `compile` translates the network by torch.compile, which takes a minute for every new size of batches.
+    """
+
+    class_names: tuple[str, ...]  # by label; numbers where a checkpoint does not name them
+
+    def __init__(
+        self,
+        model: VISModel,
+        tracker: Tracker,
+        transforms: Sequence[Transform],
+        device: torch.device | str = "cpu",
+        amp: str = "off",
+        cuda_graph: bool = False,
+        compile: bool = False,
+    ) -> None:
+        self.device = torch.device(device)
+        self.tracker, self.transforms = tracker, list(transforms)
+        on_gpu = self.device.type == "cuda"
+        self.prepare = FramePreparation(self.transforms, pinned=on_gpu)
+        amp_dtype = reduced_type(amp, self.device)
+        self.detector = Detector(model, self.device, amp_dtype, cuda_graph=cuda_graph, compile=compile)
+        self.model = self.detector.model
+        self.class_names = tuple(map(str, range(model.num_classes)))
+        # A queue beside that of the network; the GPU takes from it first, as the host waits for what is in it.
+        self._beside = torch.cuda.Stream(self.device, priority=-1) if on_gpu else None
+
+    @staticmethod
+    def from_model(
+        model: VISModel, config: RunConfig, device: torch.device | str, amp: str = "off", **speed: bool
+    ) -> VideoPredictor:
+        """Wrap a model with the tracker and the test transforms of its config; `speed`: cuda_graph, compile."""
+        tracker: Tracker = build_part(TRACKERS, config.tracker, "config.tracker")
+        steps: list[dict[str, Any]] = config.data.test.dataset.get("transforms", [])
+        return VideoPredictor(model, tracker, [TRANSFORMS.build(step) for step in steps], device, amp, **speed)
+
+    @staticmethod
+    def from_checkpoint(
+        config: RunConfig,
+        checkpoint: str | Path,
+        device: torch.device | str = "cpu",
+        amp: str = "off",
+        trusted: bool = False,
+        class_names: Sequence[str] | None = None,
+        trust_classes: bool = False,
+        say: Callable[[str], object] | None = None,
+        **speed: bool,
+    ) -> VideoPredictor:
+        """Build the model of a config and load a checkpoint of it strictly; `trusted`: see load_checkpoint.
+
+        `class_names` are those of the data that labels shall mean, matched by name (see load_weights); None: those that
+        the checkpoint names. `say` gets the lines about what was loaded. `speed`: cuda_graph, compile.
+        """
+        model, weights = build_model(config), read_weights(checkpoint, trusted)
+        for line in load_weights(model, weights, class_names, trust_classes):
+            if say:
+                say(line)
+        predictor = VideoPredictor.from_model(model, config, device, amp, **speed)
+        names = weights.class_names if class_names is None else class_names
+        if names is not None and len(names) == model.num_classes:
+            predictor.class_names = tuple(names)
+        return predictor
+
+    def stream(self, size: Size, video_id: int = 1) -> VideoStream:
+        """Start a video of frames of `size` (height, width)."""
+        return VideoStream(self.detector, self.tracker, self.prepare, size, video_id)
+
+    def run(self, batches: Iterable[ClipBatch], videos: Sequence[VideoInfo]) -> Iterator[VideoResult]:
+        """Yield the results of videos, in order, from batches of frames of one video each, all frames in order.
+
+        A GPU works on the next chunk while the host tracks one; its masks are drawn and encoded beside the network.
+        """
+        chunks = self._launch_all(iter(batches), videos)
+        for stream, chunk, is_last in one_behind(chunks) if self._beside else chunks:
+            with torch.cuda.stream(self._beside) if self._beside else nullcontext():
+                stream.track(chunk)
+            del chunk  # before the next one needs memory
+            if is_last:
+                yield stream.finish()
+
+    def _launch_all(
+        self, batches: Iterator[ClipBatch], videos: Sequence[VideoInfo]
+    ) -> Iterator[tuple[VideoStream, LaunchedChunk, bool]]:
+        """Launch one chunk after the other, as asked; yield it with its stream and whether it is its video's last."""
+        for video in videos:
+            stream, launched = self.stream(video.size, video.video_id), 0
+            while launched < len(video.file_names):
+                batch = next(batches)
+                launched += len(batch.metas)
+                is_last = launched >= len(video.file_names)
+                yield stream, stream.launch(batch), is_last
+
+
+def one_behind(items: Iterable[Item]) -> Iterator[Item]:
+    """Yield every item once the one after it is there."""
+    waiting: list[Item] = []
+    for item in items:
+        waiting.append(item)
+        del item
+        if len(waiting) > 1:
+            yield waiting.pop(0)
+    yield from waiting

@@ -1,0 +1,186 @@
+"""A whole test: predict or load results, write, score and draw them. What `test_video.py` calls in every process.
+
+Whatever can be refused is refused before the work starts. Knows nothing of command lines.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from mmdet.config import RunConfig
+from mmdet.datasets import VideoInfo, VISDataset
+from mmdet.engine.inference.dataset import build_test_dataset, check_truth
+from mmdet.engine.inference.kept_testing import ending_at_once, predict_and_keep, saying_what_is_kept
+from mmdet.engine.inference.options import TestOptions, check_options, check_outputs
+from mmdet.engine.inference.predictor import VideoPredictor
+from mmdet.engine.process.endings import RunEnded
+from mmdet.engine.process.processes import Ranks, barrier, limit_threads
+from mmdet.errors import UserError
+from mmdet.evaluation.ap.evaluate import evaluate
+from mmdet.evaluation.ap.tables import format_figures, per_cent
+from mmdet.evaluation.loaded_results import rebuild_results
+from mmdet.fileio.pictures.frames import frame_path, read_frame
+from mmdet.fileio.pictures.images import header_of, size_fault
+from mmdet.fileio.results.result_file import load_ground_truth, load_results, write_results
+from mmdet.fileio.results.submission import find_faults, write_submission
+from mmdet.structures import VideoResult
+from mmdet.visualization.draw import drawing_factor
+from mmdet.visualization.video_writer import write_video
+
+SHOWN_FAULTS = 100
+
+
+def run_test(config: RunConfig, ranks: Ranks, options: TestOptions) -> None:
+    """Test as the options say. Raises UserError for what does not fit together, before anything is written."""
+    check_options(options)
+    limit_threads(ranks.device)
+    dataset = build_test_dataset(config.data.test, "config.data.test")
+    if ranks.is_main:
+        for note in dataset.notes:
+            print(f"warning: {note}", file=sys.stderr, flush=True)  # noqa: T201
+        if options.evaluate and dataset.has_annotations:
+            check_truth(dataset, options.evaluate)
+    names = picture_names(dataset.videos)
+    if ranks.is_main:
+        check_outputs(options, config, dataset, names)
+    draw = partial(_draw, dataset=dataset, options=options, names=names) if options.show else None
+    kept = None
+    bad: list[str] = []
+    if options.load_result:
+        entries = load_results(options.load_result) if ranks.is_main else []
+        if draw and ranks.is_main:
+            for result in tqdm(results_of(entries, dataset), desc="drawing", unit="video", disable=None):
+                draw(result)
+    else:
+        _check_classes(config, dataset)
+        _check_first_frames(dataset)
+        predictor = _load_predictor(config, ranks, options, dataset)
+        predicted = predict_and_keep(predictor, config, ranks, options, dataset, draw)
+        entries, bad, kept = predicted.entries, predicted.bad, predicted.kept
+    if ranks.is_main:
+        with saying_what_is_kept(kept, len(dataset.videos)) if kept else nullcontext(), ending_at_once():
+            _report(entries, dataset, options)
+        if kept and not bad:
+            kept.remove()  # else a test with mended frames goes on behind the videos that lack none
+    barrier(ranks)
+    if bad:
+        if ranks.is_main:
+            print("\n".join(bad[:-1]), file=sys.stderr)  # noqa: T201
+        raise RunEnded(bad[-1])
+
+
+def _load_predictor(config: RunConfig, ranks: Ranks, options: TestOptions, dataset: VISDataset) -> VideoPredictor:
+    """Load the checkpoint strictly, its classes matched to the data's by name, and say what it was."""
+    return VideoPredictor.from_checkpoint(
+        config,
+        str(options.checkpoint),
+        ranks.device,
+        options.amp,
+        options.trust_checkpoint,
+        dataset.class_names,
+        options.trust_classes,
+        partial(print, flush=True) if ranks.is_main else None,
+    )
+
+
+def _check_classes(config: RunConfig, dataset: VISDataset) -> None:
+    wanted = config.model["head"]["num_classes"]
+    if wanted != dataset.num_classes:
+        raise UserError(
+            f"config.model['head']['num_classes'] is {wanted}, but {dataset.ann_file} has {dataset.num_classes} classes"
+        )
+
+
+def _check_first_frames(dataset: VISDataset) -> None:
+    """Raise UserError if not one video begins with an image of its size: file and frames do not belong together.
+
+    Single frames that cannot be read cost no more than themselves.
+    """
+    for video in dataset.videos:
+        path = Path(frame_path(dataset.img_prefix, video.file_names[0]))
+        try:
+            fault = size_fault(header_of(path), video.size, path)
+        except UserError as error:
+            fault = str(error)
+        if fault is None:
+            return
+    raise UserError(
+        f"{fault}; so it is with the first frame of every video of {dataset.ann_file}: is img_prefix right?"
+    )
+
+
+def results_of(entries: list[dict[str, Any]], dataset: VISDataset) -> list[VideoResult]:
+    """Rebuild the results of all videos from the entries of a result file."""
+    videos = {video.video_id: (video.size, len(video.file_names)) for video in dataset.videos}
+    return rebuild_results(entries, videos, dataset.category_ids, dataset.ann_file)
+
+
+def picture_names(videos: Sequence[VideoInfo]) -> dict[int, str]:
+    """Name every video, by its id, after the folder of its frames, or after its id if it has none for itself."""
+    folders = {video.video_id: Path(video.file_names[0]).parent for video in videos}
+    owners = Counter(folders.values())
+    return {
+        number: str(folder) if folder.name and owners[folder] == 1 else f"video_{number}"
+        for number, folder in folders.items()
+    }
+
+
+def _draw(result: VideoResult, dataset: VISDataset, options: TestOptions, names: dict[int, str]) -> None:
+    """Write the frames and the mp4 of one video."""
+    video = next(video for video in dataset.videos if video.video_id == result.video_id)
+
+    def frames() -> Iterator[np.ndarray]:
+        for name in video.file_names:
+            path = frame_path(dataset.img_prefix, name)
+            try:
+                picture = read_frame(path, video.size)
+            except UserError as error:
+                tqdm.write(f"{error}: drawn black", file=sys.stderr)
+                picture = np.zeros((*video.size, 3), np.uint8)
+            yield picture
+
+    name, classes = names[video.video_id], dataset.class_names
+    factor = drawing_factor(video.size)
+    write_video(result, frames(), options.show_folder, name, classes, threshold=options.threshold, factor=factor)
+
+
+def _report(entries: list[dict[str, Any]], dataset: VISDataset, options: TestOptions) -> None:
+    say = partial(print, file=sys.stdout, flush=True)
+    if options.out:
+        write_results(options.out, entries)
+        say(f"{len(entries)} tracks in {len(dataset.videos)} videos: {options.out}, submission: {options.out}.json")
+    if options.submission:
+        _submit(entries, dataset, options.submission)
+        say(f"{options.submission}: {len(entries)} tracks, ready to submit")
+    if options.show:
+        say(f"pictures and videos: {options.show_folder}")
+    if not options.evaluate:
+        return
+    if not dataset.has_annotations:
+        where = f"{options.out}.json is" if options.out else "with --out the json will be"
+        say(f"{dataset.ann_file} has no annotations, so there are no figures here; {where} ready to submit")
+        return
+    truth = load_ground_truth(dataset.ann_file)  # up to hundreds of megabytes: read once for all
+    for iou_type in options.evaluate:
+        title = {"segm": "masks", "bbox": "boxes"}[iou_type]
+        say(format_figures(evaluate(truth, entries, iou_type=iou_type), f"{title}, all categories"))
+        agnostic = evaluate(truth, entries, iou_type=iou_type, class_agnostic=True, ovis=False).stats
+        shown = ", ".join(f"{name} {per_cent(agnostic[name])}" for name in ("AP", "AP50", "AR10"))
+        say(f"all classes as one, per cent: {shown}")
+
+
+def _submit(entries: list[dict[str, Any]], dataset: VISDataset, path: Path) -> None:
+    """Write the zip. Raises UserError with every fault a server would find."""
+    faults = find_faults(entries, load_ground_truth(dataset.ann_file))
+    if faults:
+        raise UserError("\n".join([f"{len(faults)} faults, no submission written:", *faults[:SHOWN_FAULTS]]))
+    write_submission(path, entries)

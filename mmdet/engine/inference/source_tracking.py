@@ -1,0 +1,170 @@
+"""Track the objects of one video file or folder of images into NAME.mp4 and NAME.json, with what is done kept.
+
+Whatever can be refused is refused before the work starts. A signal, a frame that cannot be read or a fault of the
+machine ends the work with the frames so far written. Knows nothing of command lines.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+from signal import Signals
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from mmdet.config import load_config
+from mmdet.engine.inference.predictor import VideoPredictor
+from mmdet.engine.inference.stream import VideoStream
+from mmdet.engine.inference.tracked_files import TrackedFiles, TrackedVideo, check_folder, choose_files
+from mmdet.engine.process.devices import chosen_device
+from mmdet.engine.process.endings import SIGNAL_CODE_BASE, RunEnded
+from mmdet.engine.process.processes import limit_threads
+from mmdet.engine.process.signals import StopSignals
+from mmdet.errors import UserError
+from mmdet.fileio.pictures.frame_source import FrameSource, open_source
+from mmdet.fileio.pictures.video import TimedFrame
+from mmdet.structures import Size
+from mmdet.visualization.draw import draw_objects
+from mmdet.visualization.mp4 import open_mp4
+from mmdet.visualization.video_writer import objects_of_tracks
+
+_FASTEST_FPS = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackOptions:
+    """What is to be tracked, by what, and where it is written."""
+
+    config: str
+    checkpoint: str
+    source: Path
+    out: Path
+    threshold: float = 0.3
+    fps: float | None = None  # None: the source's own times
+    device: str | None = None
+    amp: str = "off"
+    cuda_graph: bool = False
+    resize_to_first: bool = False
+    trust_checkpoint: bool = False
+
+
+@dataclass(slots=True)
+class _Progress:
+    """How far the work has come."""
+
+    times_s: list[float] = field(default_factory=list)
+    at_end: bool = False
+
+
+def track_source(options: TrackOptions) -> str:
+    """Track, draw and write; return the line that says what was written.
+
+    Raises UserError before the work, and RunEnded when it ended early with the frames so far written.
+    """
+    _check(options)
+    device = chosen_device(options.device)
+    limit_threads(device)
+    source = open_source(options.source, one_size=not options.resize_to_first)
+    files = choose_files(options.out, options.source)
+    for note in source.notes:
+        _say(note)
+    frames = iter(source)
+    first = next(frames)
+    predictor = VideoPredictor.from_checkpoint(
+        load_config(options.config),
+        options.checkpoint,
+        device,
+        options.amp,
+        options.trust_checkpoint,
+        cuda_graph=options.cuda_graph,
+    )
+    stream = predictor.stream((first.image.shape[0], first.image.shape[1]))
+    options.out.mkdir(parents=True, exist_ok=True)
+    progress, stop = _Progress(), StopSignals()
+    try:
+        with stop:
+            _track(chain([first], frames), source, stream, predictor.class_names, files, options, progress, stop)
+    except UserError as error:
+        if not progress.times_s:
+            raise
+        raise RunEnded(f"{error}; {_kept(files, progress)}") from error
+    finally:
+        files.discard()
+    if not progress.at_end:
+        name = Signals(stop.received).name
+        raise RunEnded(f"stopped by {name}; {_kept(files, progress)}", SIGNAL_CODE_BASE + stop.received)
+    if source.loss:
+        _say(f"warning: {source.loss}")
+    return f"{len(progress.times_s)} frames: {files.mp4} and {files.json.name}"
+
+
+def _check(options: TrackOptions) -> None:
+    if not 0 <= options.threshold <= 1:
+        raise UserError(f"--thresh {options.threshold:g}: scores lie between 0 and 1")
+    if options.fps is not None and not 0 < options.fps <= _FASTEST_FPS:  # a NaN is not, either
+        raise UserError(f"--fps {options.fps:g}: expected frames per second above 0, at most {_FASTEST_FPS}")
+    check_folder(options.out)
+
+
+def _track(
+    frames: Iterator[TimedFrame],
+    source: FrameSource,
+    stream: VideoStream,
+    names: Sequence[str],
+    files: TrackedFiles,
+    options: TrackOptions,
+    progress: _Progress,
+    stop: StopSignals,
+) -> None:
+    """Track until the end or a stop signal; whatever ends it, the files are written if they have a frame."""
+    rate = Fraction(options.fps).limit_denominator(1001) if options.fps else source.rate
+    try:
+        with open_mp4(files.unfinished, stream.size, rate) as append:
+            for frame in tqdm(frames, total=source.promised, unit="frame", disable=None):
+                image = _fitted(frame, stream.size, options.resize_to_first)
+                picture = draw_objects(image, objects_of_tracks(stream.push(image), names, options.threshold))
+                time_s = float(len(progress.times_s) / rate) if options.fps else frame.time_s
+                append(picture, time_s)
+                progress.times_s.append(time_s)
+                if stop.received:
+                    return
+        progress.at_end = True
+    finally:
+        if progress.times_s:
+            video = TrackedVideo(
+                source=source.path,
+                size=stream.size,
+                rate=float(rate),
+                times_s=progress.times_s,
+                promised=source.promised,
+                complete=progress.at_end and not source.loss,
+            )
+            files.finish(video, stream.finish(), names)
+
+
+def _fitted(frame: TimedFrame, size: Size, resize: bool) -> np.ndarray:
+    """Return the image at the video's size, resized only on demand."""
+    height, width = frame.image.shape[:2]
+    if (height, width) == size:
+        return frame.image
+    if not resize:
+        raise UserError(
+            f"{frame.name} is {width}x{height}, the first frame {size[1]}x{size[0]}: make all of one size, or say "
+            "--resize-to-first"
+        )
+    interpolation = cv2.INTER_AREA if height * width > size[0] * size[1] else cv2.INTER_LINEAR
+    return cv2.resize(frame.image, (size[1], size[0]), interpolation=interpolation)
+
+
+def _kept(files: TrackedFiles, progress: _Progress) -> str:
+    return f"{files.mp4} and {files.json.name} hold the first {len(progress.times_s)} frames"
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")

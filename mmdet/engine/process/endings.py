@@ -1,0 +1,102 @@
+"""How a run may end before its time: an error of the computation, or a signal. Command lines print it as one line.
+
+`mmdet.errors.UserError` is for what the user can mend; `RunEnded` ends a run that was right to start. Imports nothing
+heavy: every command line begins here, and many end before there is work to do.
+"""
+
+from __future__ import annotations
+
+import io
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from mmdet.engine.process.terminal import tell
+from mmdet.errors import UserError, shown
+
+USER_ERROR_CODE = 2
+_REMEDY = "set PYTHONUTF8=1"
+SIGNAL_CODE_BASE = 128  # shells report a process ended by signal n as 128 + n
+
+
+class RunEnded(Exception):  # noqa: N818  # not every end is an error
+    """A run ended early: `exit_code` 1 after a failure, 128 + n after signal n."""
+
+    def __init__(self, message: str, exit_code: int = 1) -> None:
+        super().__init__(message, exit_code)
+        self.message, self.exit_code = message, exit_code
+
+    def __str__(self) -> str:
+        return self.message
+
+    @property
+    def failed(self) -> bool:
+        """Whether it went wrong, rather than being asked to stop."""
+        return self.exit_code < SIGNAL_CODE_BASE
+
+
+def run_command_line(main: Callable[[], int | None]) -> None:
+    """Call `main` and exit with its code; a UserError or an early end is one line on stderr and has its own code."""
+    _write_anything()
+    codes: list[int | None] = []
+    end = end_of(lambda: codes.append(main()))
+    # outside of any `except`, so that what the error's frames held (a loader's workers) is released before the exit
+    if end is not None:
+        tell(f"{Path(sys.argv[0]).name}: {end.message}{_hint_on_encoding(end.message)}")
+        sys.exit(end.exit_code)
+    if codes[0] is not None:
+        sys.exit(codes[0])
+
+
+def _write_anything() -> None:
+    """Escape what the terminal's encoding lacks, as letters of a path under an ASCII locale, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _hint_on_encoding(message: str) -> str:
+    """Return what to add to a message that names a file which this locale cannot name: it is never found."""
+    encoding = sys.getfilesystemencoding()
+    try:
+        message.encode(encoding, "surrogateescape")
+    except UnicodeEncodeError:
+        return "" if _REMEDY in message else f" (this locale's encoding, {encoding}, cannot name such files: {_REMEDY})"
+    return ""
+
+
+def end_of(main: Callable[[], object]) -> RunEnded | None:
+    """Call `main` and return how it ended early, None if it did not; errors of the program itself pass through."""
+    try:
+        main()
+    except BaseException as error:
+        if (end := end_by(error)) is None:
+            raise
+        return end
+    return None
+
+
+def end_by(error: BaseException) -> RunEnded | None:
+    """Return how an error ends a run, in a line and an exit code; None for an error of the program itself."""
+    if isinstance(error, UserError):
+        # from a data worker the message comes at the end of the worker's traceback
+        message = str(error).rpartition(f"{UserError.__module__}.{UserError.__name__}: ")[2]
+        return RunEnded(message.strip(), USER_ERROR_CODE)
+    if isinstance(error, RunEnded):
+        return RunEnded(error.message, error.exit_code)
+    if isinstance(error, KeyboardInterrupt):
+        return RunEnded("interrupted", SIGNAL_CODE_BASE + signal.SIGINT)
+    if isinstance(error, UnicodeEncodeError):
+        return RunEnded(
+            f"{shown(error.object)} has letters that {error.encoding}, this locale's encoding or a file's, lacks: "
+            f"{_REMEDY}",
+            USER_ERROR_CODE,
+        )
+    if isinstance(error, OSError | RuntimeError):
+        from mmdet.engine.process.faults import (
+            known_fault,  # it needs torch, which a mistake in the command line does not
+        )
+
+        return known_fault(error)
+    return None

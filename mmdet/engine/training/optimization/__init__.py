@@ -1,0 +1,1 @@
+"""Optimisers, their parameter groups and state, and the learning rate over the run."""

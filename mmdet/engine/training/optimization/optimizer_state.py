@@ -1,0 +1,77 @@
+"""The saved state of an optimiser, fitted to one of the same kind by the names of the parameters.
+
+Their grouping may differ, as learning rates and the like are the config's. Knows nothing of files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mmdet.engine.checkpoints.class_names import listed
+from mmdet.engine.checkpoints.weights import check_finite
+from mmdet.errors import UserError
+
+NAMES = "param_names"  # torch's key of a group; states written before it was used fit by position
+START_ANEW = "start anew from its weights by --load_from"
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, saved: Mapping[str, Any], source: Path) -> None:
+    """Take up a saved state but for learning rates and the like. Raises UserError if it does not fit."""
+    settings = [{key: value for key, value in group.items() if key != "params"} for group in optimizer.param_groups]
+    _check_kind(optimizer, saved, source)
+    try:
+        optimizer.load_state_dict(_in_our_order(optimizer, saved, source))
+    except (ValueError, KeyError) as error:
+        raise UserError(f"{source} was trained with another optimizer than this config's: {error}") from error
+    for group, values in zip(optimizer.param_groups, settings, strict=True):
+        group.update(values)
+    _check_tensors(optimizer, source)
+
+
+def _check_kind(optimizer: torch.optim.Optimizer, saved: Mapping[str, Any], source: Path) -> None:
+    """Raise UserError where each has settings that the other lacks: versions of torch only add some."""
+    theirs, ours = set(saved["param_groups"][0]) - {NAMES}, set(optimizer.param_groups[0]) - {NAMES}
+    if theirs - ours and ours - theirs:
+        raise UserError(
+            f"{source} was trained with another optimizer than this config's {type(optimizer).__name__} (its settings "
+            f"are {listed(sorted(theirs - ours))}): set that one, or {START_ANEW}"
+        )
+
+
+def _in_our_order(optimizer: torch.optim.Optimizer, saved: Mapping[str, Any], source: Path) -> dict[str, Any]:
+    """Return the state with the parameters grouped and numbered as the optimiser's."""
+    if not all(NAMES in group for group in (*saved["param_groups"], *optimizer.param_groups)):
+        return dict(saved)
+    groups = optimizer.state_dict()["param_groups"]
+    theirs, ours = (
+        {name: number for group in some for name, number in zip(group[NAMES], group["params"], strict=True)}
+        for some in (saved["param_groups"], groups)
+    )
+    changes = (("now frozen or gone", theirs.keys() - ours), ("now trained", ours.keys() - theirs))
+    if any(names for _, names in changes):
+        said = "; ".join(f"{what}: {listed(sorted(names))}" for what, names in changes if names)
+        raise UserError(f"{source} trained other parameters ({said}): freeze the same, or {START_ANEW}")
+    state = {ours[name]: saved["state"][number] for name, number in theirs.items() if number in saved["state"]}
+    return {"state": state, "param_groups": groups}
+
+
+def _check_tensors(optimizer: torch.optim.Optimizer, source: Path) -> None:
+    """Raise UserError for a state that is not its parameter's: it would show only in the middle of a step."""
+    for group in optimizer.param_groups:
+        names = group.get(NAMES) or [f"parameter {index}" for index in range(len(group["params"]))]
+        for name, parameter in zip(names, group["params"], strict=True):
+            tensors = {
+                key: value for key, value in optimizer.state.get(parameter, {}).items() if isinstance(value, Tensor)
+            }
+            for key, value in tensors.items():
+                if value.dim() and value.shape != parameter.shape:
+                    raise UserError(
+                        f"{source}: the optimizer's {key} of {name} has the shape {tuple(value.shape)}, not the "
+                        f"parameter's {tuple(parameter.shape)}: it is of another run; {START_ANEW}"
+                    )
+            check_finite({f"the optimizer's {key} of {name}": value for key, value in tensors.items()}, source)

@@ -1,0 +1,130 @@
+"""Optimisers, registered by name, and a step that can be refused on the device.
+
+Functions of the model: only parameters that require a gradient are optimised. Every group keeps its full learning
+rate as `initial_lr`; the schedule's factor comes on top. Knows nothing of schedules or of mixed precision.
+
+`paramwise`: rates and decays of parameters by their names, see mmdet.engine.training.optimization.parameter_groups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mmdet.config import RunConfig
+from mmdet.config.ranges import Amount, Factor, Fraction
+from mmdet.engine.training.optimization.parameter_groups import ParameterGroups, own_settings
+from mmdet.errors import UserError
+from mmdet.registry import OPTIMIZERS
+
+
+def build_optimizer(model: nn.Module, settings: dict[str, Any]) -> torch.optim.Optimizer:
+    """Build the optimiser that a config names for a model that is on its device already."""
+    try:
+        optimizer: torch.optim.Optimizer = OPTIMIZERS.build({**settings, "model": model})
+    except (TypeError, ValueError) as error:
+        raise UserError(f"config.optimizer: {error}") from error
+    for group in optimizer.param_groups:
+        group["initial_lr"] = group["lr"]
+    return optimizer
+
+
+def scale_learning_rate(config: RunConfig, processes: int) -> tuple[RunConfig, str]:
+    """Return the config with its learning rate times the pairs a step over those it is meant for, and a line about it.
+
+    Raises UserError where the config does not say what it is meant for (`schedule.base_batch_size`).
+    """
+    base, rate = config.schedule.base_batch_size, config.optimizer.get("lr")
+    if base is None or base < 1 or rate is None:
+        raise UserError(
+            "--auto-scale-lr: the config needs optimizer.lr and schedule.base_batch_size, the pairs a step that it is "
+            f"meant for; they are {rate} and {base}. Set them, e.g. --cfg-options schedule.base_batch_size=16"
+        )
+    pairs = config.data.train.batch_size * config.runtime.accumulate * processes
+    scaled = rate * pairs / base
+    note = (
+        f"--auto-scale-lr: learning rate {rate:g} for {base} pairs a step -> {scaled:g} for {pairs} (processes "
+        f"{processes} x batch size {config.data.train.batch_size} x accumulate {config.runtime.accumulate})"
+    )
+    return replace(config, optimizer={**config.optimizer, "lr": scaled}), note
+
+
+@OPTIMIZERS.register_module(name="SGD")
+def sgd(
+    model: nn.Module,
+    lr: Amount,
+    momentum: Fraction = 0.9,
+    weight_decay: Amount = 0.0,
+    nesterov: bool = False,
+    paramwise: Sequence[Mapping[str, Any]] = (),
+) -> torch.optim.Optimizer:
+    """Return SGD over all trainable parameters; the recipe is lr 1e-3, weight_decay 1e-4 (MODEL.md 6)."""
+    own = own_settings(model, paramwise)
+    groups = ParameterGroups()
+    for name, parameter in _trainable(model):
+        groups.add(name, parameter, lr * own[name].lr_mult, own[name].decay(weight_decay))
+    optimizer = torch.optim.SGD(
+        groups.listed, lr=lr, momentum=momentum, weight_decay=weight_decay, nesterov=nesterov, fused=groups.on_gpu
+    )
+    if groups.on_gpu and momentum:
+        # Torch allocates the fused momentum uninitialised in the first step and would keep that if the step is refused.
+        for _, parameter in _trainable(model):
+            optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+    return optimizer
+
+
+@OPTIMIZERS.register_module(name="AdamW")
+def adamw(
+    model: nn.Module,
+    lr: Amount,
+    weight_decay: Amount = 0.05,
+    betas: tuple[Fraction, Fraction] = (0.9, 0.999),
+    layer_decay: Factor | None = None,
+    no_decay_norm: bool = True,
+    paramwise: Sequence[Mapping[str, Any]] = (),
+) -> torch.optim.Optimizer:
+    """Return AdamW.
+
+    With `layer_decay` the learning rate falls by that factor from each layer of the backbone to the one before; what
+    is not backbone counts as its last layer. `no_decay_norm` spares biases and normalisation weights weight decay.
+    """
+    own = own_settings(model, paramwise)
+    groups = ParameterGroups()
+    for name, parameter in _trainable(model):
+        rate = lr * own[name].lr_mult * (1.0 if layer_decay is None else _layer_scale(model, name, layer_decay))
+        decay = 0.0 if no_decay_norm and parameter.ndim <= 1 else own[name].decay(weight_decay)
+        groups.add(name, parameter, rate, decay)
+    return torch.optim.AdamW(groups.listed, lr=lr, betas=tuple(betas), fused=groups.on_gpu)  # type: ignore[arg-type]
+
+
+def _layer_scale(model: nn.Module, name: str, layer_decay: float) -> float:
+    backbone: Any = getattr(model, "backbone", None)
+    if not (hasattr(backbone, "layer_index") and hasattr(backbone, "num_layers")):
+        raise UserError(
+            f"config.optimizer.layer_decay: {type(backbone).__name__} has no layers to tell apart; use None"
+        )
+    if not name.startswith("backbone."):
+        return 1.0
+    return layer_decay ** (backbone.num_layers - 1 - backbone.layer_index(name.removeprefix("backbone.")))
+
+
+def _trainable(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+    return (item for item in model.named_parameters() if item[1].requires_grad)
+
+
+def step_if(finite: Tensor, optimizer: torch.optim.Optimizer) -> None:
+    """Step if `finite` (a bool scalar on the parameters' device), else leave parameters and state as they are.
+
+    Fused optimisers decide on the device, as under torch's GradScaler, so that the host waits for nothing.
+    """
+    if getattr(optimizer, "_step_supports_amp_scaling", False):
+        optimizer.grad_scale = None  # type: ignore[attr-defined]  # gradients are unscaled already
+        optimizer.found_inf = (~finite).float()  # type: ignore[attr-defined]
+        optimizer.step()
+        del optimizer.grad_scale, optimizer.found_inf  # type: ignore[attr-defined]
+    elif finite:
+        optimizer.step()

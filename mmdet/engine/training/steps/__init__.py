@@ -1,0 +1,1 @@
+"""One optimiser step: forward, losses, backward, update, and its figures' way to the host."""

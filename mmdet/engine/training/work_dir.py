@@ -1,0 +1,265 @@
+"""The folder of a run: made, checked and held before work starts, with what is needed to repeat the run.
+
+It gets the resolved config and environment.json (command, git revision, versions). What lies there and is not of a run
+is neither written over nor written through by a link. Knows nothing of training.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import platform
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mmdet.config import RunConfig
+from mmdet.engine.checkpoints.index import BEST, INDEX, is_checkpoint_name, numbered_checkpoints
+from mmdet.engine.process.endings import RunEnded
+from mmdet.errors import UserError, shown
+from mmdet.fileio.atomic import set_aside, write_text_atomically
+from mmdet.fileio.overwriting import check_output_folder, refuse_overwriting
+
+PACKAGES = (
+    "memcnp-vis",
+    "torch",
+    "torchvision",
+    "timm",
+    "numpy",
+    "opencv-python-headless",
+    "pycocotools",
+    "mmengine-lite",
+)
+CONFIG, CONFIG_HEADER = "resolved_config.py", "# Written by train.py: the config of this run with all of its values.\n"
+ENVIRONMENT, LOCK = "environment.json", ".lock"
+TENSORBOARD = "tensorboard"
+LOGS = ("train.log", "train.jsonl", TENSORBOARD)
+OTHER_DIR = "choose another by --work_dir"
+
+
+@contextmanager
+def held_work_dir(folder: Path) -> Iterator[None]:
+    """Make `folder` if it is missing and keep every other run out of it as long as the context lasts.
+
+    The system releases it when the process dies, however it does. What was made for a run that is refused before it
+    writes anything is removed again. Raises UserError if another run is in the folder, or if it can be none. Where the
+    file system knows no locks it is not held.
+    """
+    check_output_folder(folder, "--work_dir")
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    handle = _open_lock(folder)
+    try:
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+        with _quiet_tensorboard():
+            yield
+    except FileNotFoundError as error:
+        if (folder / LOCK).exists():
+            raise
+        raise RunEnded(f"work dir {folder} was removed while the run wrote to it: start again") from error
+    finally:
+        _remove_unused(folder, missing)
+        os.close(handle)
+
+
+def _open_lock(folder: Path) -> int:
+    """Make the folder and return the file that holds it, locked."""
+    while True:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        except OSError as error:
+            raise _unwritable(folder, error) from error
+        try:
+            # of the process alone: data workers, which outlive a killed process for seconds, do not hold it on
+            _lock(handle, folder)
+        except UserError:
+            os.close(handle)
+            raise
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(handle), os.stat(folder / LOCK)):
+                return handle
+        os.close(handle)  # a run that was refused has removed the file since it was opened here
+
+
+def _remove_unused(folder: Path, made: Iterable[Path]) -> None:
+    """Remove the lock, and the folders that were made for it, where there is nothing else."""
+    with suppress(OSError):
+        if [path.name for path in folder.iterdir()] == [LOCK]:
+            (folder / LOCK).unlink()
+            for path in made:
+                path.rmdir()
+
+
+@contextmanager
+def _quiet_tensorboard() -> Iterator[None]:
+    """Print no traceback where TensorBoard's thread cannot write: it raises the same error once more in the run."""
+    previous = threading.excepthook
+
+    def say(end: threading.ExceptHookArgs) -> None:
+        if not (issubclass(end.exc_type, OSError) and type(end.thread).__module__.startswith("tensorboard.")):
+            previous(end)
+
+    threading.excepthook = say
+    try:
+        yield
+    finally:
+        threading.excepthook = previous
+
+
+def _lock(handle: int, folder: Path) -> None:
+    try:
+        fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError) as error:
+        owner = os.pread(handle, 200, 0).decode(errors="replace")
+        raise UserError(
+            f"work dir {folder} is in use by another run ({shown(owner)}): wait for its end, or {OTHER_DIR}"
+        ) from error
+    except OSError:
+        return
+
+
+def check_work_dir(folder: Path, inputs: Iterable[str | Path | None], new_run: bool) -> None:
+    """Raise UserError if a run in `folder` would write over one of its `inputs` or over what is not of a run."""
+    sources = [Path(path) for path in inputs if path is not None]
+    for path in sources:
+        places = (path.absolute(), path.resolve())  # itself, or what a link of that name leads to
+        if any(place.parent.resolve() == folder.resolve() and _is_written(place.name) for place in places):
+            raise UserError(f"{path} lies in the work dir {folder}, and this run would write over it: {OTHER_DIR}")
+    refuse_overwriting([folder / name for name in (BEST, *LOGS)], sources)
+    for name in LOGS:
+        if (folder / name).is_symlink():
+            raise UserError(f"{folder / name} is a link, which a run does not follow: remove it, or {OTHER_DIR}")
+        if (folder / name).exists() and (folder / name).is_dir() != (name == TENSORBOARD):
+            kind = "folder" if name == TENSORBOARD else "file"
+            raise UserError(f"{folder / name} is no {kind}, as a run needs: remove it, or {OTHER_DIR}")
+    if new_run and not any((folder / name).exists() for name in (INDEX, ENVIRONMENT, "train.log")):
+        foreign = numbered_checkpoints(folder)
+        if foreign:
+            raise UserError(f"{foreign[0]} is not of a run in this folder and could be written over: {OTHER_DIR}")
+
+
+def _is_written(name: str) -> bool:
+    return name in (ENVIRONMENT, INDEX, BEST, LOCK, *LOGS) or is_checkpoint_name(name)
+
+
+def files_of(config: RunConfig) -> Iterator[Path]:
+    """Yield the files that a config names, whatever for: annotations, weights."""
+    values: list[Any] = [config.source.to_dict()]
+    while values:
+        value = values.pop()
+        if isinstance(value, dict | list | tuple):
+            values += value.values() if isinstance(value, dict) else value
+        elif isinstance(value, str) and "\0" not in value and os.path.isfile(value):
+            yield Path(value)
+
+
+def describe_start(config: RunConfig) -> dict[str, Any]:
+    """Return what is needed to repeat a run: {"environment": ..., "config": text}; takes some tenths of a second."""
+    return {"environment": describe_environment(), "config": config.source.pretty_text}
+
+
+def prepare_work_dir(folder: Path, config: RunConfig, start: Mapping[str, Any]) -> None:
+    """Write config and environment, as `describe_start` has them, into `folder`.
+
+    Makes the folder if it is missing. Raises UserError if it cannot be made or written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+        _write_config(folder / CONFIG, start["config"], Path(config.source.filename))
+        _write_environment(folder / ENVIRONMENT, start["environment"])
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
+def _unwritable(folder: Path, error: OSError) -> UserError:
+    return UserError(f"work dir {folder} cannot be written: {error}; {OTHER_DIR}")
+
+
+def _write_config(path: Path, text: str, source: Path) -> None:
+    """Write the resolved config; a file of this name that no run wrote gets another name first."""
+    whole = CONFIG_HEADER + text
+    with suppress(OSError, ValueError):
+        before = path.read_text(encoding="utf-8")
+        if before == whole:
+            return  # it may be the very config that this run was started with
+        refuse_overwriting([path], [source])
+        if not before.startswith(CONFIG_HEADER):
+            set_aside(path)
+    write_text_atomically(path, whole)
+
+
+def _write_environment(path: Path, environment: dict[str, Any]) -> None:
+    """Write the environment of this start; under `earlier` it keeps those of the starts before.
+
+    A file of this name that no run wrote, or that is damaged, gets another name first.
+    """
+    earlier: list[dict[str, Any]] = []
+    if os.path.lexists(path):
+        last = _read_environment(path)
+        if last is None:
+            set_aside(path)
+        else:
+            earlier = [*last.pop("earlier", []), last]
+    text = json.dumps({**environment, **({"earlier": earlier} if earlier else {})}, indent=2) + "\n"
+    write_text_atomically(path, text)
+
+
+def _read_environment(path: Path) -> dict[str, Any] | None:
+    """Return what an earlier start wrote, None if the file holds anything else."""
+    try:
+        last = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    if not isinstance(last, dict) or not {"command", "versions"} <= last.keys():
+        return None
+    starts = last.get("earlier", [])
+    return last if isinstance(starts, list) and all(isinstance(start, dict) for start in starts) else None
+
+
+def describe_environment() -> dict[str, Any]:
+    """Return command line, date, git revision, package versions and devices, as plain values."""
+    return {
+        "command": " ".join([Path(sys.executable).name, *sys.argv]),
+        "started": time.strftime("%Y-%m-%d %H:%M:%S"),
+        "git_revision": git_revision(),
+        "versions": {"python": platform.python_version(), **_versions()},
+        "gpus": [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())],
+    }
+
+
+def git_revision() -> str | None:
+    """Return the commit of the package's checkout, with "+" if files differ from it; None outside of a checkout."""
+    try:
+        commit, changes = (
+            subprocess.run(
+                ["git", "-C", str(Path(__file__).parent), *command], capture_output=True, text=True, check=True
+            ).stdout.strip()
+            for command in (("rev-parse", "HEAD"), ("status", "--porcelain", "--untracked-files=no"))
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return commit + ("+" if changes else "")
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

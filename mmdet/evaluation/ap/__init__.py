@@ -1,0 +1,1 @@
+"""The official figures: average precision and recall of tracks."""

@@ -1,0 +1,217 @@
+"""The evaluation of one video: from its case to small records, a pure function that any process may run.
+
+Decodes and checks the video's masks or boxes; names the video in errors and warnings. Source: YTVOSeval.evaluateVid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmdet.errors import UserError
+from mmdet.evaluation.ap.curves import MAX_RESULTS, CategoryRecord, Range
+from mmdet.evaluation.ap.match import match
+from mmdet.evaluation.tracks.box_tracks import BoxTrack, box_ious, box_track_of, read_box_track
+from mmdet.evaluation.tracks.cases import ResultTrack, TruthTrack, VideoCase
+from mmdet.evaluation.tracks.mask_tracks import MaskTrack, mask_ious, read_mask_tracks
+from mmdet.fileio.results.result_file import is_number
+from mmdet.ops.masks.segmentations import to_rles
+from mmdet.structures import Size
+
+IoUType = Literal["segm", "bbox"]
+Track = TruthTrack | ResultTrack
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoRecord:
+    """What a video contributes to the figures."""
+
+    video_id: int
+    categories: tuple[CategoryRecord, ...]  # those with truths or results
+    warnings: tuple[str, ...]
+
+
+def evaluate_video(
+    case: VideoCase, ranges: Sequence[Range], *, strict: bool = False, iou_type: IoUType = "segm"
+) -> VideoRecord:
+    """Match the results of every category by masks or boxes. Raises UserError for malformed ones.
+
+    With `strict` a match to annotation id 0 counts as none, as in the original.
+    """
+    groups = _by_category(case)
+    tracks = [track for group in groups.values() for part in group for track in part]
+    shapes: Sequence[MaskTrack | BoxTrack]
+    shapes = read_masks_of(case, tracks) if iou_type == "segm" else _box_tracks(case, tracks)
+    ignored_truths, outside = _ignored(tracks, shapes, ranges)
+    records = []
+    sizes_differ = False
+    end = 0
+    for category_id, (truths, results) in groups.items():
+        begin, middle, end = end, end + len(truths), end + len(truths) + len(results)
+        ious, differ = _ious(shapes[middle:end], shapes[begin:middle], iou_type)
+        sizes_differ |= differ
+        matched, ignored = match(
+            ious,
+            ignored_truths[:, begin:middle],
+            is_crowd=np.array([track.is_crowd for track in truths], dtype=np.bool_),
+            outside=outside[:, middle:end],
+            counts=np.array([not strict or track.annotation_id != 0 for track in truths], dtype=np.bool_),
+        )
+        records.append(
+            CategoryRecord(
+                category_id=category_id,
+                scores=np.array([track.score for track in results], dtype=np.float64),
+                matched=matched,
+                ignored=ignored,
+                num_truths=np.count_nonzero(~ignored_truths[:, begin:middle], axis=1),
+            )
+        )
+    kept = [track for _, results in groups.values() for track in results]
+    warnings = _warnings(case, kept, sizes_differ)
+    return VideoRecord(video_id=case.video_id, categories=tuple(records), warnings=warnings)
+
+
+def _by_category(case: VideoCase) -> dict[int, tuple[list[TruthTrack], list[ResultTrack]]]:
+    """Return the truths and the results that are evaluated of each category, ascending ids."""
+    ids = sorted({t.category_id for t in case.truths} | {r.category_id for r in case.results})
+    return {
+        category_id: (
+            [track for track in case.truths if track.category_id == category_id],
+            _highest([track for track in case.results if track.category_id == category_id]),
+        )
+        for category_id in ids
+    }
+
+
+def _highest(results: Sequence[ResultTrack]) -> list[ResultTrack]:
+    """Return what is evaluated of one category: highest score first, of equal ones in file order."""
+    return sorted(results, key=lambda track: -track.score)[: MAX_RESULTS[-1]]
+
+
+def _ious(results: Sequence[Any], truths: Sequence[Any], iou_type: IoUType) -> tuple[NDArray[np.float64], bool]:
+    """Return the IoU of all pairs, (D, G), and whether masks of unequal sizes were met."""
+    return mask_ious(results, truths) if iou_type == "segm" else (box_ious(results, truths), False)
+
+
+def _ignored(
+    tracks: Sequence[Track], shapes: Sequence[MaskTrack | BoxTrack], ranges: Sequence[Range]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which tracks, as truths, are no objects to be found, and whose area is outside a range; both (A, N).
+
+    The former are crowds and tracks outside the range of areas or of occlusion.
+    """
+    known = [track.area if isinstance(track, TruthTrack) else None for track in tracks]
+    areas = [s.mean_area if area is None else area for area, s in zip(known, shapes, strict=True)]
+    outside = _outside(areas, [wanted.area for wanted in ranges])
+    ignored = outside | np.array([isinstance(track, TruthTrack) and track.is_crowd for track in tracks], dtype=np.bool_)
+    for row, wanted in zip(ignored, ranges, strict=True):
+        if wanted.occlusion is not None:
+            scores = [track.occlusion if isinstance(track, TruthTrack) else None for track in tracks]
+            row |= _outside(scores, [wanted.occlusion])[0]
+    return ignored, outside
+
+
+def _outside(values: Sequence[float | None], ranges: Sequence[tuple[float, float]]) -> NDArray[np.bool_]:
+    """Return which values lie outside which range, (A, N)."""
+    low, high = np.array(ranges, dtype=np.float64).T[:, :, None]
+    numbers = np.array(values, dtype=np.float64)
+    outside: NDArray[np.bool_] = (numbers < low) | (numbers > high)
+    return outside
+
+
+def read_masks_of(case: VideoCase, tracks: Sequence[Track], *, compiled: bool = True) -> list[MaskTrack]:
+    """Read the masks of tracks of a video, all together; `compiled` as in `read_mask_tracks`.
+
+    Raises UserError that names the first malformed one.
+    """
+    try:
+        return read_mask_tracks([track.segmentations for track in tracks], case.size, compiled=compiled)
+    except ValueError:
+        for track in tracks:
+            for frame, segmentation in enumerate(track.segmentations):
+                if segmentation:
+                    _check_one(segmentation, case.size, f"video {case.video_id}, {_name(track)}, frame {frame}")
+        raise
+
+
+def _box_tracks(case: VideoCase, tracks: Sequence[Track]) -> list[BoxTrack]:
+    """Read the boxes of tracks, those around the masks in frames where a track has no box of its own."""
+    given = [_given_boxes(track) for track in tracks]
+    lacking = [index for index, track in enumerate(tracks) if _lacks_boxes(track, given[index])]
+    # The boxes around masks are pycocotools' work.
+    masks = read_masks_of(case, [tracks[index] for index in lacking], compiled=False)
+    around = dict(zip(lacking, map(box_track_of, masks), strict=True))
+    found = []
+    for index, (track, boxes) in enumerate(zip(tracks, given, strict=True)):
+        if boxes is None:
+            found.append(around[index])
+            continue
+        try:
+            own = read_box_track(boxes, isinstance(track, ResultTrack) and track.boxes_are_xyxy)
+        except ValueError as error:
+            raise UserError(f"video {case.video_id}, {_name(track)}, {error}") from error
+        found.append(_filled_up(own, around[index]) if index in around else own)
+    return found
+
+
+def _given_boxes(track: Track) -> Sequence[Any] | None:
+    """Return a track's boxes; a truth's without positive sides beside a mask are none, as in loading."""
+    if track.boxes is None or isinstance(track, ResultTrack):
+        return track.boxes
+    masks = [*track.segmentations, *[None] * len(track.boxes)]
+    return [None if mask and _has_no_area(box) else box for box, mask in zip(track.boxes, masks, strict=False)]
+
+
+def _has_no_area(box: Any) -> bool:
+    if not isinstance(box, list | tuple) or len(box) != 4:
+        return not box
+    return all(map(is_number, box)) and (box[2] <= 0 or box[3] <= 0)
+
+
+def _lacks_boxes(track: Track, boxes: Sequence[Any] | None) -> bool:
+    """Whether a frame has a mask and no box."""
+    return boxes is None or any(mask and not box for box, mask in zip(boxes, track.segmentations, strict=False))
+
+
+def _filled_up(own: BoxTrack, around: BoxTrack) -> BoxTrack:
+    """Return the boxes of a track, those around its masks where it has none."""
+    boxes = own.boxes.copy()
+    both = min(len(boxes), len(around.boxes))
+    missing = own.areas[:both] == 0
+    boxes[:both][missing] = around.boxes[:both][missing]
+    return BoxTrack(boxes=boxes)
+
+
+def _check_one(segmentation: Any, size: Size, where: str) -> None:
+    try:
+        to_rles([segmentation], size, any_size=True)
+    except ValueError as error:
+        raise UserError(f"{where}: {error}") from error
+
+
+def _name(track: Track) -> str:
+    if isinstance(track, TruthTrack):
+        return f"annotation {track.annotation_id}"
+    return f"result {track.position}"
+
+
+def _warnings(case: VideoCase, results: Sequence[ResultTrack], sizes_differ: bool) -> tuple[str, ...]:
+    warnings = []
+    known = {case.num_frames} if case.num_frames is not None else set()
+    lengths = {len(track.segmentations) for track in case.truths} or known
+    others = sum(len(track.segmentations) not in lengths for track in results)
+    if others and lengths:
+        expected = ", ".join(str(length) for length in sorted(lengths))
+        warnings.append(
+            f"video {case.video_id}: {others} results do not have the {expected} frames of the ground truth; "
+            "only the frames that both have are compared"
+        )
+    if sizes_differ:
+        warnings.append(
+            f"video {case.video_id}: masks differ in size from the ground truth's; such frames add nothing to the IoU"
+        )
+    return tuple(warnings)

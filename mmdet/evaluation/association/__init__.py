@@ -1,0 +1,1 @@
+"""HOTA, IDF1 and MOTA."""

@@ -1,0 +1,1 @@
+"""What average precision is lost by: classes, identities, masks, misses."""

@@ -1,0 +1,142 @@
+"""Results with one kind of error made good from the ground truth and all others left in, one video at a time.
+
+Crowds repair nothing: they stand for no single object. Ties go to the object and the result that come first in the
+file. Masks are passed on as they are in the json. Knows nothing of figures.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmdet.evaluation.tracks.cases import ResultTrack, VideoCase
+from mmdet.evaluation.tracks.overlaps import VideoOverlaps
+
+# TIDE's two thresholds (Bolya et al., ECCV 2020, section 2.2): below the first a result is about no object at all,
+# from the second on it has found the object.
+BACKGROUND_IOU = 0.1
+FOREGROUND_IOU = 0.5
+
+Entry = dict[str, Any]  # as in a result file
+
+
+class _Claim(NamedTuple):
+    """A result's mask in one frame is taken to be an object's; positions in the case."""
+
+    frame: int
+    result: int
+    truth: int
+    iou: float
+
+
+def repair_classes(case: VideoCase, overlaps: VideoOverlaps) -> list[Entry]:
+    """Give every result the category of the object that its track overlaps most, at least BACKGROUND_IOU."""
+    objects = np.flatnonzero(_is_object(case))
+    ious = overlaps.track_ious[:, objects]
+    if not ious.size:
+        return [_entry(case, result) for result in case.results]
+    best = objects[ious.argmax(axis=1)].tolist()
+    enough = (ious.max(axis=1) >= BACKGROUND_IOU).tolist()
+    return [
+        _entry(case, result, category_id=case.truths[truth].category_id if found else result.category_id)
+        for result, truth, found in zip(case.results, best, enough, strict=True)
+    ]
+
+
+def repair_tracking(case: VideoCase, overlaps: VideoOverlaps) -> list[Entry]:
+    """Make identities true: all masks that found one object (FOREGROUND_IOU, frame by frame) become one track.
+
+    In a frame that several results claim the best IoU stands. The category is the one with most of the claims' scores,
+    the score the highest of the claiming results.
+    """
+    return _join(case, _claims(case, overlaps, FOREGROUND_IOU), as_truth=False)
+
+
+def repair_masks(case: VideoCase, overlaps: VideoOverlaps) -> list[Entry]:
+    """Replace every mask by that of the object which it overlaps most in its frame, at least BACKGROUND_IOU."""
+    segmentations = [list(result.segmentations) for result in case.results]
+    for claim in _claims(case, overlaps, BACKGROUND_IOU):
+        segmentations[claim.result][claim.frame] = case.truths[claim.truth].segmentations[claim.frame]
+    return [
+        _entry(case, result, segmentations=masks) for result, masks in zip(case.results, segmentations, strict=True)
+    ]
+
+
+def repair_all(case: VideoCase, overlaps: VideoOverlaps) -> list[Entry]:
+    """Make masks, then identities, then categories true. Missed frames stay missed, and so do missed objects."""
+    return _join(case, _claims(case, overlaps, BACKGROUND_IOU), as_truth=True)
+
+
+REPAIRS: dict[str, Callable[[VideoCase, VideoOverlaps], list[Entry]]] = {
+    "classes": repair_classes,
+    "tracking": repair_tracking,
+    "masks": repair_masks,
+    "all": repair_all,
+}
+
+
+def _is_object(case: VideoCase) -> NDArray[np.bool_]:
+    """Return which truths are no crowd, (G,)."""
+    return np.array([not truth.is_crowd for truth in case.truths], dtype=np.bool_)
+
+
+def _claims(case: VideoCase, overlaps: VideoOverlaps, min_iou: float) -> list[_Claim]:
+    """Return for every mask the object that it overlaps most in its frame, where that is at least `min_iou`."""
+    is_object = _is_object(case)
+    claims = []
+    for number, frame in enumerate(overlaps.frames):
+        ious = np.where(is_object[frame.truths], frame.ious, -1.0)
+        if not ious.size:
+            continue
+        best = ious.argmax(axis=1)
+        highest = ious.max(axis=1)
+        for row in np.flatnonzero(highest >= min_iou).tolist():
+            result, truth = int(frame.results[row]), int(frame.truths[best[row]])
+            claims.append(_Claim(number, result, truth, float(highest[row])))
+    return claims
+
+
+def _join(case: VideoCase, claims: Sequence[_Claim], *, as_truth: bool) -> list[Entry]:
+    """Make one track of the claims on each object, `as_truth` with its masks and category.
+
+    Results without a claim stay as they are. Of those with one nothing else is kept: the pieces that are left over
+    would be false positives that the repair itself made.
+    """
+    by_truth: dict[int, list[_Claim]] = defaultdict(list)
+    for claim in claims:
+        by_truth[claim.truth].append(claim)
+    claiming = {claim.result for claim in claims}
+    placed = [(i, -1, _entry(case, result)) for i, result in enumerate(case.results) if i not in claiming]
+    for position, own in by_truth.items():
+        truth = case.truths[position]
+        masks: list[Any] = [None] * len(truth.segmentations)
+        for claim in sorted(own, key=lambda c: (c.iou, case.results[c.result].score, -c.result)):
+            source = truth if as_truth else case.results[claim.result]
+            masks[claim.frame] = source.segmentations[claim.frame]  # the best claim is the last, and stands
+        leader = max((claim.result for claim in own), key=lambda i: (case.results[i].score, -i))
+        category_id = truth.category_id if as_truth else _voted(case, own)
+        entry = _entry(case, case.results[leader], category_id=category_id, segmentations=masks)
+        placed.append((leader, position, entry))
+    return [entry for _, _, entry in sorted(placed, key=lambda item: item[:2])]  # equal scores stay in file order
+
+
+def _voted(case: VideoCase, claims: Sequence[_Claim]) -> int:
+    """Return the category with the highest sum of scores, of equal ones that with most claims, then the lowest id."""
+    votes: dict[int, list[float]] = defaultdict(list)
+    for claim in claims:
+        result = case.results[claim.result]
+        votes[result.category_id].append(result.score)
+    return max(votes, key=lambda category_id: (sum(votes[category_id]), len(votes[category_id]), -category_id))
+
+
+def _entry(case: VideoCase, result: ResultTrack, **changes: Any) -> Entry:
+    return {
+        "video_id": case.video_id,
+        "category_id": result.category_id,
+        "score": result.score,
+        "segmentations": result.segmentations,
+    } | changes

@@ -1,0 +1,41 @@
+"""Frames of data sets on disk: where they are, which are missing, and their pixels. Knows nothing of annotations."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmdet.errors import UserError, shown
+from mmdet.fileio.pictures.pixels import read_image as read_frame
+
+__all__ = ["frame_path", "missing_frames", "read_frame"]
+
+
+def frame_path(img_prefix: str | Path, file_name: str) -> str:
+    """Join a frame's name to its image folder; UserError if the name leads out of the folder or can be no file's.
+
+    Links inside of the folder are the user's own and may lead anywhere; `..` is taken back from the name itself, so
+    that it leads nowhere through them.
+    """
+    if "\0" in file_name:
+        raise UserError(f"file name {shown(file_name)} holds a zero byte, as no file's name does")
+    name = os.path.normpath(file_name) if ".." in file_name else file_name
+    if name.split(os.sep)[0] == ".." or os.path.isabs(name):
+        raise UserError(
+            f"file name {shown(file_name)} leads out of the image folder {img_prefix}; names are relative to it"
+        )
+    return os.path.join(img_prefix, name)
+
+
+def missing_frames(paths: Sequence[str]) -> list[str]:
+    """Return the paths without a file, in order; every folder is listed once instead of asking for every file."""
+    listed: dict[str, set[str]] = {}
+    missing = []
+    for path in paths:
+        folder, name = os.path.split(path)
+        if folder not in listed:
+            listed[folder] = set(os.listdir(folder)) if os.path.isdir(folder) else set()
+        if name not in listed[folder]:
+            missing.append(path)
+    return missing

@@ -1,0 +1,1 @@
+"""Result files: written, read back, checked, and packed for a server."""

@@ -1,0 +1,186 @@
+"""Result files: `[{video_id, category_id, score, segmentations: [RLE | null x T]}]` as json, zip or pickle.
+
+Files are written atomically. Pickles hold plain lists, dicts, strings and numbers; one that names anything else is
+refused before it can run. Checks the entries' outline; whether the masks are sound shows when they are decoded.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+import sys
+import zipfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from mmdet.errors import UserError, shown
+from mmdet.fileio.annotations.foreign_json import foreign_format
+from mmdet.fileio.atomic import write_atomically
+from mmdet.fileio.results import plain_pickle
+from mmdet.structures import PerFrame
+
+_PICKLE_PROTOCOL = 3  # the last without frames, whose lengths would forbid putting pickles together
+SUBMISSION_MEMBER = "results.json"  # at the root of a submission's zip
+_KEYS = ("video_id", "category_id", "score")
+BOX_KEYS = ("bboxes", "detections")  # xywh and xyxy, the first that is there counts
+_MAX_DEPTH = 16  # of lists and dicts in each other; results and ground truths have 6
+_MAX_SPREAD = 64  # values a byte of the file: a pickle may name the same list many times, as if it had many
+_MAX_UNPACKED = 200  # times the size of a zip; a real submission unpacks to some ten times
+_MAX_SMALL = 2**26  # bytes that may be unpacked from any zip
+
+
+def write_results(path: str | Path, entries: Sequence[dict[str, Any]]) -> None:
+    """Write `path` (a pickle, X.pkl) and `path`.json with the same entries; each appears whole or not at all.
+
+    Entry by entry: what they list per frame may be sparse (PerFrame), and is a full list in the files alone.
+    """
+    check_results(entries, str(path))
+    write_atomically(path, lambda file: _write_pickle(entries, file))
+    write_atomically(f"{path}.json", lambda file: write_json(entries, file))
+
+
+def write_json(entries: Iterable[dict[str, Any]], file: IO[bytes]) -> None:
+    """Write entries as a json list, one after the other."""
+    separator = b"["
+    for entry in entries:
+        file.write(separator + json.dumps(_plain(entry), allow_nan=False, separators=(",", ":")).encode())
+        separator = b","
+    file.write(b"]" if separator == b"," else b"[]")
+
+
+def _write_pickle(entries: Iterable[dict[str, Any]], file: IO[bytes]) -> None:
+    """Write entries as a pickled list, one after the other: each is a pickle, without its beginning and its end."""
+    file.write(pickle.PROTO + bytes([_PICKLE_PROTOCOL]) + pickle.EMPTY_LIST)
+    for entry in entries:
+        file.write(pickle.dumps(_plain(entry), protocol=_PICKLE_PROTOCOL)[2:-1] + pickle.APPEND)
+    file.write(pickle.STOP)
+
+
+def load_results(path: str | Path, *, boxes: bool = False) -> list[dict[str, Any]]:
+    """Read a result file as `parse_results` does and check it as `check_results`. Raises UserError."""
+    entries = parse_results(path)
+    check_results(entries, str(path), boxes=boxes)
+    result: list[dict[str, Any]] = entries
+    return result
+
+
+def parse_results(path: str | Path) -> Any:
+    """Read X.json, a zip holding results.json, or a pickle of plain data, whatever is in it."""
+    data = _read(path)
+    suffix = Path(path).suffix.lower()
+    if suffix not in (".json", ".zip", ".pkl"):
+        raise UserError(f"{path}: results are a .json, .zip or .pkl file, not {suffix or 'a file without ending'}")
+    try:
+        if suffix == ".zip":
+            data = _unpacked(data)
+        entries = plain_pickle.loads(data) if suffix == ".pkl" else json.loads(data)
+        _check_tree(entries, most=_MAX_SPREAD * len(data))
+    except Exception as error:  # damaged zips raise nearly anything
+        raise UserError(f"{path} is no result file: {type(error).__name__}: {error}") from error
+    return entries
+
+
+def load_ground_truth(path: str | Path) -> dict[str, Any]:
+    """Read the json of a data set. Raises UserError with path and reason."""
+    data = _read(path)
+    try:
+        truth = json.loads(data)
+        _check_tree(truth, most=len(data))
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is no json file: {error}") from error
+    foreign = foreign_format(truth)
+    if foreign:
+        raise UserError(f"{path} {foreign}")
+    if not isinstance(truth, dict):
+        raise UserError(f"{path}: a ground truth is a dict with videos, categories and annotations")
+    return truth
+
+
+def check_results(entries: Any, source: str, *, boxes: bool = False) -> None:
+    """Raise UserError, naming `source` and the entry, unless every entry has its four keys with sound values.
+
+    With `boxes` the lists of BOX_KEYS may stand for the segmentations.
+    """
+    shapes = (*BOX_KEYS, "segmentations") if boxes else ("segmentations",)
+    if not isinstance(entries, list | tuple):
+        raise UserError(f"{source}: results are a list of entries, got {type(entries).__name__}")
+    for index, entry in enumerate(entries):
+        if not isinstance(entry, dict):
+            raise UserError(f"{source}: result {index} is no dict but {type(entry).__name__}")
+        for key in _KEYS:
+            if key not in entry:
+                raise UserError(f"{source}: result {index} has no {key}")
+        for key in ("video_id", "category_id"):
+            if not is_id(entry[key]):
+                raise UserError(f"{source}: result {index} has {key} {shown(entry[key])}, expected a whole number")
+        score = entry["score"]
+        if not is_number(score):
+            raise UserError(f"{source}: result {index} has score {shown(score)}, expected a finite number")
+        present = [key for key in shapes if entry.get(key) is not None]
+        if not present:
+            raise UserError(f"{source}: result {index} has no {' or '.join(shapes)}")
+        for key in present:
+            if not isinstance(entry[key], list | tuple | PerFrame):
+                raise UserError(f"{source}: result {index} has {key} that are no list with one entry a frame")
+
+
+def is_id(value: Any) -> bool:
+    """Whether a value can be an id."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a number that a float holds, so neither NaN nor infinite."""
+    number = value.item() if isinstance(value, np.number) else value
+    return isinstance(number, int | float) and not isinstance(number, bool) and abs(number) <= sys.float_info.max
+
+
+def _read(path: str | Path) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _unpacked(data: bytes) -> bytes:
+    """Return the results of a submission's zip, unless they claim to be far larger than any."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        size = archive.getinfo(SUBMISSION_MEMBER).file_size
+        if size > max(_MAX_SMALL, _MAX_UNPACKED * len(data)):
+            raise ValueError(f"{SUBMISSION_MEMBER} would unpack to {size} bytes, {size // len(data)} times the zip's")
+        return archive.read(SUBMISSION_MEMBER)
+
+
+def _check_tree(value: Any, most: int) -> None:
+    """Raise ValueError for lists and dicts that are nested too deep, or inside of themselves, or hold too many values.
+
+    All that reads them afterwards may then follow them to the end.
+    """
+    level, count = [value], 0
+    for _ in range(_MAX_DEPTH):
+        containers = [item for item in level if isinstance(item, list | tuple | dict)]
+        count += sum(map(len, containers))
+        if count > most:
+            raise ValueError(f"lists inside of lists add up to more than {most} values")
+        level = [item for part in containers for item in (part.values() if isinstance(part, dict) else part)]
+    if level:
+        raise ValueError(f"lists and dicts are nested deeper than {_MAX_DEPTH}")
+
+
+def _plain(value: Any) -> Any:
+    """Copy into lists, dicts, strings and Python numbers."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | PerFrame):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, bytes):
+        return value.decode("ascii")
+    if value is None or isinstance(value, str | int | float):
+        return value
+    raise TypeError(f"results hold plain data only, got {type(value).__name__}")

@@ -1,0 +1,147 @@
+"""The model: backbone, neck and head, with its criterion and its post-processing. Weights only, no state of videos.
+
+Source: MODEL.md. Knows nothing of tracks, files or training loops. What a model with a temporal neck needs of earlier
+frames goes through `continue_video`; it is the caller's to keep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mmdet.config.ranges import Length, Positive
+from mmdet.models.assigners.targets import memory_targets
+from mmdet.models.freezing import freeze, rest_frozen_parts
+from mmdet.models.heads.sipmask_head import SipMaskHead
+from mmdet.models.losses.criterion import Criterion
+from mmdet.models.necks.temporal_calibration import TemporalCalibration, TemporalContext
+from mmdet.models.postprocess.detections import PostProcess
+from mmdet.registry import BACKBONES, CRITERIA, HEADS, MODELS, NECKS, POSTPROCESSORS
+from mmdet.structures import ClipBatch, HeadOutputs
+
+SIZE_DIVISOR = 32  # the coarsest backbone stride: all fused levels then fit together (Q23)
+
+
+def pad_to_multiple(tensor: Tensor, divisor: int = SIZE_DIVISOR) -> Tensor:
+    """Pad the last two dimensions with zeros at the bottom and right to multiples of `divisor`."""
+    height, width = tensor.shape[-2:]
+    return F.pad(tensor, (0, -width % divisor, 0, -height % divisor))
+
+
+@MODELS.register_module()
+class VISModel(nn.Module):
+    """Each part is named by a config dict; widths are handed on, so that every number stands in one place.
+
+    `pixel_mean` and `pixel_std` (RGB, 0..255) normalise uint8 images. `temporal_neck` is a second neck stage that looks
+    at another frame of the video, too; without it frames are independent of each other. `frozen` lists patterns of the
+    names of parameters that do not learn (see mmdet.models.freezing); the memory's slots are written all the same.
+    """
+
+    pixel_mean: Tensor
+    pixel_std: Tensor
+
+    def __init__(
+        self,
+        backbone: dict[str, Any],
+        neck: dict[str, Any],
+        head: dict[str, Any],
+        criterion: dict[str, Any],
+        postprocess: dict[str, Any],
+        pixel_mean: Annotated[Sequence[float], Length(3)] = (123.675, 116.28, 103.53),
+        pixel_std: Annotated[Sequence[Positive], Length(3)] = (58.395, 57.12, 57.375),
+        temporal_neck: dict[str, Any] | None = None,
+        frozen: Sequence[str] = (),
+    ) -> None:
+        super().__init__()
+        self.backbone: nn.Module = BACKBONES.build(backbone)
+        self.neck: nn.Module = NECKS.build({**neck, "in_channels": self.backbone.channels})
+        levels = {"channels": self.neck.channels, "strides": self.neck.strides}
+        self.head: SipMaskHead = HEADS.build({**head, **levels})
+        self.criterion: Criterion = CRITERIA.build(criterion)
+        self.postprocess: PostProcess = POSTPROCESSORS.build(postprocess)
+        self.temporal_neck: TemporalCalibration | None = None
+        if temporal_neck is not None:  # built last: from one seed all other parts start as without it
+            self.temporal_neck = NECKS.build({**temporal_neck, **levels})
+        for name, values in (("pixel_mean", pixel_mean), ("pixel_std", pixel_std)):
+            self.register_buffer(name, torch.tensor(values).view(3, 1, 1), persistent=False)
+
+        freeze(self, frozen, "config.model.frozen")
+        self.train()
+
+    def train(self, mode: bool = True) -> VISModel:
+        """Set the mode; parts that are frozen as a whole stay in evaluation."""
+        super().train(mode)
+        rest_frozen_parts(self)
+        return self
+
+    @property
+    def num_classes(self) -> int:
+        """Number of foreground classes."""
+        return self.head.num_classes
+
+    @property
+    def class_tensors(self) -> tuple[str, ...]:
+        """The names of the parameters whose rows are classes."""
+        return tuple(f"head.{name}" for name in self.head.class_tensors)
+
+    def forward(self, images: Tensor, valid: Tensor) -> HeadOutputs:
+        """Run the network on clips: images (B, T, 3, H, W), valid (B, T, H, W) bool; T = 1, or 2: key and reference.
+
+        uint8 images are normalised and their padding zeroed; float images are taken as normalised and padded.
+        Backbone and neck see keys and references stacked; only the key frames get predictions. T = 1 is the beginning
+        of one video to a model with a temporal neck, and any frames to others.
+        """
+        clips, frames = images.shape[:2]
+        if frames == 1:
+            return self.continue_video(images, valid, None)[0]
+        pyramid = self._pyramid(images, valid)
+        if self.temporal_neck is not None:
+            pyramid = self.temporal_neck.calibrate_pairs(pyramid)
+        return self.head([level[:clips] for level in pyramid], [level[clips : 2 * clips] for level in pyramid])
+
+    def continue_video(
+        self, images: Tensor, valid: Tensor, context: TemporalContext | None
+    ) -> tuple[HeadOutputs, TemporalContext | None]:
+        """Run the network on the next B frames of one video (T = 1), given what the frames before them left.
+
+        Returns the outputs and what these frames leave. A video begins with None, and a model without a temporal neck
+        leaves it at that.
+        """
+        pyramid = self._pyramid(images, valid)
+        if self.temporal_neck is not None:
+            pyramid, context = self.temporal_neck(pyramid, context)
+        return self.head(pyramid, None), context
+
+    def _pyramid(self, images: Tensor, valid: Tensor) -> list[Tensor]:
+        """Maps (T * B, C, H/s, W/s) of the frames of all clips."""
+        images, valid = pad_to_multiple(images), pad_to_multiple(valid)
+        stacked = images.transpose(0, 1).flatten(0, 1)  # keys first, then references: each half is contiguous
+        if not stacked.is_floating_point():
+            inside = valid.transpose(0, 1).flatten(0, 1)[:, None]
+            stacked = (stacked.float() - self.pixel_mean) / self.pixel_std * inside
+        pyramid: list[Tensor] = self.neck(self.backbone(stacked))
+        return pyramid
+
+    def loss(self, outputs: HeadOutputs, batch: ClipBatch) -> dict[str, Tensor]:
+        """Return the loss terms (`loss_*`, to be summed) and metrics of a batch (MODEL.md 6)."""
+        return self.criterion(outputs, batch)
+
+    @torch.no_grad()
+    def update_memory(
+        self, outputs: Sequence[HeadOutputs], batches: Sequence[ClipBatch], made: Tensor | None = None
+    ) -> None:
+        """Write the foreground points of one optimiser step's batches to the memory; call it after the step.
+
+        `made` (a bool scalar on the device) is false for a step that was refused: then nothing is written.
+        """
+        features, targets, foreground = [], [], []
+        for output, batch in zip(outputs, batches, strict=True):
+            target, inside = memory_targets(output.points, batch.truth_of_pairs)
+            features.append(output.memory_query.flatten(0, 1))
+            targets.append(target.flatten(0, 1))
+            foreground.append(inside.flatten() if made is None else inside.flatten() & made)
+        self.head.memory.write(torch.cat(features), torch.cat(targets), torch.cat(foreground))

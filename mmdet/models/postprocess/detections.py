@@ -1,0 +1,79 @@
+"""From the head's outputs to the detections of each frame: candidates, fast NMS, embeddings and mask coefficients.
+
+Source: MODEL.md 7.1-7.6. Knows nothing of tracks or of other frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from mmdet.config.ranges import Count, Fraction
+from mmdet.ops.nms import NEVER_KEPT, batched_fast_nms
+from mmdet.ops.sampling import rows_at, sample_at_centres
+from mmdet.registry import POSTPROCESSORS
+from mmdet.structures import ChunkDetections, FrameMeta, HeadOutputs, PointGrid
+from mmdet.structures.chunk_detections import pack_rows
+
+
+@POSTPROCESSORS.register_module()
+class PostProcess:
+    """`max_pre_nms` candidates a level and a class, at most `max_per_image` detections a frame."""
+
+    def __init__(
+        self,
+        score_threshold: float = 0.015,
+        nms_iou: Fraction = 0.5,
+        max_pre_nms: Count = 200,
+        max_per_image: Count = 10,
+    ) -> None:
+        self.score_threshold, self.nms_iou = score_threshold, nms_iou
+        self.max_pre_nms, self.max_per_image = max_pre_nms, max_per_image
+
+    @torch.no_grad()
+    def detect(self, outputs: HeadOutputs, metas: Sequence[FrameMeta]) -> ChunkDetections:
+        """Return the detections of all frames without their masks. All sizes are fixed, and the host never waits."""
+        scores = outputs.cls_logits.sigmoid() * outputs.centerness_logits.sigmoid()[..., None]
+        candidates = self._candidates(scores.amax(dim=-1), outputs.points)
+        boxes = rows_at(outputs.boxes, candidates)
+        # Two boxes without area give 0 / 0 in the NMS, which drops both: they leave before (MODEL.md 10).
+        solid = (boxes[..., 2] > boxes[..., 0]) & (boxes[..., 3] > boxes[..., 1])
+        kept, labels, kept_scores, filled = batched_fast_nms(
+            boxes,
+            rows_at(scores, candidates).where(solid[..., None], NEVER_KEPT),
+            score_threshold=self.score_threshold,
+            iou_threshold=self.nms_iou,
+            max_pre_nms=self.max_pre_nms,
+            max_per_image=self.max_per_image,
+        )
+        points, boxes = candidates.gather(1, kept), rows_at(boxes, kept)
+        original_boxes = torch.stack([frame / meta.scale for frame, meta in zip(boxes, metas, strict=True)])
+        boxes_again = torch.stack([frame * meta.scale for frame, meta in zip(original_boxes, metas, strict=True)])
+        embedding_map = outputs.embedding_map.float()
+        rows = pack_rows(
+            filled=filled,
+            boxes=original_boxes,
+            labels=labels,
+            scores=kept_scores,
+            box_sigma=rows_at(outputs.box_sigma, points).clamp(max=1.0),
+            centerness=outputs.centerness_logits.gather(1, points).sigmoid(),
+            # The tracker looks at the rounded centre, the masks at the floored one (Q13).
+            embeddings=sample_at_centres(embedding_map, boxes_again, rounding="round"),
+        )
+        return ChunkDetections(
+            rows=rows,
+            input_boxes=boxes,
+            coefficients=sample_at_centres(embedding_map, boxes),
+            mask_basis=outputs.mask_basis,
+        )
+
+    def _candidates(self, best: Tensor, points: PointGrid) -> Tensor:
+        """(B, P) best scores to the indices (B, k) of each level's best points."""
+        chosen, start = [], 0
+        for count in points.level_counts:
+            level = best[:, start : start + count]
+            chosen.append(level.topk(min(self.max_pre_nms, count), dim=1).indices + start)
+            start += count
+        return torch.cat(chosen, dim=1)

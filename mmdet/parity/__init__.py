@@ -1,0 +1,1 @@
+"""Numbers recorded with the published release, compared with what this package computes."""

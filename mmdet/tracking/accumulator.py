@@ -1,0 +1,92 @@
+"""From the tracks of frames to the result of a video, while the frames come in.
+
+Masks are run-length encoded at once, so a video costs some hundred bytes an object and frame, never its pixels
+(MODEL.md 8). Knows nothing of trackers, category ids or files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from sys import getsizeof
+
+from mmdet.ops.masks.segmentations import encode_masks
+from mmdet.structures import RLE, Box, FrameTracks, PerFrame, Size, TrackTube, VideoResult
+
+
+@dataclass(slots=True)
+class _Sightings:
+    """What was seen of one object: parallel lists with one entry for each frame that shows it."""
+
+    frames: list[int] = field(default_factory=list)
+    segmentations: list[RLE] = field(default_factory=list)
+    boxes: list[Box] = field(default_factory=list)
+    labels: list[int] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+
+
+class VideoAccumulator:
+    """Collects the tracks of one video of frames of `size` (height, width)."""
+
+    def __init__(self, video_id: int, size: Size) -> None:
+        self.video_id = video_id
+        self.size = size
+        self.num_frames = 0
+        self._sightings: dict[int, _Sightings] = {}  # by track id, in order of first appearance
+
+    def add(self, tracks: FrameTracks, codes: Sequence[RLE] | None = None) -> None:
+        """Add the next frame, also where it shows nothing; `codes` are its masks, where they are encoded already.
+
+        Raises ValueError for masks of another size.
+        """
+        if tuple(tracks.masks.shape[1:]) != tuple(self.size):
+            raise ValueError(
+                f"video {self.video_id}, frame {self.num_frames}: masks of size {tuple(tracks.masks.shape[1:])}, "
+                f"the video's is {tuple(self.size)}"
+            )
+        ids = tracks.track_ids.tolist()
+        if len(set(ids)) != len(ids):
+            raise ValueError(f"video {self.video_id}, frame {self.num_frames}: track ids occur twice: {ids}")
+        rows = zip(
+            ids,
+            encode_masks(tracks.masks) if codes is None else codes,
+            tracks.boxes.tolist(),
+            tracks.labels.tolist(),
+            tracks.scores.tolist(),
+            strict=True,
+        )
+        for track_id, rle, (x1, y1, x2, y2), label, score in rows:
+            seen = self._sightings.setdefault(track_id, _Sightings())
+            seen.frames.append(self.num_frames)
+            seen.segmentations.append(rle)
+            seen.boxes.append((x1, y1, x2, y2))
+            seen.labels.append(label)
+            seen.scores.append(score)
+        self.num_frames += 1
+
+    def finish(self) -> VideoResult:
+        """Return the result of the frames so far, as large as what was seen; more may be added afterwards."""
+        tubes = tuple(
+            TrackTube(
+                track_id=track_id,
+                segmentations=PerFrame(self.num_frames, frames, tuple(seen.segmentations)),
+                boxes=PerFrame(self.num_frames, frames, tuple(seen.boxes)),
+                labels=PerFrame(self.num_frames, frames, tuple(seen.labels)),
+                scores=PerFrame(self.num_frames, frames, tuple(seen.scores)),
+            )
+            for track_id, seen in self._sightings.items()
+            for frames in (tuple(seen.frames),)
+        )
+        return VideoResult(video_id=self.video_id, size=self.size, num_frames=self.num_frames, tubes=tubes)
+
+    def held_bytes(self) -> int:
+        """Return the memory of what is kept: codes, boxes, labels and scores, with the lists and dicts around them."""
+        total = 0
+        for seen in self._sightings.values():
+            lists = (seen.frames, seen.segmentations, seen.boxes, seen.labels, seen.scores)
+            total += sum(map(getsizeof, (*lists, *seen.frames, *seen.scores, *seen.boxes)))
+            total += sum(
+                getsizeof(rle) + getsizeof(rle["size"]) + getsizeof(rle["counts"]) for rle in seen.segmentations
+            )
+            total += sum(getsizeof(side) for box in seen.boxes for side in box)
+        return total

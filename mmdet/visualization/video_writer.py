@@ -1,0 +1,147 @@
+"""Write the drawn tracks of a video as a folder of JPEG frames and one mp4, frame by frame, never the whole video.
+
+Knows nothing of models, trackers, or data sets.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+import zlib
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from mmdet.errors import UserError
+from mmdet.fileio.pictures.drawn_jpeg import encode_drawing, is_drawing, refuse_foreign
+from mmdet.ops.masks.segmentations import decode_rle
+from mmdet.structures import FrameTracks, VideoResult
+from mmdet.visualization.draw import DrawnObject, Picture, draw_objects, drawing_factor, enlarge, track_color
+from mmdet.visualization.mp4 import open_mp4
+
+JPEG_QUALITY = 92
+MASK_PIXELS = 2**28  # of all masks of one picture, a byte each: 129 at 1920 x 1080
+LEAST_DRAWN = 40  # objects of a frame, however large it is
+LONGEST_STEM = 200  # bytes; file systems take names of 255
+
+
+def write_video(
+    result: VideoResult,
+    frames: Iterable[Picture],
+    folder: Path,
+    name: str,
+    class_names: Sequence[str],
+    threshold: float = 0.0,
+    fps: float = 10,
+    factor: int = 1,
+) -> tuple[Path, Path]:
+    """Draw the tracks whose score is at least `threshold`; return the folder of frames and the mp4 beside it.
+
+    `frames` are all frames of the video, (H, W, 3) uint8 RGB at the result's size; each tag tells the id, the class
+    and the frame's own score. Pictures are `factor` times the size of the frames. Raises ValueError if number or size
+    of the frames differ from the result's, and UserError rather than write over what is no drawing of this program.
+    """
+    refuse_foreign_files(folder, name, result.num_frames)
+    frame_folder, video_path = drawn_paths(folder, name)
+    frame_folder.mkdir(parents=True, exist_ok=True)
+    kept = replace(result, tubes=tuple(tube for tube in result.tubes if tube.score >= threshold))
+    count = 0
+    with open_mp4(video_path, (result.size[0] * factor, result.size[1] * factor), fps) as append:
+        for frame in frames:
+            if count == result.num_frames or frame.shape[:2] != result.size:
+                raise ValueError(
+                    f"video {name}: frame {count} of size {frame.shape[:2]} for a result of {result.num_frames} "
+                    f"frames of {result.size}: give the frames that the result was made from"
+                )
+            picture = draw_objects(*enlarge(frame, objects_of_frame(kept, count, class_names), factor))
+            _write_jpeg(_frame_path(frame_folder, count), picture)
+            append(picture)
+            count += 1
+        if count != result.num_frames or count == 0:
+            raise ValueError(f"video {name}: {count} frames for a result of {result.num_frames}: give all of them")
+    for path in frame_folder.glob("[0-9]*.jpg"):  # of a longer video drawn here before
+        if path.stem.isdecimal() and int(path.stem) >= count and is_drawing(path):
+            path.unlink()
+    return frame_folder, video_path
+
+
+def drawn_paths(folder: Path, name: str) -> tuple[Path, Path]:
+    """Return where write_video draws the video `name` in `folder`: a folder of frames, and the mp4 beside it."""
+    stem = _file_stem(name)
+    return folder / stem, folder / f"{stem}.mp4"
+
+
+def refuse_foreign_files(folder: Path, name: str, num_frames: int) -> None:
+    """Raise UserError if drawing the video `name` in `folder` would write over what this program did not draw."""
+    frame_folder, video_path = drawn_paths(folder, name)
+    frames = [_frame_path(frame_folder, index) for index in range(num_frames)]
+    refuse_foreign(frames)
+    # an mp4 has no mark of its own: it was written together with the first frame
+    if video_path.exists() and not is_drawing(frames[0] if frames else frame_folder):
+        raise UserError(f"{video_path} is not of this program and would be overwritten: choose another folder")
+
+
+def _frame_path(frame_folder: Path, index: int) -> Path:
+    return frame_folder / f"{index:05d}.jpg"
+
+
+def objects_of_frame(result: VideoResult, frame_index: int, class_names: Sequence[str]) -> list[DrawnObject]:
+    """Return what is to be drawn in one frame of a result, with tags like `3 triangle 0.87`.
+
+    Of more objects than fit into memory as masks (MASK_PIXELS) those of the highest scores, in the result's order.
+    """
+    seen = [(score, tube) for tube in result.tubes if (score := tube.scores[frame_index]) is not None]
+    pixels = result.size[0] * result.size[1] * drawing_factor(result.size) ** 2
+    most = max(LEAST_DRAWN, MASK_PIXELS // pixels)
+    if len(seen) > most:
+        warnings.warn(f"frames of more than {most} objects show the {most} of the highest scores", stacklevel=2)
+        highest = sorted(range(len(seen)), key=lambda index: -seen[index][0])[:most]
+        seen = [seen[index] for index in sorted(highest)]
+    objects = []
+    for score, tube in seen:
+        rle, label = tube.segmentations[frame_index], tube.labels[frame_index]
+        if rle is None or label is None:
+            continue
+        objects.append(
+            DrawnObject(
+                mask=decode_rle(rle),
+                box=tube.boxes[frame_index],
+                label_text=f"{tube.track_id} {class_names[label]} {score:.2f}",
+                color=track_color(tube.track_id),
+            )
+        )
+    return objects
+
+
+def objects_of_tracks(tracks: FrameTracks, class_names: Sequence[str], threshold: float = 0.0) -> list[DrawnObject]:
+    """Return what is to be drawn of a frame as it comes from a stream: objects scored at least `threshold` in it."""
+    rows = zip(tracks.masks, tracks.boxes, tracks.labels, tracks.scores, tracks.track_ids, strict=True)
+    return [
+        DrawnObject(
+            mask=mask.cpu().numpy(),
+            box=tuple(box.tolist()),
+            label_text=f"{int(track_id)} {class_names[int(label)]} {score:.2f}",
+            color=track_color(int(track_id)),
+        )
+        for mask, box, label, score, track_id in rows
+        if score >= threshold
+    ]
+
+
+def _write_jpeg(path: Path, picture: Picture) -> None:
+    try:
+        path.write_bytes(encode_drawing(picture, JPEG_QUALITY))
+    except OSError as error:
+        with suppress(OSError):
+            path.unlink()  # a part of it has no mark
+        raise UserError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _file_stem(name: str) -> str:
+    """Return a name that is safe as a file name; where it had to change, a checksum keeps names apart."""
+    safe = re.sub(r"[^\w.-]+", "_", name).lstrip(".")
+    safe = safe.encode()[:LONGEST_STEM].decode(errors="ignore")
+    if safe and safe == name and not safe.endswith(".mp4"):  # the folder of one video must not be the mp4 of another
+        return safe
+    return f"{safe or 'video'}-{zlib.crc32(name.encode('utf-8', 'surrogatepass')):08x}"

@@ -1,0 +1,70 @@
+"""Pretrained backbones: how to get a missing file, and files of whole timm models."""
+
+import re
+from pathlib import Path
+
+import pytest
+import timm
+import torch
+
+from mmdet.config import load_config
+from mmdet.engine.checkpoints.pretrained import SOURCES, load_pretrained
+from mmdet.errors import UserError
+from mmdet.models.backbones import TimmBackbone
+from mmdet.registry import BACKBONES
+
+CONFIGS = sorted(Path(__file__).parents[3].glob("configs/**/*.py"))
+SHIPPED = {
+    path.stem: backbone
+    for path in CONFIGS
+    if "_base_" not in path.parts and (backbone := load_config(path).model["backbone"]).get("pretrained")
+}
+COMMAND = re.compile(r"mkdir -p (\S+) && python -c \"(.*)\"")
+
+
+def advice(backbone):
+    """What is said when the file is missing."""
+    with pytest.raises(UserError) as caught:
+        load_pretrained(backbone)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_missing_file_of_every_config_is_told_how_to_get(name, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    said = advice(BACKBONES.build(SHIPPED[name]))
+    file = Path(SHIPPED[name]["pretrained"])
+    assert f"{file} does not exist" in said
+    if SHIPPED[name]["type"] == "TimmBackbone":
+        model = re.search(r"create_model\('([^']+)', pretrained=True\)", said)[1]
+        assert model in timm.list_pretrained(SHIPPED[name]["name"])
+    else:
+        assert SOURCES[file.name] in said
+
+
+def test_there_are_configs_with_pretrained_weights():
+    assert {"own_data", "r50_cnp_contrast_ms_1x", "vitmae_cnp_contrast_ms_1x", "cocopaste_lite0"} <= set(SHIPPED)
+
+
+@pytest.mark.parametrize("model", ["resnet10t", "convnext_atto"])  # parts named as timm's wrapper does, and otherwise
+def test_the_command_that_is_named_writes_a_file_that_loads(model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder, code = COMMAND.search(advice(TimmBackbone(model, pretrained="some/weights/own.pth"))).groups()
+    Path(folder).mkdir(parents=True)
+    assert f"create_model('{model}', pretrained=True)" in code
+    exec(code.replace("pretrained=True", "pretrained=False"), {})
+    backbone = TimmBackbone(model, pretrained="some/weights/own.pth")
+    count = len(backbone.body.state_dict())
+    assert f"{count} of {count} tensors loaded" in load_pretrained(backbone)
+    written = torch.load("some/weights/own.pth", weights_only=True)
+    first = next(iter(backbone.body.state_dict()))
+    assert torch.equal(backbone.body.state_dict()[first], written[next(iter(written))])
+
+
+def test_pretrained_weights_that_are_not_finite_are_named(tmp_path):
+    state = timm.create_model("resnet10t").state_dict()
+    state["layer1.0.conv1.weight"][0, 0, 0, 0] = float("nan")
+    torch.save(state, tmp_path / "w.pth")
+    with pytest.raises(UserError, match=r"w\.pth cannot be used, .*layer1\.0\.conv1\.weight has NaN"):
+        load_pretrained(TimmBackbone("resnet10t", pretrained=str(tmp_path / "w.pth")))

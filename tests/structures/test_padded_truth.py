@@ -1,0 +1,118 @@
+"""Padding the truths of pairs: fixed sizes with validity, crowd regions, matches, half masks and jitter."""
+
+import dataclasses
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from mmdet.structures import FrameTruth
+from mmdet.structures.padded_truth import halve_masks, jitter_boxes, pad_truths
+
+HEIGHT, WIDTH = 16, 24
+
+
+def frame(*ids, crowd=()):
+    count = len(ids)
+    source = torch.Generator().manual_seed(count)
+    corner = 8 * torch.rand(count, 2, generator=source)
+    return FrameTruth(
+        boxes=torch.cat([corner, corner + 8], dim=1),
+        labels=torch.arange(count),
+        masks=torch.rand(count, HEIGHT, WIDTH, generator=source) > 0.4,
+        instance_ids=torch.tensor(ids, dtype=torch.int64),
+        is_crowd=torch.tensor([row in crowd for row in range(count)], dtype=torch.bool),
+    )
+
+
+def padded(*pairs):
+    return pad_truths(pairs, [torch.zeros(len(reference), 4) for _, reference in pairs], (HEIGHT, WIDTH))
+
+
+def first_rows(tensor, count):
+    """The first rows of every frame; what follows them is padding, which says no."""
+    assert not tensor[:, count:].any()
+    return tensor[:, :count].tolist()
+
+
+@pytest.mark.parametrize(("objects", "rows"), [(0, 4), (1, 4), (4, 4), (5, 8), (9, 12)])
+def test_numbers_of_rows_are_few(objects, rows):
+    many, none = frame(*range(objects)), frame()
+    truth = padded((many, none), (none, none))
+    assert {tensor.shape[1] for tensor in (truth.boxes, truth.labels, truth.half_masks, truth.match)} == {rows}
+    assert truth.reference_boxes.shape == (2, 4, 4)
+    assert padded((none, many)).reference_valid.shape == (1, rows)
+
+
+def test_truths_are_padded_to_one_number_of_objects():
+    three = frame(7, 8, 9)
+    truth = padded((frame(1), frame()), (three, frame(7, 9)), (frame(), frame()))
+    assert truth.valid.sum(dim=1).tolist() == [1, 3, 0]
+    assert truth.boxes.shape == truth.reference_boxes.shape == (3, 4, 4)
+    assert torch.equal(truth.boxes[1, :3], three.boxes)
+    assert not truth.boxes[0, 1:].any()
+    assert truth.has_objects.tolist() == [True, True, False]
+
+
+def test_a_batch_without_objects_is_padding_alone():
+    truth = padded((frame(), frame()))
+    assert truth.boxes.shape == (1, 4, 4)
+    assert truth.half_masks.shape == (1, 4, HEIGHT // 2, WIDTH // 2)
+    assert truth.reference_valid.shape == (1, 4)
+    assert not truth.valid.any()
+    assert truth.match.tolist() == [[-1] * 4]
+
+
+def test_crowd_rows_are_no_objects_and_match_nothing():
+    truth = padded((frame(4, 5, 6, crowd=(1,)), frame(4, 5, 6, crowd=(2,))))
+    assert first_rows(truth.valid, 3) == [[True, False, True]]
+    assert first_rows(truth.is_crowd, 3) == [[False, True, False]]
+    assert truth.match.tolist() == [[0, -1, -1, -1]]
+
+
+def test_objects_find_themselves_in_the_reference():
+    truth = padded((frame(7, 8, 9), frame(9, 7)), (frame(1), frame(2)))
+    assert truth.match.tolist() == [[1, -1, 0, -1], [-1, -1, -1, -1]]
+
+
+def test_half_masks_are_the_bilinear_half_above_one_half():
+    masks = torch.rand(5, HEIGHT, WIDTH, generator=torch.Generator().manual_seed(0)) > 0.4
+    half = F.interpolate(masks.float()[None], scale_factor=0.5, mode="bilinear")[0] > 0.5
+    assert torch.equal(halve_masks(masks), half)
+
+
+@pytest.mark.parametrize(("height", "width"), [(15, 24), (16, 23), (15, 23), (1, 1), (0, 0)])
+def test_halves_of_odd_sizes_are_those_of_padded_masks(height, width):
+    key = frame(1, 2)
+    cut = dataclasses.replace(key, masks=key.masks[:, :height, :width])
+    inside = torch.zeros_like(key.masks)
+    inside[:, :height, :width] = cut.masks
+    assert not cut.masks.is_contiguous() or cut.masks.numel() in (0, len(cut))
+    assert torch.equal(padded((cut, frame())).half_masks[:, :2], halve_masks(inside)[None])
+
+
+def test_halving_does_not_depend_on_the_layout():
+    masks = torch.rand(5, HEIGHT, WIDTH, generator=torch.Generator().manual_seed(0)) > 0.4
+    turned = masks.permute(1, 2, 0).contiguous().permute(2, 0, 1)
+    assert not turned.is_contiguous()
+    assert torch.equal(halve_masks(turned), halve_masks(masks))
+    assert torch.equal(halve_masks(masks[::2]), halve_masks(masks)[::2])
+
+
+def test_jitter_moves_centres_and_stretches_sides():
+    boxes = torch.tensor([[10.0, 20.0, 30.0, 60.0]])
+    moved = jitter_boxes(boxes, torch.tensor([[0.1, -0.05, 0.2, 0.0]]))
+    torch.testing.assert_close(moved, torch.tensor([[10.0, 18.0, 34.0, 58.0]]))
+
+
+def test_the_boxes_of_references_are_jittered():
+    reference, offsets = frame(3, 4), torch.full((2, 4), 0.05)
+    truth = pad_truths([(frame(3), reference)], [offsets], (HEIGHT, WIDTH))
+    assert torch.equal(truth.reference_boxes[0, :2], jitter_boxes(reference.boxes, offsets))
+
+
+def test_the_masks_of_references_are_not_read():
+    key, reference = frame(1, 2), frame(2, 3)
+    bare = dataclasses.replace(reference, masks=reference.masks[:, :0, :0])
+    full, without = padded((key, reference)), padded((key, bare))
+    assert all(torch.equal(getattr(full, f.name), getattr(without, f.name)) for f in dataclasses.fields(full))
