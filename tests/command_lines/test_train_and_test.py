@@ -6,6 +6,7 @@ import pickle
 import cv2
 import pytest
 
+from mmdet.engine.inference import predictor
 from mmdet.fileio.results.result_file import load_results
 
 
@@ -33,6 +34,15 @@ def test_resuming_goes_on_where_the_run_ended(run, config, trained, tmp_path):
     done = run("train", config, "--work_dir", work, "--resume_from", "auto", "--cfg-options", "schedule.steps=3")
     assert done.code == 0
     assert (work / "step_3.pth").is_file()
+
+
+def test_validation_is_in_full_precision_whatever_training_is_in(run, config, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(predictor, "reduced_type", lambda amp, device: asked.append(amp))
+    values = ("--cfg-options", "schedule.steps=1")
+    done = run("train", config, "--work_dir", tmp_path, "--validate", "--amp", "bf16", *values)
+    assert done.code == 0, done.err
+    assert asked == ["off"]
 
 
 def test_testing_writes_scores_and_draws(run, config, checkpoint, tmp_path):

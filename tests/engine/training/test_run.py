@@ -47,8 +47,8 @@ def part(tmp_path_factory):
     }
 
 
-def with_seed(seed, *parts):
-    section = SimpleNamespace(datasets=list(parts), ratios=None)
+def with_seed(seed, *parts, ratios=None):
+    section = SimpleNamespace(datasets=list(parts), ratios=ratios)
     return SimpleNamespace(data=SimpleNamespace(train=section), runtime=SimpleNamespace(seed=seed))
 
 
@@ -79,6 +79,12 @@ def test_the_seed_of_the_run_reaches_every_mixed_dataset(part):
     mixed = build_train_dataset(with_seed(4, part, {**part, "seed": 1}))
     assert [dataset.seed for dataset in mixed.datasets] == [4, 1]
     assert mixed.seed == 4
+
+
+def test_a_run_mixes_its_datasets_in_the_ratios_of_its_config_in_their_order(part):
+    for ratios, of_the_first in (([3, 1], 3 / 4), ([1, 3], 1 / 4)):
+        mixed = build_train_dataset(with_seed(0, part, part, ratios=ratios))
+        assert (mixed.epoch_items(0) < len(mixed.datasets[0])).mean() == pytest.approx(of_the_first, abs=0.02)
 
 
 def test_a_dataset_that_takes_no_seed_is_built_without(monkeypatch):

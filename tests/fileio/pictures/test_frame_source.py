@@ -96,6 +96,16 @@ def test_a_moving_picture_is_a_video(tmp_path, kind):
     assert source.rate == 10
 
 
+@pytest.mark.parametrize("kind", ["gif", "png", "webp"])
+def test_the_frames_of_a_moving_picture_are_rgb(tmp_path, kind):
+    path = tmp_path / f"a.{kind}"
+    colours = [(200, 20, 0), (0, 200, 20)]
+    pictures = [Image.fromarray(np.full((24, 32, 3), colour, np.uint8)) for colour in colours]
+    settings = {"lossless": True} if kind == "webp" else {}
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=100, **settings)
+    assert [tuple(frame[0, 0].tolist()) for frame in read_video(path)] == colours
+
+
 def test_a_folder_of_several_sizes_names_the_first_that_differs_before_the_work(tmp_path):
     for index, size in enumerate([(24, 32), (24, 32), (20, 32), (30, 30)]):
         write(tmp_path / f"{index}.png", 9, size)

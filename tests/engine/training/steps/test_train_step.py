@@ -69,6 +69,15 @@ def test_accumulated_gradients_are_averaged_and_not_added(start, count):
     torch.testing.assert_close(moved(trainer, batches[:count])[0], -LR * mean)
 
 
+def test_the_figures_of_a_step_are_means_over_its_batches(start):
+    trainer, batches = start(accumulate=3)
+    model = trainer.model
+    losses = [model.loss(model(batch.images, batch.valid), batch) for batch in batches[:3]]
+    _, figures = moved(trainer, batches[:3])
+    for name in ("loss_error", "loss_size", "mean"):
+        torch.testing.assert_close(figures[name], torch.stack([own[name] for own in losses]).mean().detach())
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_a_loss_that_is_not_finite_makes_no_step_though_its_gradient_is(start, value):
     trainer, batches = start(grad_clip=None)
