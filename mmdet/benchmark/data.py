@@ -1,7 +1,4 @@
-"""How fast data come: items on one core, a large annotation file, loading with workers, and what training waits for.
-
-Knows nothing of the network's own speed, which benchmark_network.py measures.
-"""
+"""How fast data come: items on one core, a large annotation file, loading with workers, and what training waits for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Made-up ground truths and results of any size, to measure the evaluator with. Knows nothing of the evaluator.
+"""Made-up ground truths and results of any size, to measure the evaluator with.
 
 Objects are wavy discs that wander through the frame; results are the objects shifted, under any class. Masks are drawn
 for a few videos and used again in the others: what an evaluation costs does not depend on which video a mask is from.

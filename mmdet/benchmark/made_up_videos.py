@@ -1,8 +1,7 @@
 """The videos that a benchmark reads: made up in a temporary folder, or the config's own.
 
-Made-up videos are those of the demo set at the size of real ones, with as many categories as the model tells apart.
-Few frames are drawn, which takes long; every frame of every video is a file of its own, read and decoded for itself.
-Knows nothing of what is measured.
+Made-up videos are those of the demo set at the size of real ones, with as many categories as the model tells apart. Few
+frames are drawn, which takes long; every frame of every video is a file of its own, read and decoded for itself.
 """
 
 from __future__ import annotations

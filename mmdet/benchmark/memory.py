@@ -1,8 +1,7 @@
 """Memory over a long video: a made-up video of any length, pushed frame by frame, and what the process holds meanwhile.
 
 Frames are generated when they are asked for and never stored. A model with random weights draws masks of noise, whose
-codes are ten times as long as real ones: `smooth_masks` lets it draw areas with smooth outlines instead. Knows nothing
-of command lines.
+codes are ten times as long as real ones: `smooth_masks` lets it draw areas with smooth outlines instead.
 """
 
 from __future__ import annotations

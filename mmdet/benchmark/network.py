@@ -1,7 +1,6 @@
 """How fast the network is by itself: whole training steps and the forward pass, on made-up batches.
 
-Pictures are noise and masks are ellipses: the work of a step depends on sizes and on the number of objects. Knows
-nothing of files or videos.
+Pictures are noise and masks are ellipses: the work of a step depends on sizes and on the number of objects.
 """
 
 from __future__ import annotations

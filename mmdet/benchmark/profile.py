@@ -1,6 +1,6 @@
 """Where the time of a step goes: kernels, operators, and the calls that make the host wait for the device.
 
-Source: torch.profiler. Knows nothing of what a step does.
+Source: torch.profiler.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What every benchmark shares: its settings, timing on a device, peak memory, the report and its table.
 
-Times are taken without making the host wait for the device in between, as in the work that is measured. Knows nothing
-of models or data. `tools/benchmark.py` is the command line.
+Times are taken without making the host wait for the device in between, as in the work that is measured.
+`tools/benchmark.py` is the command line.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Random weights find nothing, so with them every frame gets a fixed number of detections, whatever their scores, as it
 does from a checkpoint if a number is asked for. The masks of random weights are noise, whose run-length codes are the
-longest there can be. Knows nothing of training.
+longest there can be.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Check a config against its sections, and its parts against the registries and the types of their arguments.
 
-What is misspelt is an error that lists near names; every error names the key. Knows nothing of files.
+What is misspelt is an error that lists near names; every error names the key.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""What a config may say: its sections, as dataclasses. Dicts with `type` are parts, which the registries build.
-
-Knows nothing of files or of what the parts do.
-"""
+"""What a config may say: its sections, as dataclasses. Dicts with `type` are parts, which the registries build."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Check a value of a config against a type hint: numbers with their ranges, words, lists, dicts, and unions of them.
 
-Knows nothing of sections and parts: what is neither plain nor a container goes to the caller's `inside`.
+What is neither a plain value nor a container is checked by the caller's `inside`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """What becomes of frames that cannot be read: tried again, then replaced, so that whoever asks can count them.
 
-A substitute is a function of what was asked for, never of a worker: a run that resumes draws the same. Knows nothing of
-files or of how many bad frames a run puts up with in all.
+A substitute is a function of what was asked for, never of a worker: a run that resumes draws the same.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How a training item is asked for, and what the loader needs of a set of clips. Knows nothing of files."""
+"""How a training item is asked for, and what the loader needs of a set of clips."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Batches: which items form one, in which order, on which rank, and the loaders that fetch them.
 
-The order is a function of (seed, epoch) alone. Knows nothing of what an item is made of, of devices or of training.
+The order is a function of (seed, epoch) alone.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Several datasets as one, each with its share of an epoch. Knows nothing of files; draws from (seed, epoch) only."""
+"""Several datasets as one, each with its share of an epoch. Random draws depend on (seed, epoch) only."""
 
 from __future__ import annotations
 

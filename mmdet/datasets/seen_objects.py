@@ -1,7 +1,4 @@
-"""Which objects of a frame training sees, by their boxes, and what of a file it does not see and says so.
-
-Knows nothing of images.
-"""
+"""Which objects of a frame training sees, by their boxes, and what of a file it does not see and says so."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Assembles clips from a YouTube-VIS json and its frames: pairs for training, single frames for testing.
 
-Everything random in a sample comes from (seed, epoch, index, repeat), never from a worker or a rank. Knows nothing of
-batches, padding or the model. Source: MODEL.md 9 and 10 (Q17, Q18, Q19).
+Everything random in a sample comes from (seed, epoch, index, repeat), never from a worker or a rank. Source: MODEL.md 9
+and 10 (Q17, Q18, Q19).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The entries of a result file as results of videos, checked to the last mask, box and label: what drawing needs.
 
 Entries come from anywhere: masks of every kind become compressed RLE, boxes are kept inside of the frame, and what is
-never seen is left out. Knows nothing of files and pictures.
+never seen is left out.
 """
 
 from __future__ import annotations

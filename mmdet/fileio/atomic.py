@@ -1,4 +1,4 @@
-"""Writing files so that a crash leaves the old file or the whole new one, never a part. Knows nothing of contents."""
+"""Writing files so that a crash leaves the old file or the whole new one, never a part."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Sums and gathers over the processes of a distributed run; without one, every function is the identity.
 
-Knows nothing of models or losses. Every process has to make the same calls in the same order.
+Every process has to make the same calls in the same order.
 """
 
 from __future__ import annotations

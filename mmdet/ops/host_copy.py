@@ -1,4 +1,4 @@
-"""A tensor on its way to the host, which goes on working meanwhile. Knows nothing of what the numbers mean."""
+"""A tensor on its way to the host, which goes on working meanwhile."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Fast NMS: within a class, a box goes when any box that scores higher overlaps it, whether that one stays or not.
 
-Knows nothing of centerness or of masks. Source: MODEL.md 7.2.
+Source: MODEL.md 7.2.
 """
 
 from __future__ import annotations

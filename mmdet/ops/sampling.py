@@ -1,4 +1,4 @@
-"""Reading rows by their index and feature maps at the centres of boxes. Knows nothing of what the features mean."""
+"""Reading rows by their index and feature maps at the centres of boxes."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """What one comparison with a recorded number says, and the few ways to measure an error.
 
-An error is a float; what is not comparable (another shape, NaN) is infinite, so that it never passes. Knows nothing of
-what is compared.
+An error is a float; what is not comparable (another shape, NaN) is infinite, so that it never passes.
 """
 
 from __future__ import annotations

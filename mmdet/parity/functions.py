@@ -1,7 +1,7 @@
 """Recorded numbers of single functions: losses, boxes, NMS, memory, alignment, assigners, transforms.
 
 Every function takes the recorded `arrays` and `notes` and yields `Check`s. Tolerances are of float32 rounding but where
-said. Knows nothing of where the numbers lie.
+said.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Recorded numbers of evaluation: network outputs, and detections, ids, masks and result json of two clips.
 
-Source: MODEL.md 1-5, 7 and 8. Every function is pure and yields `Check`s. Knows nothing of where the numbers lie.
+Source: MODEL.md 1-5, 7 and 8. Every function is pure and yields `Check`s.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Recorded numbers of training: outputs, the assigner's choices, every loss term and the gradients.
 
 Source: MODEL.md 3-6. The memory is held while the network runs (MODEL.md 10, Q7), so outputs and losses differ from the
-release's a little more than rounding does. Every check is pure. Knows nothing of where the numbers lie.
+release's a little more than rounding does. Every check is pure.
 """
 
 from __future__ import annotations

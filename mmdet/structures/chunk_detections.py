@@ -1,7 +1,7 @@
 """The detections of a chunk of frames as they leave the post-processing: tensors of fixed sizes, still on the device.
 
-B frames have N slots each, filled from the first on, highest score first; nothing in here says on the host how many
-are filled, so nobody has to wait for the device. What the host reads goes there in one tensor. Knows nothing of tracks.
+B frames have N slots each, filled from the first on, highest score first; nothing in here says on the host how many are
+filled, so nobody has to wait for the device. What the host reads goes there in one tensor.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """What is known about single frames: where it comes from, its truth, its detections, its tracks.
 
 Boxes are half-open xyxy everywhere: a box covers x1 <= x < x2. Masks are bool. N is the number of objects.
-Knows nothing of videos as a whole, of batches, or of files.
 """
 
 from __future__ import annotations

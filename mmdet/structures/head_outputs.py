@@ -1,7 +1,7 @@
 """What the network says of a batch, flattened once over the pyramid levels to P points, and what the assigner chose.
 
 Axes: B images, P points of all levels (finest first, row-major within a level), K classes, C/E channels, G truth
-objects (padded to the batch's largest number), A candidate points per object. Knows nothing of losses or files.
+objects (padded to the batch's largest number), A candidate points per object.
 """
 
 from __future__ import annotations

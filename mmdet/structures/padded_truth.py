@@ -1,8 +1,8 @@
 """The truth of a batch of pairs as tensors of fixed sizes: what the losses read.
 
 Objects are padded to one of a few numbers of rows and masked, so that nothing on a device decides a shape, and shapes
-repeat from batch to batch. Made on the host, where the batch is put together, and moved as a few tensors. Knows nothing
-of predictions. Source: MODEL.md 6 (half masks, jitter) and 10 (crowd regions).
+repeat from batch to batch. Made on the host, where the batch is put together, and moved as a few tensors. Source:
+MODEL.md 6 (half masks, jitter) and 10 (crowd regions).
 """
 
 from __future__ import annotations

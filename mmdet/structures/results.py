@@ -1,7 +1,7 @@
 """Finished tracks of a video as run-length encoded tubes, and their way to the YouTube-VIS result json and back.
 
 A result file is `[{video_id, category_id, score, segmentations: [RLE | null x T]}]` with the data set's own ids and
-compressed RLE whose counts are str (the format: docs/data.md). Knows nothing of frames in memory.
+compressed RLE whose counts are str (the format: docs/data.md).
 """
 
 from __future__ import annotations

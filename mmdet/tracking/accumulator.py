@@ -1,7 +1,7 @@
 """From the tracks of frames to the result of a video, while the frames come in.
 
 Masks are run-length encoded at once, so a video costs some hundred bytes an object and frame, never its pixels
-(MODEL.md 8). Knows nothing of trackers, category ids or files.
+(MODEL.md 8).
 """
 
 from __future__ import annotations

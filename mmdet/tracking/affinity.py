@@ -1,6 +1,6 @@
 """How well each detection fits each known track: appearance, score, overlap and class in one number.
 
-Source: MODEL.md 7.8 (after MaskTrack R-CNN's comprehensive score). Knows nothing of what is done with it.
+Source: MODEL.md 7.8 (after MaskTrack R-CNN's comprehensive score).
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Everything that lives across the frames of one video: its known tracks. Immutable; a step returns a new one.
 
 On the host, in numpy: with so few numbers the time goes into calls, and numpy's are several times as short as torch's.
-Knows nothing of how detections are matched.
 """
 
 from __future__ import annotations

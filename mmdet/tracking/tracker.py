@@ -1,8 +1,8 @@
 """The tracker: match the detections of a frame to known tracks, give birth to new ones, forget those unseen longest.
 
-Source: MODEL.md 7.7 and 7.8. All that lives across frames is the `TrackState`; a tracker itself holds settings only,
-so one tracker serves any number of videos at once. A step is a few numbers: fastest on the CPU, wherever the detections
-come from. Knows nothing of images or models.
+Source: MODEL.md 7.7 and 7.8. All that lives across frames is the `TrackState`; a tracker itself holds settings only, so
+one tracker serves any number of videos at once. A step is a few numbers: fastest on the CPU, wherever the detections
+come from.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The ground truth of a video on one picture: some of its frames, every instance in one colour, crowds hatched.
 
-For a person to see whether masks and identities are right. Knows nothing of annotation files.
+For a person to see whether masks and identities are right.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Draw tracked objects over a frame: translucent masks, contours, boxes and small readable tags.
 
-Everything scales with the picture. Works on numpy pictures alone: knows nothing of models, data sets, or files.
+Everything scales with the picture. Works on numpy pictures.
 """
 
 from __future__ import annotations

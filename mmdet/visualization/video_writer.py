@@ -1,7 +1,4 @@
-"""Write the drawn tracks of a video as a folder of JPEG frames and one mp4, frame by frame, never the whole video.
-
-Knows nothing of models, trackers, or data sets.
-"""
+"""Write the drawn tracks of a video as a folder of JPEG frames and one mp4, frame by frame, never the whole video."""
 
 from __future__ import annotations
 

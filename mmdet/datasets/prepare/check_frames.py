@@ -1,7 +1,7 @@
 """Whether every frame of a set is there, whole, an image, and of the size that the annotation file states.
 
 Reads the header and the end of each file, which finds what was cut off while copying; damage inside of a file shows
-only when it is decoded. Knows nothing of annotations.
+only when it is decoded.
 """
 
 from __future__ import annotations

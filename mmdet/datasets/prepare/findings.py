@@ -1,7 +1,4 @@
-"""What a check of a data set has found: faults, which spoil training or figures, and warnings, which may be meant.
-
-Knows nothing of what is checked.
-"""
+"""What a check of a data set has found: faults, which spoil training or figures, and warnings, which may be meant."""
 
 from __future__ import annotations
 

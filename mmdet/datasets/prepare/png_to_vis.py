@@ -1,7 +1,7 @@
 """Folders of frames and of PNG masks (DAVIS, YouTube-VOS and annotation tools write them) as a VIS json.
 
 The value of a pixel is the id of its object within the video, 0 is background. Frames are the images; one without a PNG
-is not annotated. Knows nothing of training. Source: docs/data.md.
+is not annotated. Source: docs/data.md.
 """
 
 from __future__ import annotations

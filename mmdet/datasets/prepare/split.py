@@ -1,7 +1,7 @@
 """Splits a VIS json by whole videos into training and validation parts with the same mix of categories.
 
 Works on the file's own dicts, so that nothing in them is lost. Method: iterative stratification (Sechidis, Tsoumakas
-and Vlahavas: On the Stratification of Multi-Label Data, 2011), counting tracks. Knows nothing of files.
+and Vlahavas: On the Stratification of Multi-Label Data, 2011), counting tracks.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 `ROOT/{train,valid}_images/NAME/00000.jpg` and `ROOT/annotations/instances_{train,valid}.json`, with OVIS's `occlusion`.
 The valid videos have colour pairs and seeds of their own. `info` records the parameters and counts what makes the set
-hard. Knows nothing of how videos are drawn (synthetic_scene.py) nor of how they are read.
+hard.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Videos of the generated demo set: objects that move, scale, turn, hide behind each other and leave and return.
 
 Everything is drawn SUPERSAMPLING times too large and averaged, so edges are smooth and a pixel belongs to the object
-that covers more than half of it. A video is a function of its generator alone. Knows nothing of files.
+that covers more than half of it. A video is a function of its generator alone.
 """
 
 from __future__ import annotations

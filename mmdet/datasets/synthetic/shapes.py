@@ -1,7 +1,7 @@
 """The objects of the generated demo set: five classes, told apart by outline and by surface pattern.
 
 A sprite is one object drawn once, upright, in a square of SPRITE_SIZE pixels; the scene moves it. Colours belong to the
-object and not to its class, so that identity needs them. Knows nothing of videos, of motion, or of files.
+object and not to its class, so that identity needs them.
 """
 
 from __future__ import annotations

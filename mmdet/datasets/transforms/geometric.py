@@ -1,8 +1,8 @@
 """Geometric transforms of the frames of one clip, with their boxes and masks: one random draw a clip.
 
 A transform is a callable `(frames, rng) -> frames` that keeps every row of boxes and masks; an object that is no longer
-in the picture has a box without area, and the data set leaves it out. Knows nothing of labels, files or tensors;
-normalising and padding come later. Source: MODEL.md 9.
+in the picture has a box without area, and the data set leaves it out. Normalising and padding come later. Source:
+MODEL.md 9.
 """
 
 from __future__ import annotations

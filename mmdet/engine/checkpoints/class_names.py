@@ -1,6 +1,6 @@
 """Classes matched by their names: the same ones may stand in another order, and data sets may share only some.
 
-Knows nothing of weights, files or data sets. A name that stands twice is matched in the order of standing.
+A name that stands twice is matched in the order of standing.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Checkpoint files: written whole or not at all, read without running code.
-
-Knows nothing of training or of work dirs, nor of what a checkpoint contains.
-"""
+"""Checkpoint files: written whole or not at all, read without running code."""
 
 from __future__ import annotations
 

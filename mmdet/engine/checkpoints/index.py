@@ -1,8 +1,7 @@
 """The numbered checkpoints of a work dir: which there are, in what order, with which figures, and which may go.
 
 A work dir holds `epoch_N.pth`, `step_N.pth`, `best.pth` and an index of the numbered ones in the order of writing, with
-the figures of their validations. The index is read as foreign input: it leads to no file but these. Knows nothing of
-what is in a checkpoint but its step and whether it is whole.
+the figures of their validations. The index is read as foreign input: it leads to no file but these.
 """
 
 from __future__ import annotations

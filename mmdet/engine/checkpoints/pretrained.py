@@ -1,6 +1,6 @@
 """Pretrained backbone weights: read the file that a config names, fit it, and say what was loaded.
 
-Only training that starts anew reads it, never testing or resuming. Knows nothing of how a backbone names its tensors.
+Only training that starts anew reads it, never testing or resuming.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Detection as CUDA graphs: everything from the images to the rows and masks is launched at once, not kernel by kernel.
 
 A single frame keeps a GPU busy for less time than it takes to launch its thousand kernels. A graph repeats one recorded
-sequence on memory of its own, so there is one for each size of frames, before and after resizing, and scale. Knows
-nothing of videos.
+sequence on memory of its own, so there is one for each size of frames, before and after resizing, and scale.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Testing on a data set: share its videos out over the ranks, predict, gather in data set order, score.
 
-Knows nothing of command lines; the figures come from evaluation, the files from the callers.
+The figures come from mmdet.evaluation; the callers write the files.
 """
 
 from __future__ import annotations

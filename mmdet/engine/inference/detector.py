@@ -1,7 +1,6 @@
 """The network and its post-processing on a device: frames go in, detections of fixed sizes come out, nobody waits.
 
-Precision, CUDA graphs and torch.compile are settled here. Knows nothing of tracks; what the network keeps of a video
-goes in and out.
+Precision, CUDA graphs and torch.compile are settled here. What the network keeps of a video goes in and out.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Prediction for a test that may be interrupted: finished videos are kept as they finish, and a later one goes on.
-
-Knows nothing of what becomes of the results.
-"""
+"""Prediction for a test that may be interrupted: finished videos are kept as they finish, and a later one goes on."""
 
 from __future__ import annotations
 

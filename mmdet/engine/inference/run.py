@@ -1,6 +1,6 @@
 """A whole test: predict or load results, write, score and draw them. What `test_video.py` calls in every process.
 
-Whatever can be refused is refused before the work starts. Knows nothing of command lines.
+Whatever can be refused is refused before the work starts.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Track the objects of one video file or folder of images into NAME.mp4 and NAME.json, with what is done kept.
 
 Whatever can be refused is refused before the work starts. A signal, a frame that cannot be read or a fault of the
-machine ends the work with the frames so far written. Knows nothing of command lines.
+machine ends the work with the frames so far written.
 """
 
 from __future__ import annotations

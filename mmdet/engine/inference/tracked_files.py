@@ -1,7 +1,4 @@
-"""The files that tracking a source writes: NAME.mp4 and NAME.json, under a name that is no other file's.
-
-Knows nothing of models.
-"""
+"""The files that tracking a source writes: NAME.mp4 and NAME.json, under a name that is no other file's."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Faults of the machine that a run meets, each told in one line with what helps; all else keeps its traceback.
-
-Knows nothing of how a run is started or what it computes.
-"""
+"""Faults of the machine that a run meets, each told in one line with what helps; all else keeps its traceback."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """Start a program once or as N data-parallel processes, and report how they end.
 
-Every process calls `main(ranks, args)`. The first to fail ends the others, and its cause is what is reported. Knows
-nothing of what `main` does.
+Every process calls `main(ranks, args)`. The first to fail ends the others, and its cause is what is reported.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Data-parallel processes: who this one is, which device it uses, and how it meets the others.
 
-NCCL between GPUs, gloo between CPU processes and for what the hosts of GPUs tell each other. Knows nothing of models or
-of how the processes were started.
+NCCL between GPUs, gloo between CPU processes and for what the hosts of GPUs tell each other.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """SIGTERM, SIGINT and SIGHUP during training: remembered, so that the step in progress is finished and saved.
 
 A second SIGINT (a second Ctrl-C) interrupts at once. What the run was started to ignore (by nohup, or by a script's
-shell in the background) it goes on to ignore. Knows nothing of what is saved.
+shell in the background) it goes on to ignore.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Frames that cannot be read: counted over a training run and its processes, and named at the end of a test.
-
-Knows nothing of how they are replaced.
-"""
+"""Frames that cannot be read: counted over a training run and its processes, and named at the end of a test."""
 
 from __future__ import annotations
 

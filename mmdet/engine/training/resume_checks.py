@@ -1,7 +1,4 @@
-"""What has to be as it was when a run resumes, and what differs: data and batches are insisted on, the rest is told.
-
-Knows nothing of files of checkpoints or of how their state is taken up.
-"""
+"""What has to be as it was when a run resumes, and what differs: data and batches are insisted on, the rest is told."""
 
 from __future__ import annotations
 

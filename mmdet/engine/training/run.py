@@ -1,6 +1,6 @@
 """From a config to a run: build data, model, optimiser and trainer, find the weights to start from, train.
 
-What `train.py` calls in every process. Knows nothing of command lines.
+What `train.py` calls in every process.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""What has to be saved of a run so that it resumes exactly: weights, optimiser, loss scale, random generators.
-
-Knows nothing of files' names or of when to save.
-"""
+"""What has to be saved of a run so that it resumes exactly: weights, optimiser, loss scale, random generators."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 The text log tells everything that happened; JSON lines and TensorBoard those of one run without interruptions: a
 resumed run takes up the means it was at, and what was written after its checkpoint is dropped. Only the main process
-has a log that speaks. Knows nothing of training but steps and named figures.
+has a log that speaks.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The training loop: epochs of optimiser steps, logged, validated, and saved so that a run resumes exactly.
-
-Knows nothing of what the model predicts, how data is made, or what a step consists of.
-"""
+"""The training loop: epochs of optimiser steps, logged, validated, and saved so that a run resumes exactly."""
 
 from __future__ import annotations
 

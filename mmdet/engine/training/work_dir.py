@@ -1,7 +1,7 @@
 """The folder of a run: made, checked and held before work starts, with what is needed to repeat the run.
 
 It gets the resolved config and environment.json (command, git revision, versions). What lies there and is not of a run
-is neither written over nor written through by a link. Knows nothing of training.
+is neither written over nor written through by a link.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """From the matches of all videos to precision over recall, per category, range and number of results.
 
 T IoU thresholds, R recalls, K categories (ascending ids), A ranges, M limits of results a category; absent is -1.
-Source: YTVOSeval.accumulate (youtubevos/cocoapi), equal to the last bit. Knows nothing of masks.
+Source: YTVOSeval.accumulate (youtubevos/cocoapi), equal to the last bit.
 """
 
 from __future__ import annotations

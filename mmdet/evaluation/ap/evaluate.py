@@ -1,7 +1,7 @@
 """Average precision and recall of video instance segmentation: the figures of YTVOSeval, and of OVISeval with labels.
 
-Equal to the official evaluators to the last bit on what they accept; irregular input follows their rules and warns.
-One video at a time is evaluated, then all are put together. Knows nothing of files.
+Equal to the official evaluators to the last bit on what they accept; irregular input follows their rules and warns. One
+video at a time is evaluated, then all are put together.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Which result takes which object of the truth, for all IoU thresholds and ranges at once.
 
 Works on arrays of one category in one video: A ranges, T thresholds, D results (highest score first), G truths (file
-order). Source: YTVOSeval.evaluateVid (youtubevos/cocoapi). Knows nothing of masks, files or figures.
+order). Source: YTVOSeval.evaluateVid (youtubevos/cocoapi).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """OVIS's occlusion figures: the score of an object, its ranges, and the 18 figures of OVISeval.
 
-Source: OVISeval (qjy981010/cocoapi). Knows nothing of how tracks are matched.
+Source: OVISeval (qjy981010/cocoapi).
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """One video as TrackEval's metric classes take it: who is seen in each frame, and how masks overlap.
 
 Crowds are no objects: a mask with more than half of its pixels in one of them is left out of its frame, unless it is
-needed to match an object there (IoU 0.5; TrackEval's rule for MOTS). Masks without a pixel are not seen. Knows nothing
-of the metrics.
+needed to match an object there (IoU 0.5; TrackEval's rule for MOTS). Masks without a pixel are not seen.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Which categories are taken for which: all results matched with all objects, whatever their categories.
 
-Matches are made as the evaluator makes them for one category, at one IoU. Knows nothing of masks or figures.
+Matches are made as the evaluator makes them for one category, at one IoU.
 """
 
 from __future__ import annotations

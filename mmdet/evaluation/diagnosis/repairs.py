@@ -1,7 +1,7 @@
 """Results with one kind of error made good from the ground truth and all others left in, one video at a time.
 
 Crowds repair nothing: they stand for no single object. Ties go to the object and the result that come first in the
-file. Masks are passed on as they are in the json. Knows nothing of figures.
+file. Masks are passed on as they are in the json.
 """
 
 from __future__ import annotations

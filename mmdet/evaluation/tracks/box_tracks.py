@@ -1,7 +1,7 @@
 """IoU of tracks by their boxes: the sum of intersections over the sum of unions, as `track_iou.py` has it for masks.
 
 Boxes are continuous: x, y, width, height cover width * height. The official evaluators have no box figures that work;
-the rules are those of masks. Knows nothing of scores, categories or files.
+the rules are those of masks.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """From the parsed jsons to one case a video: what the evaluation of that video needs, checked, and nothing else.
 
-Segmentations stay as they are in the json: decoding is part of the work on a video. Knows nothing of IoU or figures.
-Source: YTVOSeval and YTVOS.loadRes (youtubevos/cocoapi) for what is used and in which order.
+Segmentations stay as they are in the json: decoding is part of the work on a video. Source: YTVOSeval and YTVOS.loadRes
+(youtubevos/cocoapi) for what is used and in which order.
 """
 
 from __future__ import annotations

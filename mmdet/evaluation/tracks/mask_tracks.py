@@ -2,7 +2,6 @@
 
 Where one side is not seen the other's area goes into the union. Source: YTVOSeval.computeIoU (youtubevos/cocoapi).
 Regular videos take the compiled op where it is built, else one call of pycocotools a frame; both count whole pixels.
-Knows nothing of scores, categories or files.
 """
 
 from __future__ import annotations

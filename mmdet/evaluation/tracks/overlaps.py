@@ -1,7 +1,7 @@
 """Areas and overlaps of the masks of one video, frame by frame, results against annotated objects.
 
 Irregular input follows YTVOSeval's rules: of tracks of unequal length the rest of the longer is left out, masks of
-unequal sizes do not overlap. Knows nothing of scores, categories or figures.
+unequal sizes do not overlap.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Which format a json file is in that is not the YouTube-VIS one, and what turns it into one.
 
-Formats are told by their keys alone, as their own documentation has them. Knows nothing of what is in them.
+Formats are told by their keys alone, as their own documentation has them.
 """
 
 from __future__ import annotations

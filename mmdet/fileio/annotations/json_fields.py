@@ -1,6 +1,6 @@
 """Fields of json files written by others: taken out with a check of their kind, or a UserError that names the place.
 
-`where` is the place of an entry as text, `FILE: videos[3]`. Knows nothing of what the fields mean.
+`where` is the place of an entry as text, `FILE: videos[3]`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The YouTube-VIS json (OVIS's is the same): which videos, tracks and categories exist. Reads, checks and writes it.
 
-Decodes no image and no mask, and knows nothing of folders or training. Source: docs/data.md. Files as met in the wild
+Decodes no image and no mask. Source: docs/data.md. Files as met in the wild
 are read as they are: no `annotations`, null frames, all three kinds of segmentation, crowds, ids with gaps.
 """
 

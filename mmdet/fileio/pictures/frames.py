@@ -1,4 +1,4 @@
-"""Frames of data sets on disk: where they are, which are missing, and their pixels. Knows nothing of annotations."""
+"""Frames of data sets on disk: where they are, which are missing, and their pixels."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Mask PNGs as files: the images of a video, the PNGs beside them, and their pixel values as object ids.
 
-Knows nothing of tracks or json. Source: docs/data.md.
+Source: docs/data.md.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Pickles of plain data: None, bools, numbers, strings, bytes, lists, tuples and dicts. Reads protocols 2 to 5.
 
-Python's reader can be kept from importing names, but a small file can still make it take all memory (by the number of
-a memo entry) or end the process (by deep tuples as keys). This one has no instruction that imports, calls or builds
-objects. Source of the instructions: Python's pickletools. Knows nothing of results.
+Python's reader can be kept from importing names, but a small file can still make it take all memory (by the number of a
+memo entry) or end the process (by deep tuples as keys). This one has no instruction that imports, calls or builds
+objects. Source of the instructions: Python's pickletools.
 """
 
 from __future__ import annotations

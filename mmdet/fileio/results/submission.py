@@ -1,7 +1,7 @@
 """Check results against the videos they are for, naming every fault at once, and pack them for an evaluation server.
 
 A submission is a zip with `results.json` at its root: a list of {video_id, category_id, score, segmentations}, with the
-data set's ids and one compressed RLE or null a frame at the original size. Knows nothing of ground truth masks.
+data set's ids and one compressed RLE or null a frame at the original size.
 """
 
 from __future__ import annotations

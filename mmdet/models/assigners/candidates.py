@@ -1,6 +1,6 @@
 """What assigners share: the best points of every object in slots of fixed number, and the Assignment made of them.
 
-Knows nothing of what makes a point good. Source: MODEL.md 6 ("Assigner") and 10 (points in crowd regions).
+Source: MODEL.md 6 ("Assigner") and 10 (points in crowd regions).
 """
 
 from __future__ import annotations

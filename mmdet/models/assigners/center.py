@@ -1,6 +1,6 @@
 """The plain assigner: the points near an object's centre learn, all others are background.
 
-Knows nothing of predictions. Source: MODEL.md 10 ("Assigners"); center sampling of FCOS (Tian et al., 2019).
+Source: MODEL.md 10 ("Assigners"); center sampling of FCOS (Tian et al., 2019).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What points should learn from the padded truth of a batch: which object, how central they are, what is remembered.
 
-No size depends on the data. Knows nothing of predictions. Source: MODEL.md 3.3 and 6; memory rules of MODEL.md 10.
+No size depends on the data. Source: MODEL.md 3.3 and 6; memory rules of MODEL.md 10.
 """
 
 from __future__ import annotations

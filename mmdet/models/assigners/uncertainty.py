@@ -1,6 +1,6 @@
 """The assigner of the published model: of the points nearest to an object, those that are central and certain learn.
 
-Knows nothing of scores or losses. Source: MODEL.md 6 ("Assigner 'uncert'"), quirk Q22 of MODEL.md 10 an option.
+Source: MODEL.md 6 ("Assigner 'uncert'"), quirk Q22 of MODEL.md 10 an option.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The model: backbone, neck and head, with its criterion and its post-processing. Weights only, no state of videos.
 
-Source: MODEL.md. Knows nothing of tracks, files or training loops. What a model with a temporal neck needs of earlier
-frames goes through `continue_video`; it is the caller's to keep.
+Source: MODEL.md. What a model with a temporal neck needs of earlier frames goes through `continue_video`; it is the
+caller's to keep.
 """
 
 from __future__ import annotations

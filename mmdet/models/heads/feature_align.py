@@ -1,6 +1,6 @@
 """Feature alignment: a deformable convolution whose offsets follow the box predicted at each point.
 
-Source: MODEL.md 3.5 (after SipMask / RepPoints). Knows nothing of boxes beyond four distances in cells of its level.
+Source: MODEL.md 3.5 (after SipMask / RepPoints).
 """
 
 from __future__ import annotations

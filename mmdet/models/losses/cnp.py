@@ -1,6 +1,6 @@
 """The conditional neural process' loss: each object's box under a mixture of its points' Gaussians, and their widths.
 
-Source: MODEL.md 6 (loss_cnp, tgt_uncert), with Q6 of MODEL.md 10 an option. Knows nothing of the memory.
+Source: MODEL.md 6 (loss_cnp, tgt_uncert), with Q6 of MODEL.md 10 an option.
 """
 
 from __future__ import annotations

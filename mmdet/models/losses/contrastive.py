@@ -1,6 +1,6 @@
 """The contrastive loss between objects of key and reference frames, over all images and ranks, and the match accuracy.
 
-Source: MODEL.md 6 (loss_match, match_acc); Q3 of MODEL.md 10 mended, Q4 an option. Knows nothing of maps and boxes.
+Source: MODEL.md 6 (loss_match, match_acc); Q3 of MODEL.md 10 mended, Q4 an option.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The training criterion: assigns points, adds up the loss terms over images and ranks, and normalises them.
 
-Source: MODEL.md 6; what is mended or kept of its quirks: MODEL.md 10. Every term is
-`world size * local sum / all-reduced normaliser`, so that the mean over ranks, DDP's of gradients included, is what one
-process with all images would get. Knows nothing of the network, optimisers or logging.
+Source: MODEL.md 6; what is mended or kept of its quirks: MODEL.md 10. Every term is `world size * local sum /
+all-reduced normaliser`, so that the mean over ranks, DDP's of gradients included, is what one process with all images
+would get.
 """
 
 from __future__ import annotations

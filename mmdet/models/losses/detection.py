@@ -1,6 +1,6 @@
 """Class, box and centerness losses, one value an image. Source: MODEL.md 6.
 
-They know nothing of the other images and ranks: the criterion adds up and normalises.
+The criterion adds them up and normalises.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The mask loss: cross-entropy of coefficients times basis inside the predicted box, at half resolution.
 
-Source: MODEL.md 6 (loss_seg). Knows nothing of classes but their probability.
+Source: MODEL.md 6 (loss_seg).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Positive points beside the objects that they learn: what the box, uncertainty, mask and match losses look at.
 
-Source: MODEL.md 6. Knows nothing of how points were chosen.
+Source: MODEL.md 6.
 """
 
 from __future__ import annotations

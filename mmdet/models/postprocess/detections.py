@@ -1,6 +1,6 @@
 """From the head's outputs to the detections of each frame: candidates, fast NMS, embeddings and mask coefficients.
 
-Source: MODEL.md 7.1-7.6. Knows nothing of tracks or of other frames.
+Source: MODEL.md 7.1-7.6.
 """
 
 from __future__ import annotations

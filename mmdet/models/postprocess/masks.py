@@ -1,6 +1,6 @@
 """Masks of detections: coefficients times basis, cropped to the box, resized to the original image, thresholded.
 
-Source: MODEL.md 7.4 (SipMask without sub-masks). Knows nothing of scores, classes or tracks.
+Source: MODEL.md 7.4 (SipMask without sub-masks).
 """
 
 from __future__ import annotations

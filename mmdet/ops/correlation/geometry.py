@@ -1,6 +1,6 @@
 """What a correlation compares with what: its six parameters, checked, and the sizes that follow from them.
 
-Knows nothing of tensors' values or devices. The semantics are those of the spatial-correlation-sampler package.
+The semantics are those of the spatial-correlation-sampler package.
 """
 
 from __future__ import annotations

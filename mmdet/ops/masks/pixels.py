@@ -1,6 +1,6 @@
 """The masks of a frame, from the segmentations of an annotation file to pixels.
 
-Objects are small beside frames: only the columns that a mask occupies are written. Knows nothing of tracks.
+Objects are small beside frames: only the columns that a mask occupies are written.
 """
 
 from __future__ import annotations

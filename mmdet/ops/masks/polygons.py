@@ -1,7 +1,7 @@
 """The polygons of a json segmentation, in all the shapes in which tools write them, checked and brought into one.
 
 A segmentation is a list of flat lists `[x, y, x, y, ...]`; met as well are one flat list alone and points as pairs
-`[[x, y], ...]`. What encloses nothing (fewer than 3 points) is dropped. Knows nothing of masks.
+`[[x, y], ...]`. What encloses nothing (fewer than 3 points) is dropped.
 """
 
 from __future__ import annotations

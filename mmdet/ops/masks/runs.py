@@ -2,7 +2,7 @@
 
 Compiled ops do the counts, or the same in numpy and pycocotools. What is decoded is checked, as pycocotools trusts its
 input and counts are whatever a file holds. COCO's code: numbers of 6-bit characters with sign, lowest digit first, each
-from the fourth on the difference to the number before the last (maskApi.c, rleFrString). Knows nothing of tracks.
+from the fourth on the difference to the number before the last (maskApi.c, rleFrString).
 """
 
 from __future__ import annotations

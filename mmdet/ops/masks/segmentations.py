@@ -1,7 +1,7 @@
 """Bool masks <-> COCO run-length encodings, and every kind of json segmentation -> either of them.
 
 pycocotools encodes, decodes and draws polygons, but trusts its input: broken counts make it write out of bounds or loop
-for ever, so everything from outside is checked here first, many at a time. Knows nothing of tracks or files.
+for ever, so everything from outside is checked here first, many at a time.
 """
 
 from __future__ import annotations

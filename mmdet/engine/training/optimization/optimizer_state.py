@@ -1,6 +1,6 @@
 """The saved state of an optimiser, fitted to one of the same kind by the names of the parameters.
 
-Their grouping may differ, as learning rates and the like are the config's. Knows nothing of files.
+Their grouping may differ, as learning rates and the like are the config's.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Optimisers, registered by name, and a step that can be refused on the device.
 
-Functions of the model: only parameters that require a gradient are optimised. Every group keeps its full learning
-rate as `initial_lr`; the schedule's factor comes on top. Knows nothing of schedules or of mixed precision.
+Functions of the model: only parameters that require a gradient are optimised. Every group keeps its full learning rate
+as `initial_lr`; the schedule's factor comes on top.
 
 `paramwise`: rates and decays of parameters by their names, see mmdet.engine.training.optimization.parameter_groups.
 """

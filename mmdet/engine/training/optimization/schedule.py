@@ -1,6 +1,6 @@
 """The learning rate as a pure function of the step, and the length of a run.
 
-Source: MODEL.md 6, last paragraph. Steps are 0-based optimiser steps. Knows nothing of optimisers.
+Source: MODEL.md 6, last paragraph. Steps are 0-based optimiser steps.
 """
 
 from __future__ import annotations

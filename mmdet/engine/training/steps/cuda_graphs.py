@@ -2,7 +2,7 @@
 
 A graph belongs to one size of input and is captured when that size comes for the second time; the first time runs as
 usual and warms up libraries and compilers. The optimiser stays outside, and among several processes so do the losses:
-what they exchange has sizes that vary. Knows nothing of what losses are. Source: torch's notes on CUDA graphs.
+what they exchange has sizes that vary. Source: torch's notes on CUDA graphs.
 """
 
 from __future__ import annotations

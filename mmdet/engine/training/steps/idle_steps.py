@@ -1,7 +1,4 @@
-"""A run in which nothing can learn: steps in a row whose gradient is exactly 0, told once.
-
-Knows nothing of what the losses are.
-"""
+"""A run in which nothing can learn: steps in a row whose gradient is exactly 0, told once."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Bring a step's figures from the device to the host without waiting for the step that has just been launched.
 
-On a GPU they come one step late, through page-locked memory; on the CPU at once. Knows nothing of what they mean.
+On a GPU they come one step late, through page-locked memory; on the CPU at once.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """One optimiser step: forward, loss, backward, clipping, update, memory.
 
 float32 on the CPU, autocast on a GPU, gradients averaged over the batches of a step and over processes: by DDP, or
-after the backward pass where CUDA graphs run the network. A step that is not finite changes nothing. Knows nothing of
-epochs, files or logs, and reads nothing back to the host.
+after the backward pass where CUDA graphs run the network. A step that is not finite changes nothing.
 """
 
 from __future__ import annotations
