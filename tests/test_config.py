@@ -167,6 +167,7 @@ def test_a_value_out_of_its_range_is_refused_with_its_key(override, message):
         ("model.backbone.checkpointing=often", "config.model.backbone.checkpointing: expected bool, got 'often'"),
         ("model.backbone.out_blocks=[5,8,x]", "config.model.backbone.out_blocks.2: expected int, got 'x'"),
         ("model.criterion.loss_weights={'loss_box': 'much'}", "config.model.criterion.loss_weights.loss_box: expected"),
+        ("model.postprocess.score_threshold=30", "score_threshold is 30, expected from -1 to 1"),
         ("model.postprocess.nms_iou=50", "config.model.postprocess.nms_iou is 50, expected from 0 to 1"),
         ("optimizer.lr=fast", "config.optimizer.lr: expected float, got 'fast'"),
         ("optimizer.lr=-0.1", "config.optimizer.lr is -0.1, expected 0 or more"),
@@ -182,6 +183,36 @@ def test_a_value_out_of_its_range_is_refused_with_its_key(override, message):
 def test_an_argument_of_a_part_is_checked_by_its_type(override, message):
     with pytest.raises(UserError, match=message):
         load_config(MAIN, [override])
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "model.head.channels=64",
+        "model.head.strides=[8, 16]",
+        "model.neck.in_channels=[1, 2, 3]",
+        "model.head.memory.channels=64",
+        "model.temporal_neck=dict(type=TemporalCalibration, channels=64)",
+        "optimizer.model=dict(type=VISModel)",
+    ],
+)
+def test_an_argument_that_the_program_gives_to_a_part_is_refused_rather_than_replaced(override):
+    with pytest.raises(UserError, match=r"^config\.[a-z_.]+: \w+ gets this from the program itself; leave it out$"):
+        load_config(MAIN, [override])
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
+@pytest.mark.parametrize("key", ["model.pixel_mean", "tracker.iou_weight", "optimizer.lr", "data.train.ratios"])
+def test_a_number_of_a_config_is_finite(tmp_path, key, number):
+    section, *keys = key.split(".")
+    value = f"float('{number}')"
+    value = f"[{value}, 1, 1]" if keys[-1] in ("pixel_mean", "ratios") else value
+    for name in reversed(keys):
+        value = f"dict({name}={value})"
+    path = tmp_path / "mine.py"
+    path.write_text(f"_base_ = [{str(MAIN)!r}]\n{section} = {value}\n")
+    with pytest.raises(UserError, match=rf"^config\.{key}(\.0)? is {number}, expected a finite number$"):
+        load_config(path)
 
 
 @pytest.mark.parametrize(

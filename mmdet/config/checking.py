@@ -98,7 +98,11 @@ def _check_keys(part: dict[str, Any], found: Any, where: str) -> None:
     if not found.__module__.startswith(f"{__package__.partition('.')[0]}."):
         return  # what other parts are handed by a user's own model is not known
     for name, parameter in parameters.items():
-        if parameter.default is parameter.empty and name not in part and name not in registry.HANDED_ON:
+        if parameter.default is not parameter.empty:
+            continue
+        if name in registry.HANDED_ON and name in part:
+            raise UserError(f"{where}.{name}: {part['type']} gets this from the program itself; leave it out")
+        if name not in part and name not in registry.HANDED_ON:
             raise UserError(f"{where}: {part['type']} needs the key {name!r}")
 
 

@@ -5,6 +5,7 @@ What is neither a plain value nor a container is checked by the caller's `inside
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral, Real
@@ -36,6 +37,8 @@ def check_value(hint: Any, value: Any, where: str, inside: Inside) -> Any:
     if hint in _NAMES:
         if not _is_plain(hint, value):
             raise _wrong(where, hint, value)
+        if hint is float and not math.isfinite(value):
+            raise UserError(f"{where} is {value}, expected a finite number")
         return value
     if origin in (list, tuple, Sequence):
         return _check_list(hint, value, where, inside)

@@ -6,11 +6,12 @@ Source: MODEL.md 7.1-7.6.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
-from mmdet.config.ranges import Count, Fraction
+from mmdet.config.ranges import Count, Fraction, Range
 from mmdet.ops.nms import NEVER_KEPT, batched_fast_nms
 from mmdet.ops.sampling import rows_at, sample_at_centres
 from mmdet.registry import POSTPROCESSORS
@@ -24,7 +25,7 @@ class PostProcess:
 
     def __init__(
         self,
-        score_threshold: float = 0.015,
+        score_threshold: Annotated[float, Range(-1, 1)] = 0.015,  # below 0 everything is kept
         nms_iou: Fraction = 0.5,
         max_pre_nms: Count = 200,
         max_per_image: Count = 10,
