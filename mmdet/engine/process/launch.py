@@ -14,6 +14,7 @@ import time
 import traceback
 from argparse import Namespace
 from collections.abc import Callable
+from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from types import FrameType
 from typing import Any
@@ -21,6 +22,7 @@ from typing import Any
 import torch
 import torch.multiprocessing as multiprocessing
 
+from mmdet.datasets.workers import signals_held_back
 from mmdet.engine.process.endings import SIGNAL_CODE_BASE, USER_ERROR_CODE, RunEnded, end_of
 from mmdet.engine.process.processes import Ranks, available_cores, connect, connect_from_environment, disconnect
 from mmdet.engine.process.signals import CAUGHT, heeded
@@ -84,6 +86,7 @@ def _run_connected(main: Main, ranks: Ranks, args: Namespace) -> None:
 def _spawn(main: Main, count: int, args: Namespace) -> None:
     """Start the processes, pass signals on to them, and wait; none is left behind."""
     context = multiprocessing.get_context("spawn")
+    _start_tracker()
     reports = context.SimpleQueue()
     with tempfile.TemporaryDirectory(prefix="memcnp-") as folder:
         init_method = f"file://{folder}/rendezvous"
@@ -114,6 +117,15 @@ def _spawn(main: Main, count: int, args: Namespace) -> None:
                     process.kill()
             for number, handler in previous.items():
                 signal.signal(number, handler)
+
+
+def _start_tracker() -> None:
+    """Start multiprocessing's own helper deaf to SIGHUP, as it makes itself to the other stop signals.
+
+    A closed terminal sends it to the whole group. Without its helper each process would tell of that by tracebacks.
+    """
+    with signals_held_back():
+        resource_tracker.ensure_running()
 
 
 def _wait(processes: list[Any], reports: Any) -> None:

@@ -162,7 +162,7 @@ def _by_id(ground_truth: dict[str, Any], key: str) -> dict[int, dict[str, Any]]:
 
 def _id(entry: dict[str, Any], kind: str, key: str = "id") -> int:
     if not _is_whole(entry.get(key)):  # 3.0 is 3, as in loading
-        raise UserError(f"ground truth: a {kind} has {key} {shown(entry.get(key))}, expected a whole number")
+        raise UserError(f"ground truth: {kind} with {key} {shown(entry.get(key))}, expected a whole number")
     return int(entry[key])
 
 

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 import time
 from argparse import Namespace
@@ -73,6 +74,23 @@ def test_slurm_jobs_on_one_node_get_ports_of_their_own():
 def test_what_the_user_set_for_slurm_stands():
     given = {"MASTER_ADDR": "node1", "MASTER_PORT": "5", "SLURM_JOB_ID": "7"}
     assert distributed.slurm_rendezvous(given) == {"MASTER_ADDR": "node1", "MASTER_PORT": "5"}
+
+
+TRACKER = """
+import signal
+from multiprocessing import resource_tracker
+from mmdet.engine.process import launch
+launch._start_tracker()
+status = open(f"/proc/{resource_tracker._resource_tracker._pid}/status").read()
+blocked = int(status.partition("SigBlk:")[2].split()[0], 16)
+print(blocked >> (signal.SIGHUP - 1) & 1, signal.SIGHUP in signal.pthread_sigmask(signal.SIG_BLOCK, []))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_closed_terminal_does_not_end_the_helper_of_several_processes():
+    done = subprocess.run([sys.executable, "-c", TRACKER], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", "False"]
 
 
 @pytest.mark.parametrize(
