@@ -35,11 +35,7 @@ def check_value(hint: Any, value: Any, where: str, inside: Inside) -> Any:
             raise _wrong(where, hint, value)
         return value
     if hint in _NAMES:
-        if not _is_plain(hint, value):
-            raise _wrong(where, hint, value)
-        if hint is float and not math.isfinite(value):
-            raise UserError(f"{where} is {value}, expected a finite number")
-        return value
+        return _check_plain(hint, value, where)
     if origin in (list, tuple, Sequence):
         return _check_list(hint, value, where, inside)
     if origin in (dict, Mapping):
@@ -52,6 +48,14 @@ def check_value(hint: Any, value: Any, where: str, inside: Inside) -> Any:
             return value
         return {key: check_value(kind, item, f"{where}.{key}", inside) for key, item in value.items()}
     return inside(hint, value, where)
+
+
+def _check_plain(hint: Any, value: Any, where: str) -> Any:
+    if not _is_plain(hint, value):
+        raise _wrong(where, hint, value)
+    if hint is float and not math.isfinite(value):
+        raise UserError(f"{where} is {value}, expected a finite number")
+    return value
 
 
 def _is_plain(kind: Any, value: Any) -> bool:
