@@ -39,7 +39,7 @@ def main() -> None:
 
     from mmdet.benchmark.memory import growth, measure, smooth_masks, synthetic_frames
     from mmdet.engine.inference.predictor import VideoPredictor
-    from mmdet.engine.process.processes import limit_threads
+    from mmdet.engine.process.devices import limit_threads
     from mmdet.fileio.atomic import write_text_atomically
     from mmdet.models.build import build_model
 

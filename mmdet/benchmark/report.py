@@ -22,7 +22,7 @@ import torch
 
 from mmdet.config import RunConfig
 from mmdet.engine.checkpoints.weights import load_weights, read_weights
-from mmdet.engine.process.processes import available_cores, limit_threads, place
+from mmdet.engine.process.devices import available_cores, limit_threads, place_model
 from mmdet.engine.process.randomness import seed_everything
 from mmdet.engine.training.work_dir import describe_environment
 from mmdet.errors import UserError
@@ -194,7 +194,7 @@ def prepare_model(config: RunConfig, settings: BenchmarkSettings) -> VISModel:
     model = build_model(config)
     if settings.checkpoint is not None:
         load_weights(model, read_weights(settings.checkpoint), None)
-    return place(model, settings.device)
+    return place_model(model, settings.device)
 
 
 def describe_run(mode: str, config: RunConfig, settings: BenchmarkSettings, cases: Sequence[Case]) -> dict[str, Any]:

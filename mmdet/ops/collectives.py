@@ -1,13 +1,18 @@
-"""Sums and gathers over the processes of a distributed run; without one, every function is the identity.
+"""What the processes of a distributed run exchange: sums, means, rows and objects. Without others nothing changes.
 
 Every process has to make the same calls in the same order.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TypeVar
+
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+Value = TypeVar("Value")
 
 
 def world_size() -> int:
@@ -59,3 +64,38 @@ def gather_over_ranks(tensor: Tensor, sizes: list[int] | None = None) -> Tensor:
 def sum_gradient_over_ranks(loss: Tensor) -> Tensor:
     """Return a loss as it is, with its gradient times the world size: DDP's mean of gradients becomes their sum."""
     return loss + (world_size() - 1) * (loss - loss.detach())
+
+
+def average_over_ranks(tensors: Sequence[Tensor]) -> None:
+    """Replace tensors by their means over all processes, in one exchange."""
+    if world_size() == 1:
+        return
+    flat = torch.cat([tensor.flatten() for tensor in tensors])
+    dist.all_reduce(flat)
+    flat /= world_size()
+    parts = flat.split([tensor.numel() for tensor in tensors])
+    torch._foreach_copy_(list(tensors), [part.view_as(old) for part, old in zip(parts, tensors, strict=True)])
+
+
+def largest_over_ranks(value: float, device: torch.device) -> Tensor:
+    """Return the largest of all processes' values, a scalar on the device; the host does not wait for it."""
+    largest = torch.full((), float(value), device=device)
+    if world_size() > 1:
+        dist.all_reduce(largest, op=dist.ReduceOp.MAX)
+    return largest
+
+
+def gather_objects(value: Value) -> list[Value]:
+    """Return every process's value, by rank; it can be anything that pickle takes."""
+    if world_size() == 1:
+        return [value]
+    values: list[Value] = [value] * world_size()
+    dist.all_gather_object(values, value)
+    return values
+
+
+def barrier() -> None:
+    """Wait until every process is here."""
+    if world_size() > 1:
+        on_gpus = "nccl" in str(dist.get_backend_config())
+        dist.barrier(device_ids=[torch.cuda.current_device()] if on_gpus else None)

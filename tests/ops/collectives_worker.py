@@ -4,8 +4,12 @@ import torch
 import torch.distributed as dist
 
 from mmdet.ops.collectives import (
+    average_over_ranks,
+    barrier,
+    gather_objects,
     gather_over_ranks,
     gather_sizes,
+    largest_over_ranks,
     rank,
     sum_gradient_over_ranks,
     sum_over_ranks,
@@ -26,6 +30,9 @@ def run(index: int, count: int, folder: str) -> None:
     gathered = gather_over_ranks(uneven)
     loss = sum_gradient_over_ranks(gathered.square().sum())
     loss.backward()
+    gradients = [torch.full((2, 2), float(index)), torch.tensor([3.0 + index])]
+    average_over_ranks(gradients)
+    barrier()
     found = {
         "place": (rank(), world_size()),
         "sum": sum_over_ranks(summand),
@@ -35,6 +42,9 @@ def run(index: int, count: int, folder: str) -> None:
         "gradient": uneven.grad,
         "loss": loss.detach(),
         "notes": gather_over_ranks(torch.full((index + 1,), index)),
+        "means": gradients,
+        "largest": largest_over_ranks(-float(index), torch.device("cpu")),
+        "objects": gather_objects({"rank": index, "name": None}),
         "nothing": gather_over_ranks(torch.zeros(0, 3)),
     }
     torch.save(found, f"{folder}/{index}.pt")

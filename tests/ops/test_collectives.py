@@ -5,8 +5,12 @@ import pytest
 import torch
 
 from mmdet.ops.collectives import (
+    average_over_ranks,
+    barrier,
+    gather_objects,
     gather_over_ranks,
     gather_sizes,
+    largest_over_ranks,
     rank,
     sum_gradient_over_ranks,
     sum_over_ranks,
@@ -32,6 +36,16 @@ def test_gathering_from_one_process_keeps_rows_and_gradient():
     loss.backward()
     assert loss == 6
     assert (tensor.grad == 1).all()
+
+
+def test_alone_means_largest_values_and_objects_are_the_own():
+    gradients = [torch.rand(3, 2), torch.rand(5)]
+    wanted = [gradient.clone() for gradient in gradients]
+    average_over_ranks(gradients)
+    barrier()
+    assert all(torch.equal(mine, theirs) for mine, theirs in zip(gradients, wanted, strict=True))
+    assert largest_over_ranks(15, torch.device("cpu")) == 15
+    assert gather_objects("own") == ["own"]
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +89,15 @@ def test_the_mean_of_the_gradients_is_that_of_one_process(ranks):
     own = ranks[0]["gradient"] / 2  # a parameter behind the rows of rank 0 gets nothing from rank 1
     torch.testing.assert_close(own, 2 * ranks[0]["gathered"])
     assert ranks[1]["gradient"].shape == (0, 2)
+
+
+@pytest.mark.dist
+def test_means_keep_their_shapes_and_are_alike_on_all_ranks(ranks):
+    for found in ranks:
+        assert [mean.tolist() for mean in found["means"]] == [[[0.5, 0.5], [0.5, 0.5]], [3.5]]
+
+
+@pytest.mark.dist
+def test_the_largest_value_and_all_objects_are_known_everywhere(ranks):
+    assert [found["largest"].item() for found in ranks] == [0, 0]
+    assert [found["objects"] for found in ranks] == [[{"rank": 0, "name": None}, {"rank": 1, "name": None}]] * 2

@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import torch
-import torch.distributed as dist
 from tqdm import tqdm
 
 from mmdet.config import RunConfig, TestData
@@ -26,7 +25,7 @@ from mmdet.evaluation.ap.video import IoUType
 from mmdet.fileio.results.result_file import load_ground_truth
 from mmdet.models.build import build_part
 from mmdet.models.detectors.vis_model import VISModel
-from mmdet.ops.collectives import rank, world_size
+from mmdet.ops.collectives import gather_objects, rank, world_size
 from mmdet.registry import DATASETS
 from mmdet.structures import ClipBatch, VideoResult, results_to_json
 
@@ -74,11 +73,7 @@ def predict_dataset(
             own[index] = result
             if on_result is not None:
                 on_result(result)
-    gathered: list[dict[int, VideoResult]] = [own]
-    if world_size() > 1:
-        gathered = [{} for _ in range(world_size())]
-        dist.all_gather_object(gathered, own)
-    everything = {index: result for part in gathered for index, result in part.items()}
+    everything = {index: result for part in gather_objects(own) for index, result in part.items()}
     return [everything[index] for index in wanted]
 
 

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from mmdet.engine.inference.cuda_graphs import GraphedDetection
+from mmdet.engine.process.devices import place_model
 from mmdet.engine.process.precision import float32_products
-from mmdet.engine.process.processes import place
 from mmdet.models.detectors.vis_model import VISModel
 from mmdet.models.necks import TemporalContext
 from mmdet.models.postprocess.masks import draw_all, draw_masks
@@ -34,7 +34,7 @@ class Detector:
         self, model: VISModel, device: torch.device, amp_dtype: torch.dtype | None, cuda_graph: bool, compile: bool
     ) -> None:
         self.device, self.amp_dtype = device, amp_dtype
-        self.model = place(model, device).eval()
+        self.model = place_model(model, device).eval()
         network = self.model.continue_video
         self._network = torch.compile(network, dynamic=False) if compile else network
         self._graphs = self._make_graphs() if cuda_graph else None

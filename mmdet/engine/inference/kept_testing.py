@@ -24,11 +24,12 @@ from mmdet.engine.inference.options import TestOptions
 from mmdet.engine.inference.predictor import VideoPredictor
 from mmdet.engine.process.endings import SIGNAL_CODE_BASE, RunEnded
 from mmdet.engine.process.faults import START_AGAIN, telling_faults
-from mmdet.engine.process.processes import Ranks, gather_objects
+from mmdet.engine.process.processes import Ranks
 from mmdet.engine.process.signals import StopSignals, heeded
 from mmdet.engine.training.bad_frames import describe_bad_frames
 from mmdet.engine.training.resume_checks import fingerprint
 from mmdet.errors import UserError
+from mmdet.ops.collectives import gather_objects
 from mmdet.structures import VideoResult
 
 
@@ -117,7 +118,7 @@ def _finished_before(
             elif (aside := kept.put_aside()) is not None:
                 say(f"{aside} holds what an interrupted test had finished: without --resume the test starts anew")
             kept.start()
-    finished, kept.run = gather_objects(ranks, (finished, kept.run))[0]
+    finished, kept.run = gather_objects((finished, kept.run))[0]
     return finished
 
 

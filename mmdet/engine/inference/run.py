@@ -22,8 +22,9 @@ from mmdet.engine.inference.dataset import build_test_dataset, check_truth
 from mmdet.engine.inference.kept_testing import ending_at_once, predict_and_keep, saying_what_is_kept
 from mmdet.engine.inference.options import TestOptions, check_options, check_outputs
 from mmdet.engine.inference.predictor import VideoPredictor
+from mmdet.engine.process.devices import limit_threads
 from mmdet.engine.process.endings import RunEnded
-from mmdet.engine.process.processes import Ranks, barrier, limit_threads
+from mmdet.engine.process.processes import Ranks
 from mmdet.errors import UserError
 from mmdet.evaluation.ap.evaluate import evaluate
 from mmdet.evaluation.ap.tables import format_figures, per_cent
@@ -32,6 +33,7 @@ from mmdet.fileio.pictures.frames import frame_path, read_frame
 from mmdet.fileio.pictures.images import header_of, size_fault
 from mmdet.fileio.results.result_file import load_ground_truth, load_results, write_results
 from mmdet.fileio.results.submission import find_faults, write_submission
+from mmdet.ops.collectives import barrier
 from mmdet.structures import VideoResult
 from mmdet.visualization.draw import drawing_factor
 from mmdet.visualization.video_writer import write_video
@@ -71,7 +73,7 @@ def run_test(config: RunConfig, ranks: Ranks, options: TestOptions) -> None:
             _report(entries, dataset, options)
         if kept and not bad:
             kept.remove()  # else a test with mended frames goes on behind the videos that lack none
-    barrier(ranks)
+    barrier()
     if bad:
         if ranks.is_main:
             print("\n".join(bad[:-1]), file=sys.stderr)  # noqa: T201

@@ -22,9 +22,8 @@ from mmdet.config import load_config
 from mmdet.engine.inference.predictor import VideoPredictor
 from mmdet.engine.inference.stream import VideoStream
 from mmdet.engine.inference.tracked_files import TrackedFiles, TrackedVideo, check_folder, choose_files
-from mmdet.engine.process.devices import chosen_device
+from mmdet.engine.process.devices import chosen_device, limit_threads
 from mmdet.engine.process.endings import SIGNAL_CODE_BASE, RunEnded
-from mmdet.engine.process.processes import limit_threads
 from mmdet.engine.process.signals import StopSignals
 from mmdet.errors import UserError
 from mmdet.fileio.pictures.frame_source import FrameSource, open_source

@@ -23,8 +23,9 @@ import torch
 import torch.multiprocessing as multiprocessing
 
 from mmdet.datasets.workers import signals_held_back
+from mmdet.engine.process.devices import available_cores
 from mmdet.engine.process.endings import SIGNAL_CODE_BASE, USER_ERROR_CODE, RunEnded, end_of
-from mmdet.engine.process.processes import Ranks, available_cores, connect, connect_from_environment, disconnect
+from mmdet.engine.process.processes import Ranks, connect, connect_from_environment, disconnect
 from mmdet.engine.process.signals import CAUGHT, heeded
 from mmdet.engine.process.terminal import tell
 from mmdet.errors import UserError

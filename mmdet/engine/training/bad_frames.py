@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from mmdet.engine.process.processes import Ranks, gather_objects
-from mmdet.ops.collectives import gather_sizes
+from mmdet.ops.collectives import gather_objects, gather_sizes
 from mmdet.structures import ClipBatch, VideoResult
 
 MOST_LISTED = 20
@@ -15,8 +14,8 @@ MOST_LISTED = 20
 class BadFrames:
     """The bad frames that a run has met, each counted once; `most` are put up with."""
 
-    def __init__(self, most: int, ranks: Ranks) -> None:
-        self.most, self.ranks = most, ranks
+    def __init__(self, most: int) -> None:
+        self.most = most
         self._known: dict[str, None] = {}
 
     def meet(self, batches: Sequence[ClipBatch], say: Callable[[str], None]) -> str | None:
@@ -27,7 +26,7 @@ class BadFrames:
         clips = [clip for batch in batches for clip in batch.bad_frames if clip]
         if not any(gather_sizes(len(clips))):  # the hosts ask each other: no step waits for a device
             return None
-        clips = [clip for part in gather_objects(self.ranks, clips) for clip in part]
+        clips = [clip for part in gather_objects(clips) for clip in part]
         new = [line for line in dict.fromkeys(line for clip in clips for line in clip) if line not in self._known]
         total = len(self._known) + len(new)
         none_readable = any(len(clip) > self.most for clip in clips)

@@ -27,8 +27,9 @@ from mmdet.engine.checkpoints.index import (
 from mmdet.engine.checkpoints.pretrained import load_pretrained
 from mmdet.engine.checkpoints.weights import read_weights, start_from
 from mmdet.engine.inference.dataset import check_validation, validate_model
+from mmdet.engine.process.devices import limit_threads, place_model
 from mmdet.engine.process.faults import known_fault
-from mmdet.engine.process.processes import Ranks, barrier, gather_objects, limit_threads, place
+from mmdet.engine.process.processes import Ranks
 from mmdet.engine.process.randomness import compute_deterministically, seed_everything
 from mmdet.engine.training.optimization.optimizers import build_optimizer, scale_learning_rate
 from mmdet.engine.training.resume_checks import describe_run
@@ -39,6 +40,7 @@ from mmdet.engine.training.work_dir import check_work_dir, describe_start, files
 from mmdet.errors import UserError, shown
 from mmdet.models.build import build_model, build_part
 from mmdet.models.detectors.vis_model import VISModel
+from mmdet.ops.collectives import barrier, gather_objects
 from mmdet.registry import DATASETS
 
 AUTO = "auto"
@@ -82,7 +84,7 @@ def train(
         check_validation(config, dataset.class_names)
     about["class_names"] = list(dataset.class_names)
     seed_everything(config.runtime.seed)  # alike in every process, so that all start from the same weights
-    model = place(build_model(config), ranks.device)
+    model = place_model(build_model(config), ranks.device)
     if config.runtime.compile and ranks.device.type == "cuda":
         compile_parts(model)
     checkpoint = _checkpoint_to_resume(resume_from, work_dir, ranks, notes)
@@ -95,7 +97,7 @@ def train(
     trainer.config_file = work_dir / RESOLVED_CONFIG
     if checkpoint is not None:
         _resume(trainer, checkpoint, trusted)
-    barrier(ranks)  # a run that one of the processes refuses leaves nothing in the work dir
+    barrier()  # a run that one of the processes refuses leaves nothing in the work dir
     if ranks.is_main:
         prepare_work_dir(work_dir, config, about)
         _note_start(work_dir, checkpoint)
@@ -196,7 +198,7 @@ def _checkpoint_to_resume(resume_from: str | None, work_dir: Path, ranks: Ranks,
             found = Path(resume_from)
             if is_zipfile(found):
                 check_whole(found)
-    shared: Path | None = gather_objects(ranks, found)[0]
+    shared: Path | None = gather_objects(found)[0]
     return shared
 
 

@@ -10,9 +10,10 @@ from torch import nn
 
 from mmdet.engine.checkpoints.weights import Weights, check_finite, load_weights
 from mmdet.engine.process.endings import RunEnded
-from mmdet.engine.process.processes import Ranks, gather_objects
+from mmdet.engine.process.processes import Ranks
 from mmdet.engine.process.randomness import random_state, restore_random_state
 from mmdet.engine.training.optimization.optimizer_state import restore_optimizer
+from mmdet.ops.collectives import gather_objects
 
 
 def capture_state(
@@ -32,7 +33,7 @@ def capture_state(
         "model": weights,
         "optimizer": optimizer.state_dict(),
         "scaler": scaler.state_dict(),
-        "random_states": gather_objects(ranks, random_state()),
+        "random_states": gather_objects(random_state()),
     }
 
 

@@ -18,7 +18,7 @@ from mmdet.engine.checkpoints import file as files
 from mmdet.engine.checkpoints import index as index
 from mmdet.engine.process.endings import SIGNAL_CODE_BASE, RunEnded
 from mmdet.engine.process.faults import out_of_memory, telling_faults
-from mmdet.engine.process.processes import Ranks, barrier, gather_objects, largest_over_ranks
+from mmdet.engine.process.processes import Ranks
 from mmdet.engine.process.signals import StopSignals
 from mmdet.engine.training.bad_frames import BadFrames
 from mmdet.engine.training.optimization.schedule import learning_rate_factor, total_steps
@@ -30,6 +30,7 @@ from mmdet.engine.training.steps.train_step import TrainStep
 from mmdet.engine.training.train_log import TrainLog, checked_state
 from mmdet.errors import UserError
 from mmdet.evaluation.ap.tables import per_cent
+from mmdet.ops.collectives import barrier, gather_objects, largest_over_ranks
 from mmdet.structures import ClipBatch
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class Trainer:
         self.step = 0  # optimiser steps done; epoch and batch follow from it
         self.best: float | None = None
         self.notes: list[str] = []
-        self.bad_frames = BadFrames(max_bad_frames, ranks)
+        self.bad_frames = BadFrames(max_bad_frames)
         self._readback = Readback(ranks.device)
         self._skipped = 0  # steps in a row
         self._idle = IdleSteps()
@@ -130,7 +131,7 @@ class Trainer:
             if self.step > 0:
                 self.save(self.checkpoint_name)
                 problem += f"; then go on with --resume_from {self.work_dir / self.checkpoint_name}"
-            barrier(self.ranks)
+            barrier()
             raise UserError(problem)
 
     def train_on(self, batches: Sequence[ClipBatch]) -> None:
@@ -142,7 +143,9 @@ class Trainer:
             figures = self.make_step(batches)
         except torch.OutOfMemoryError as error:
             raise out_of_memory(error, self.step + 1, batches) from error
-        figures["stop_signal"] = largest_over_ranks(self.ranks, self._signals.received)  # so that all stop together
+        figures["stop_signal"] = largest_over_ranks(
+            self._signals.received, self.ranks.device
+        )  # so that all stop together
         self.step += 1
         images = sum(batch.images.shape[:2].numel() for batch in batches) * self.ranks.world_size
         self._readback.put(self.step, figures, tuple(batch.describe() for batch in batches), images)
@@ -168,7 +171,7 @@ class Trainer:
         figures = validate() or {}
         figure = figures.get(SELECTED_BY, -math.inf)
         best = -math.inf if self.best is None else self.best
-        if any(gather_objects(self.ranks, figure > best)):
+        if any(gather_objects(figure > best)):
             self.best = max(figure, best)
             self.save(index.BEST)
         if figures and self.ranks.is_main:
@@ -214,7 +217,7 @@ class Trainer:
     def stop(self) -> None:
         """Save and leave, as a signal asked for."""
         self.save(self.checkpoint_name)
-        barrier(self.ranks)  # whoever started the processes may end the rest with the first that leaves
+        barrier()  # whoever started the processes may end the rest with the first that leaves
         raise RunEnded(
             f"stopped by {signal.Signals(self._stop_signal).name} after step {self.step} of {self.total_steps}; "
             f"go on with --resume_from {self.work_dir / self.checkpoint_name}",
@@ -245,7 +248,7 @@ class Trainer:
     def _validation_due(self) -> bool:
         epoch, rest = divmod(self.step, self.steps_per_epoch)
         at_its_interval = self.step > 0 and rest == 0 and epoch % self.runtime.validate_every == 0
-        done = any(gather_objects(self.ranks, self._log.has(self.step, "validation")))
+        done = any(gather_objects(self._log.has(self.step, "validation")))
         return (self.step == self.total_steps or at_its_interval) and not done
 
     def _position(self) -> dict[str, int]:
@@ -262,7 +265,7 @@ class Trainer:
 
     def _fail(self, done: StepFigures) -> None:
         """Raise, in every process after the same step, the same error about those that caused it."""
-        reports: list[StepFigures] = gather_objects(self.ranks, done)
+        reports: list[StepFigures] = gather_objects(done)
         causes = [report for report in reports if not report.finite_losses] or reports
         raise RunEnded(
             f"step {done.step} (epoch {1 + (done.step - 1) // self.steps_per_epoch}) is not finite, it was not made: "

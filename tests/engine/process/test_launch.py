@@ -202,7 +202,7 @@ def test_a_stopped_process_leaves_the_others_their_time(tmp_path):
 @pytest.fixture(scope="module")
 def two_processes(run_miniature, tmp_path_factory):
     """The folder and the outcome of a program in two processes that trained three times."""
-    if distributed.available_cores() < 2:
+    if launch.available_cores() < 2:
         pytest.skip("needs two cores")
     folder = tmp_path_factory.mktemp("two")
     return folder, run_miniature(folder)

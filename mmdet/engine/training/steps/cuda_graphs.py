@@ -241,12 +241,3 @@ class TrainingGraphs:
                 warnings.warn(f"no CUDA graph, steps are launched kernel by kernel: {cause}", stacklevel=2)
         seen.add(size)
         return graphs.get(size)
-
-
-def average_over_ranks(gradients: Sequence[Tensor], world_size: int) -> None:
-    """Replace the gradients by their means over all processes, in one exchange."""
-    flat = torch.cat([gradient.flatten() for gradient in gradients])
-    torch.distributed.all_reduce(flat)
-    flat /= world_size
-    parts = flat.split([gradient.numel() for gradient in gradients])
-    torch._foreach_copy_(list(gradients), [part.view_as(grad) for part, grad in zip(parts, gradients, strict=True)])

@@ -20,8 +20,9 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from mmdet.engine.process.precision import AMP_TYPES, float32_products
 from mmdet.engine.process.processes import Ranks
 from mmdet.engine.training.optimization.optimizers import step_if
-from mmdet.engine.training.steps.cuda_graphs import TrainingGraphs, average_over_ranks
+from mmdet.engine.training.steps.cuda_graphs import TrainingGraphs
 from mmdet.errors import UserError
+from mmdet.ops.collectives import average_over_ranks
 from mmdet.structures import ClipBatch, HeadOutputs
 
 if TYPE_CHECKING:
@@ -59,7 +60,6 @@ class TrainStep:
         if cuda_graphs and self.on_gpu:
             alone = ranks.world_size == 1 and not self.scaler.is_enabled()  # a loss scale changes from step to step
             self.graphs = TrainingGraphs(model, self.dtype, self._weigh, with_losses=alone)
-        self.world_size = ranks.world_size
         self.network: nn.Module = model
         if ranks.world_size > 1 and self.graphs is None:
             device_ids = [ranks.device] if self.on_gpu else None
@@ -113,8 +113,8 @@ class TrainStep:
         parameters: list[Tensor] = [p for group in self.optimizer.param_groups for p in group["params"]]
         parameters = [parameter for parameter in parameters if parameter.grad is not None]
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-        if self.world_size > 1 and self.graphs is not None:
-            average_over_ranks(gradients, self.world_size)
+        if self.graphs is not None:
+            average_over_ranks(gradients)
         self.scaler.unscale_(self.optimizer)
         norm = get_total_norm(gradients)
         if self.grad_clip is not None:
