@@ -1,4 +1,4 @@
-"""MemCNP-VIS on a ResNet-50 of timm, frozen batch norms, YouTube-VIS 2021, multi-scale, 12 epochs.
+"""MemCNP-VIS on timm's ResNet-50 with frozen batch norms: YouTube-VIS 2021, multi-scale, 12 epochs.
 
 Command  python train.py configs/r50_cnp_contrast_ms_1x.py --gpus 4
 Weights  timm's resnet50.a1_in1k as a state dict at the path of `pretrained`

@@ -1,4 +1,4 @@
-"""MemCNP-VIS with ViT-B and MAE weights on OVIS: 25 classes, up to 20 objects a frame.
+"""MemCNP-VIS with ViT-B and MAE weights on OVIS: 25 classes, up to 20 objects per frame.
 
 Command  python train.py configs/vitmae_cnp_contrast_ms_1x_ovis.py --gpus 4
 Weights  mae_pretrain_vit_base.pth (facebookresearch/mae) at the path of `pretrained`
@@ -7,24 +7,10 @@ Result   not measured
 """
 
 _base_ = [
-    "_base_/memcnp.py",
+    "_base_/memcnp_vit_b.py",
     "_base_/datasets/ovis.py",
     "_base_/schedule_1x.py",
     "_base_/runtime.py",
 ]
 
-model = dict(
-    backbone=dict(
-        type="ViTMAE",
-        embed_dim=768,
-        depth=12,
-        num_heads=12,
-        norm_eps=1e-5,
-        out_blocks=(5, 8, 11),
-        reset_blocks=(2, 5, 8, 11),
-        checkpointing=True,
-        pretrained="data/weights/mae_pretrain_vit_base.pth",
-    ),
-    head=dict(num_classes=25),
-    postprocess=dict(max_per_image=20),
-)
+model = dict(head=dict(num_classes=25), postprocess=dict(max_per_image=20))

@@ -1,4 +1,4 @@
-"""The parts of MemCNP-VIS that all its configs share; a config adds the backbone."""
+"""The parts that all configs of MemCNP-VIS share; a config adds the backbone and the number of classes."""
 
 model = dict(
     type="VISModel",

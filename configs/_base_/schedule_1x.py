@@ -1,4 +1,4 @@
-"""The published recipe: SGD, linear warm-up over 1000 iterations, a tenth at epochs 8 and 11, 12 epochs."""
+"""The published recipe: 12 epochs of SGD, linear warm-up over 1000 steps, a tenth of the rate after epochs 8 and 11."""
 
 optimizer = dict(type="SGD", lr=1e-3, momentum=0.9, weight_decay=1e-4)
 schedule = dict(

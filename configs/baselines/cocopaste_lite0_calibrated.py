@@ -1,9 +1,9 @@
-"""cocopaste_lite0 with temporal feature calibration: the same recipe and data, one more neck stage.
+"""cocopaste_lite0 with temporal feature calibration: the same recipe and data with one more neck stage.
 
-Each frame's finest features are completed by those of another frame of its video (docs/temporal_calibration.md).
+The stage adds features of another frame of the video to each frame's finest map (docs/temporal_calibration.md).
 Command  python train.py configs/baselines/cocopaste_lite0_calibrated.py
 Weights  timm's tf_efficientnet_lite0 at the path of `pretrained`
-Result   at half the steps AP 0.154, without the calibration 0.165 (means of three seeds, docs/results.md)
+Result   AP 0.154 after half the steps, 0.165 without the calibration (means of three seeds); docs/results.md
 """
 
 _base_ = ["cocopaste_lite0.py"]

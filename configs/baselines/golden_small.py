@@ -1,7 +1,7 @@
-"""The published recipe's small twin: the model of the recorded numbers that tools/check_golden.py compares.
+"""A small version of the published model, with which the numbers were recorded that tools/check_golden.py compares.
 
 Command  python tools/check_golden.py DIR
-It is compared and not trained: its parameters are random.
+Result   not measured: the model is compared and never trained, its parameters are random
 """
 
 _base_ = ["../vitmae_cnp_contrast_ms_1x.py"]

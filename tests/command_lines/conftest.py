@@ -41,7 +41,6 @@ data = dict(
             ann_file={valid!r},
             img_prefix={valid_images!r},
             transforms=[dict(type="ResizeKeepRatio", long_edge=120, short_edge=80)],
-            test_mode=True,
         ),
         chunk_size=3,
         workers=0,

@@ -1,4 +1,4 @@
-"""OVIS, 25 classes, multi-scale training; data/README.md says where the files go."""
+"""OVIS, 25 classes, multi-scale training. data/README.md says where the files go."""
 
 data = dict(
     train=dict(
@@ -22,7 +22,6 @@ data = dict(
             ann_file="data/OVIS/annotations/annotations_valid.json",
             img_prefix="data/OVIS/valid_images",
             transforms=[dict(type="ResizeKeepRatio", long_edge=960, short_edge=480)],
-            test_mode=True,
         ),
         chunk_size=8,
         workers=4,

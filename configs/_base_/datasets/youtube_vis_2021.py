@@ -1,4 +1,4 @@
-"""YouTube-VIS 2021, 40 classes, multi-scale training; data/README.md says where the files go."""
+"""YouTube-VIS 2021, 40 classes, multi-scale training. data/README.md says where the files go."""
 
 data = dict(
     train=dict(
@@ -22,7 +22,6 @@ data = dict(
             ann_file="data/YVIS/annotations/instances_valid.json",
             img_prefix="data/YVIS/valid_images",
             transforms=[dict(type="ResizeKeepRatio", long_edge=960, short_edge=480)],
-            test_mode=True,
         ),
         chunk_size=8,
         workers=4,

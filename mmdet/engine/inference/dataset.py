@@ -33,8 +33,8 @@ OnResult = Callable[[VideoResult], None]
 
 
 def build_test_dataset(section: TestData, where: str) -> VISDataset:
-    """Build a dataset of videos to test on."""
-    dataset: VISDataset = build_part(DATASETS, section.dataset, f"{where}.dataset")
+    """Build a dataset of videos to test on: all frames of all videos, whether or not the config says `test_mode`."""
+    dataset: VISDataset = build_part(DATASETS, {**section.dataset, "test_mode": True}, f"{where}.dataset")
     return dataset
 
 

@@ -1,16 +1,19 @@
 """Streams: one video each, independent of each other, frame by frame as in chunks."""
 
 import contextlib
+import json
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from pycocotools.mask import area
 
+from mmdet.config import TestData as DataOfTest
 from mmdet.config import load_config
 from mmdet.datasets import RandomFlip, RawFrame, ResizeKeepRatio, VideoInfo
 from mmdet.engine.inference import predictor as predictor_module
-from mmdet.engine.inference.dataset import share_videos
+from mmdet.engine.inference.dataset import build_test_dataset, share_videos
 from mmdet.engine.inference.frame_batch import FramePreparation
 from mmdet.engine.inference.predictor import VideoPredictor, one_behind
 from mmdet.structures import ClipSample, FrameMeta, FrameTruth, collate_clips
@@ -221,3 +224,16 @@ def test_graphs_that_cannot_be_are_reported_and_left_out(tiny_video, kind, reaso
     graphed = VideoPredictor(plain.model, plain.tracker, plain.transforms, cuda_graph=True)
     assert reason in caplog.text
     assert result_of(graphed, tiny_video.make_video(1)) == result_of(plain, tiny_video.make_video(1))
+
+
+@pytest.mark.parametrize("said", [{}, {"test_mode": True}, {"test_mode": False}], ids=["unsaid", "true", "false"])
+def test_the_videos_of_data_test_are_tested_whole_whatever_test_mode_says(tmp_path, said):
+    frames = [f"{index}.jpg" for index in range(3)]
+    videos = [{"id": 1, "width": 64, "height": 48, "length": 3, "file_names": frames}]
+    source = {"videos": videos, "categories": [{"id": 1, "name": "cat"}], "annotations": []}
+    (tmp_path / "valid.json").write_text(json.dumps(source))
+    for name in frames:
+        cv2.imwrite(str(tmp_path / name), np.zeros((48, 64, 3), np.uint8))
+    data = {"type": "VISDataset", "ann_file": str(tmp_path / "valid.json"), "img_prefix": str(tmp_path)}
+    dataset = build_test_dataset(DataOfTest(dataset={**data, "transforms": [], **said}), "config.data.test")
+    assert (dataset.test_mode, len(dataset)) == (True, 3)
