@@ -26,6 +26,11 @@ def test_a_mask_fills_its_box_in_the_original_image():
     assert mask.sum() == 24 * 32
 
 
+def test_a_pixel_that_is_neither_in_nor_out_is_not_in_the_mask():
+    box = torch.tensor([[0.0, 0.0, 48.0, 32.0]])
+    assert not assemble_masks(torch.zeros(1, 1, 16, 24), [torch.ones(1, 1)], box, meta((32, 48))).any()
+
+
 def test_masks_are_scaled_back_and_cut_or_padded_to_the_original_size():
     basis = torch.full((1, 16, 24), 5.0)
     box = torch.tensor([[0.0, 0.0, 48.0, 32.0]])

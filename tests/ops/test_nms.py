@@ -57,6 +57,12 @@ def test_a_score_at_the_threshold_is_dropped():
     assert len(nms([BOX], [[0.5]], score_threshold=0.5)[0]) == 0
 
 
+def test_an_overlap_at_the_threshold_suppresses_nothing():
+    boxes = [[0.0, 0, 10, 10], [0.0, 0, 10, 20]]  # an IoU of a half
+    assert nms(boxes, [[0.9], [0.8]], iou_threshold=0.5)[0].tolist() == [0, 1]
+    assert nms(boxes, [[0.9], [0.8]], iou_threshold=0.49)[0].tolist() == [0]
+
+
 def test_only_the_best_are_returned():
     boxes = [[20.0 * i, 0, 20 * i + 10, 10] for i in range(5)]
     index, _, _ = nms(boxes, [[0.2], [0.5], [0.3], [0.9], [0.4]], max_pre_nms=4, max_per_image=2)

@@ -32,6 +32,12 @@ def test_positives_are_the_points_near_the_centre_and_in_the_box(points, truth_o
         assert torch.equal(found.positive[0], in_box & (distance < radius * strides))
 
 
+def test_a_point_at_the_radius_is_too_far_from_the_centre(points, truth_of):
+    found = CenterAssigner(radius=1.0)(points, sigma_of(points, 1), truth_of([[[28.0, 28.0, 60.0, 60.0]]]))
+    finest = points.level_counts[0]  # centre and points at 44; the next points are 8 away, the stride
+    assert points.xy[:finest][found.positive[0, :finest]].tolist() == [[44, 44]]
+
+
 def test_every_other_point_is_negative(points, truth_of):
     found = CenterAssigner()(points, sigma_of(points, 2), truth_of([[BOX], []]))
     assert torch.equal(found.negative, ~found.positive)

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -44,6 +46,21 @@ def test_centerness_of_the_finest_level_equals_the_golden(part):
     points = PointGrid.make((40, 56), ((5, 7),), (8,), torch.device("cpu"))
     target = centerness_target(points, truth_of(part("cent_gts")))
     torch.testing.assert_close(target[0], part("centerness_target"))
+
+
+def test_centerness_is_the_root_of_what_the_nearer_sides_are_of_the_farther_ones():
+    points = PointGrid.make((16, 32), ((2, 4),), (8,), torch.device("cpu"))
+    target = centerness_target(points, truth_of([[0.0, 0.0, 32.0, 16.0], [18.0, 2.0, 22.0, 6.0]]))
+    large = ((4 / 28) * (4 / 12)) ** 0.5, ((12 / 20) * (4 / 12)) ** 0.5
+    expected = [[large[0], large[1], 1.0, large[0]], [large[0], large[1], large[1], large[0]]]  # of both the larger
+    torch.testing.assert_close(target.view(2, 4), torch.tensor(expected))
+
+
+def test_crowd_regions_have_no_centerness():
+    points = PointGrid.make((16, 32), ((2, 4),), (8,), torch.device("cpu"))
+    truth = truth_of([[0.0, 0.0, 32.0, 16.0], [0.0, 0.0, 8.0, 8.0]])
+    crowd = dataclasses.replace(truth, valid=torch.tensor([[False, True]]), is_crowd=torch.tensor([[True, False]]))
+    assert centerness_target(points, crowd).tolist() == [[1, 0, 0, 0, 0, 0, 0, 0]]
 
 
 def test_centerness_of_coarser_levels_is_the_finest_resized(scenes):

@@ -72,6 +72,11 @@ def test_points_in_a_crowd_box_and_no_object_are_ignored(points, truth_of):
     assert torch.equal(found.positive, without.positive)
 
 
+def test_the_uncertainty_of_a_point_is_the_mean_of_its_sides_and_at_most_one():
+    sides = torch.tensor([[0.1, 0.2, 0.3, 0.6], [3.0, 0.1, 0.1, 0.0], [9.0, 9.0, 9.0, 9.0]])
+    torch.testing.assert_close(mean_uncertainty(sides), torch.tensor([0.3, 0.8, 1.0]))
+
+
 def test_topk_bounds_the_positives_of_a_level(points, truth_of):
     for topk in (1, 3):
         assigner = ASSIGNERS.build({"type": "UncertaintyAssigner", "topk": topk})

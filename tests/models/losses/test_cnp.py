@@ -5,6 +5,7 @@ import torch
 
 from mmdet.models.losses.cnp import cnp_loss, mixture_nll, uncertainty_target
 from mmdet.models.losses.pairs import Pairs
+from mmdet.ops.boxes import aligned_iou
 
 NUM_POINTS = 30
 
@@ -40,6 +41,44 @@ def test_loss_and_gradients_equal_the_golden(golden_pairs, part, part_notes, mon
     assert loss.item() == pytest.approx(part_notes["cnp_GMM"], rel=1e-6)
     torch.testing.assert_close(mu.grad, part("cnp_GMM_gmu"))
     torch.testing.assert_close(sigma.grad, part("cnp_GMM_gsigma"))
+
+
+def reference_loss(pairs, scale, image, num_points):
+    """The loss of an image as MODEL.md 6 says it, object by object and point by point."""
+    objects = [row for row in range(pairs.valid.shape[1]) if pairs.valid[image, row].any()]
+    total = 0.0
+    for row in objects:
+        points = pairs.valid[image, row].nonzero().flatten().tolist()
+        weights = torch.stack([pairs.centerness[image, row, point] for point in points])
+        densities, errors = [], []
+        for point in points:
+            own = image, row, point
+            sigma, true_box = pairs.sigma[own], pairs.true_boxes[image, row, 0]
+            gaussian = torch.distributions.Normal(pairs.boxes[own] / scale, sigma)
+            densities.append(gaussian.log_prob(true_box / scale).sum().exp())
+            wrong = 2 - pairs.class_probs[own] - aligned_iou(pairs.boxes[own], true_box, 1.0)
+            differences = (sigma - wrong).abs()
+            errors.append(torch.where(differences < 1, differences.square() / 2, differences - 0.5).mean())
+        likelihood = (weights / weights.sum() * torch.stack(densities)).sum()
+        total = total - likelihood.log() / (num_points or len(objects)) + sum(errors) / len(errors)
+    return total
+
+
+@pytest.mark.parametrize("num_points", [NUM_POINTS, None])
+def test_the_loss_equals_that_object_by_object(num_points):
+    source = torch.Generator().manual_seed(1)
+    corner = torch.rand(2, 3, 3, 2, generator=source) * 30
+    pairs = Pairs(
+        valid=torch.tensor([[[1, 1, 1], [1, 0, 1], [0, 0, 0]], [[0, 1, 0], [0, 0, 0], [0, 0, 0]]]).bool(),
+        boxes=torch.cat((corner, corner + 10 + 20 * torch.rand(2, 3, 3, 2, generator=source)), dim=3),
+        sigma=0.2 + 2 * torch.rand(2, 3, 3, 4, generator=source),
+        class_probs=torch.rand(2, 3, 3, generator=source),
+        centerness=torch.rand(2, 3, 3, generator=source),
+        true_boxes=torch.tensor([5.0, 8.0, 35.0, 40.0]).expand(2, 3, 1, 4),
+    )
+    scale = torch.tensor([96.0, 64.0, 96.0, 64.0])
+    expected = torch.stack([reference_loss(pairs, scale, image, num_points) for image in range(2)])
+    torch.testing.assert_close(cnp_loss(pairs, scale, num_points), expected)
 
 
 def test_a_mixture_is_the_weighted_sum_of_its_gaussians():

@@ -65,10 +65,11 @@ def test_without_a_positive_pair_the_loss_is_zero_and_connected():
     assert not embeddings.grad.any()
 
 
-def test_without_a_negative_the_loss_is_zero():
+@pytest.mark.parametrize("exclude_matches", [True, False])
+def test_without_a_negative_the_loss_is_zero(exclude_matches):
     embeddings = torch.ones(2, 3, requires_grad=True)
     is_key = torch.tensor([True, False])
-    loss = contrastive_loss(embeddings, is_key, ~is_key, torch.tensor([1, -1]))
+    loss = contrastive_loss(embeddings, is_key, ~is_key, torch.tensor([1, -1]), exclude_matches=exclude_matches)
     loss.backward()
     assert loss == 0
     assert not embeddings.grad.any()

@@ -5,7 +5,11 @@ import torch
 
 from mmdet.errors import UserError
 from mmdet.models.assigners import CenterAssigner, UncertaintyAssigner
+from mmdet.models.losses.contrastive import gathered_contrastive_loss, match_accuracy
 from mmdet.models.losses.criterion import LOSSES, Criterion
+from mmdet.models.losses.mask import large_pairs
+from mmdet.models.losses.pairs import Pairs
+from mmdet.ops.sampling import sample_at_centres
 from mmdet.registry import CRITERIA
 from mmdet.structures import padded_truth as truths
 
@@ -65,6 +69,57 @@ def test_terms_are_means_over_images(scenes):
     single = [scenes.losses_and_gradients([image])[0] for image in (30, 20)]
     for name in set(LOSSES) - {"loss_match"}:
         torch.testing.assert_close(both[name], (single[0][name] + single[1][name]) / 2)
+
+
+def contrastive(outputs, truth, takes_part):
+    """The contrastive loss over the objects of the images that take part."""
+    return gathered_contrastive_loss(
+        key=sample_at_centres(outputs.embedding_map, truth.boxes),
+        reference=sample_at_centres(outputs.reference_embedding_map, truth.reference_boxes),
+        key_valid=truth.valid & takes_part[:, None],
+        reference_valid=truth.reference_valid & takes_part[:, None],
+        match=truth.match,
+        temperature=0.1,
+        num_negatives=5,
+        exclude_matches=False,
+    )
+
+
+def test_the_contrastive_loss_is_one_value_by_the_number_of_images_with_objects(scenes, criterion):
+    images = [30, 20, 0]
+    outputs, batch = scenes.make_outputs(scenes.make_leaves(images)), scenes.make_batch(images)
+    whole = contrastive(outputs, batch.truth, torch.tensor([True, True, False]))
+    torch.testing.assert_close(criterion(outputs, batch)["loss_match"], whole / 2)
+
+
+def test_an_image_whose_boxes_are_all_too_small_learns_no_match(scenes, criterion):
+    leaves, batch = scenes.make_leaves([30, 20]), scenes.make_batch([30, 20])
+    leaves["box_ltrb"] = torch.stack([leaves["box_ltrb"][0], 0.05 * leaves["box_ltrb"][1]])
+    outputs = scenes.make_outputs(leaves)
+    first = contrastive(outputs, batch.truth, torch.tensor([True, False]))
+    assert not torch.isclose(first, contrastive(outputs, batch.truth, torch.tensor([True, True])))
+    torch.testing.assert_close(criterion(outputs, batch)["loss_match"], first / 2)
+
+
+def test_the_match_accuracy_of_an_image_counts_by_all_its_pairs_the_small_ones_too(scenes, criterion):
+    leaves, batch = scenes.make_leaves([30, 21]), scenes.make_batch([30, 21])
+    small = torch.arange(leaves["box_ltrb"].shape[1])[:, None] % 2 == 0
+    leaves["box_ltrb"] = torch.stack([leaves["box_ltrb"][0].where(~small, 0.01), leaves["box_ltrb"][1]])
+    leaves["reference_embedding_map"] = leaves["embedding_map"].detach()
+    outputs = scenes.make_outputs(leaves)
+    pairs = Pairs.make(outputs, batch.truth, criterion.assigner(outputs.points, outputs.box_sigma, batch.truth))
+    kept, centres = large_pairs(pairs), pairs.boxes.flatten(1, 2)
+    accuracy = match_accuracy(
+        sample_at_centres(outputs.embedding_map, centres).view(*kept.shape, -1),
+        sample_at_centres(outputs.reference_embedding_map, batch.truth.reference_boxes),
+        batch.truth.reference_valid,
+        batch.truth.match,
+        kept,
+    )
+    valid, large = (marks.sum(dim=(1, 2)) for marks in (pairs.valid, kept))
+    expected, other = ((accuracy * count).sum() / count.sum() for count in (valid, large))
+    assert abs(expected - other) > 0.01
+    torch.testing.assert_close(criterion(outputs, batch)["match_acc"], expected)
 
 
 def test_every_output_learns_where_there_are_objects(scenes):

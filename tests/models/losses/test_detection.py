@@ -1,4 +1,5 @@
 import dataclasses
+import math
 
 import pytest
 import torch
@@ -29,8 +30,17 @@ def test_focal_loss_equals_the_golden(part, part_notes):
     torch.testing.assert_close(logits.grad, part("focal_grad"))
 
 
+def test_focal_loss_weighs_the_cross_entropy_by_how_wrong_a_probability_is():
+    logits = torch.tensor([0.75, 0.75]).logit()
+    losses = focal_loss(logits, torch.tensor([True, False]), gamma=2.0, alpha=0.3)
+    expected = -0.3 * 0.25**2 * math.log(0.75), -0.7 * 0.75**2 * math.log(0.25)
+    torch.testing.assert_close(losses, torch.tensor(expected))
+
+
 def test_class_loss_is_the_focal_sum_by_positives(scene):
     outputs, truth, assignment, _ = scene
+    ignored = torch.arange(len(outputs.points.xy)) % 3 == 0  # some points beside the positive ones count nowhere
+    assignment = dataclasses.replace(assignment, negative=assignment.negative & ~ignored)
     losses = class_loss(outputs.cls_logits, truth, assignment, 2.0, 0.25)
     for image in range(2):
         total = 0.0

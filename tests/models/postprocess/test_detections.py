@@ -71,6 +71,21 @@ def test_frames_of_a_chunk_give_what_each_gives_alone(threshold):
     assert (sum(len(found) for found, _ in together) == 0) == (threshold == 0.99)
 
 
+def test_detections_are_what_the_head_says_of_their_points():
+    outputs = make_outputs()
+    found = PostProcess(score_threshold=0.0, nms_iou=1.0, max_per_image=12).detect(outputs, METAS)
+    for index, objects in enumerate(unpack_rows(found.rows)):
+        centerness = outputs.centerness_logits[index].sigmoid()
+        products = outputs.cls_logits[index].sigmoid() * centerness[:, None]
+        scores, order = products.flatten().topk(12)
+        points, labels = order // 5, order % 5
+        torch.testing.assert_close(objects.scores, scores)
+        assert torch.equal(objects.labels, labels)
+        torch.testing.assert_close(objects.centerness, centerness[points])
+        torch.testing.assert_close(objects.box_sigma, outputs.box_sigma[index, points].clamp(max=1))
+        torch.testing.assert_close(objects.boxes, outputs.boxes[index, points] / METAS[index].scale)
+
+
 def test_the_tracker_looks_at_the_rounded_centre_and_the_masks_at_the_floored_one():
     """As the release does (MODEL.md 7.6): the map's two first features are the column and the row of a cell."""
     outputs = make_outputs()
