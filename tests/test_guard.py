@@ -1,6 +1,6 @@
 """Figures of a tiny model whose parameters and images are formulas: a change of numbers shows without any other data.
 
-They guard against unintended change and prove nothing else (tests/golden compares with the release). After an intended
+They guard against unintended change and prove nothing else (tests/parity compares with the release). After an intended
 change write them anew, and say in the commit why they moved:
 
     python tests/test_guard.py --write

@@ -189,8 +189,8 @@ def test_q12_an_empty_first_frame_keeps_no_tracks_of_another_video():
     assert len(first) == 3
 
 
-def test_q12_the_case_that_the_release_recorded_starts_from_zero(shared):
-    recorded = json.loads((shared / "golden" / "parts" / "quirk_stale_tracker.json").read_text())
+def test_q12_the_case_that_the_release_recorded_starts_from_zero(recorded_numbers):
+    recorded = json.loads((recorded_numbers / "parts" / "quirk_stale_tracker.json").read_text())
     assert recorded["frames"][0]["num"] == 0
     assert recorded["frames"][1]["ids"] != [0]  # the defect: an id of the other video
     tracker = Tracker()

@@ -1,12 +1,11 @@
 """A tiny generated set, a tiny config for it, a model trained for two steps, and the command lines in this process."""
 
-import importlib
-import importlib.util
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from programs import load_program
 
 from mmdet.datasets.synthetic.demo_set import generate_demo_set
 from mmdet.engine.process.endings import run_command_line
@@ -59,22 +58,6 @@ class Finished:
     code: int
     out: str
     err: str
-
-
-@pytest.fixture(scope="session")
-def together():
-    """The module tests/engine/together.py, its processes able to import it."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(ROOT / "tests" / "engine")
-        yield importlib.import_module("together")
-
-
-def load_program(name):
-    spec = importlib.util.spec_from_file_location(f"program_{name}", ROOT / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture

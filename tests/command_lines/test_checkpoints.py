@@ -1,6 +1,5 @@
 """Checkpoints of others on the command lines: the published release's, and files that safe reading refuses."""
 
-import importlib.util
 import json
 import sys
 from collections import OrderedDict
@@ -9,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from programs import load_program
 
 from mmdet.engine.checkpoints.release_names import from_release
 from mmdet.engine.process.endings import run_command_line
 
-TOOL = Path(__file__).parents[2] / "tools" / "convert_checkpoint.py"
 GOLDEN_MODEL = """
 _base_ = {config!r}
 model = dict(
@@ -27,8 +26,8 @@ optimizer = dict(_delete_=True, type="SGD", lr=0.0)
 
 
 @pytest.fixture(scope="module")
-def release_state(shared):
-    arrays = np.load(shared / "golden" / "seed0" / "state_dict.npz")
+def release_state(recorded_numbers):
+    arrays = np.load(recorded_numbers / "seed0" / "state_dict.npz")
     return {key: torch.from_numpy(arrays[key].astype(np.float32)) for key in arrays.files}
 
 
@@ -60,9 +59,7 @@ def golden_config(config, tiny_set, tmp_path):
 @pytest.fixture
 def convert(monkeypatch, capsys):
     """Run tools/convert_checkpoint.py in this process; return its exit code and what it said."""
-    spec = importlib.util.spec_from_file_location("convert_checkpoint", TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_program("tools/convert_checkpoint")
 
     def call(*arguments):
         monkeypatch.setattr(sys, "argv", ["convert_checkpoint.py", *map(str, arguments)])
@@ -77,8 +74,8 @@ def convert(monkeypatch, capsys):
     return call
 
 
-def test_the_published_model_is_converted_with_its_number_of_parameters(convert, shared, tmp_path):
-    shapes = json.loads((shared / "golden" / "reference_vitb_state_dict_shapes.json").read_text())
+def test_the_published_model_is_converted_with_its_number_of_parameters(convert, recorded_numbers, tmp_path):
+    shapes = json.loads((recorded_numbers / "reference_vitb_state_dict_shapes.json").read_text())
     torch.save({key: torch.zeros(()).expand(shape) for key, shape in shapes.items()}, tmp_path / "r.pth")  # small files
     code, said = convert(tmp_path / "r.pth", tmp_path / "converted.pth")
     assert code == 0, said

@@ -1,7 +1,6 @@
 """No command writes over what it reads, or over what it did not make; each says so before the work starts."""
 
 import hashlib
-import importlib.util
 import json
 import os
 import shutil
@@ -12,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from programs import load_program
 
 from mmdet.engine.process.endings import run_command_line
 
@@ -24,11 +24,9 @@ def tool(capsys, monkeypatch):
 
     def call(name, *arguments):
         monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
-        spec = importlib.util.spec_from_file_location(f"tool_{name}", ROOT / "tools" / f"{name}.py")
-        module = importlib.util.module_from_spec(spec)
+        module = load_program(f"tools/{name}")
         code = None
         try:
-            spec.loader.exec_module(module)
             run_command_line(lambda: sys.exit(module.main()))
         except SystemExit as end:
             code = end.code

@@ -1,6 +1,5 @@
 """Tracking one's own video: a file or a folder of images."""
 
-import importlib.util
 import json
 import os
 import shutil
@@ -12,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from programs import load_program
 
 from mmdet.engine.inference import source_tracking
 from mmdet.engine.inference.predictor import VideoStream
@@ -23,9 +23,7 @@ from mmdet.visualization.mp4 import open_mp4
 @pytest.fixture
 def track(monkeypatch, capsys):
     """Run tools/track_video.py in this process; return its exit code and what it said on stderr."""
-    spec = importlib.util.spec_from_file_location("track_video", "tools/track_video.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_program("tools/track_video")
 
     def call(*arguments):
         monkeypatch.setattr(sys, "argv", ["track_video.py", *map(str, arguments)])

@@ -1,14 +1,11 @@
-"""Hostile input. See hostile.py for the long run."""
+"""Hostile input. See tests/helpers/hostile.py for the long run."""
 
-import sys
 from pathlib import Path
 
+import hostile
 import pytest
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "engine")]  # for hostile.py and miniature.py, which are no tests
-
-import hostile  # noqa: E402
 
 
 def pytest_collection_modifyitems(items):

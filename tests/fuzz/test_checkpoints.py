@@ -6,10 +6,10 @@ import zipfile
 import pytest
 import torch
 from hostile import changed, changes, damaged, damages, hostile, refused_or_read
+from hostile_pickles import FOREIGN, programs
 from hypothesis import given
 from hypothesis import strategies as st
 from miniature import make_trainer
-from test_pickles import FOREIGN, programs
 from torch import nn
 
 from mmdet.engine.checkpoints.file import check_whole, load_checkpoint

@@ -9,7 +9,7 @@ import pytest
 import torch
 from hostile import refused_or_read
 from miniature import make_trainer
-from test_json import RESULTS, RLE, TRUTH
+from sound_documents import RESULTS, RLE, TRUTH
 
 from mmdet.config import load_config
 from mmdet.engine.checkpoints.file import load_checkpoint

@@ -1,13 +1,10 @@
-"""The scenes of loss_scenes.py, importable in spawned processes too."""
+"""Random predictions that losses are tested with."""
 
-import importlib
-from pathlib import Path
-
+import loss_scenes
 import pytest
 
 
 @pytest.fixture(scope="module")
 def scenes():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(Path(__file__).parent)
-        yield importlib.import_module("loss_scenes")
+    """The module tests/helpers/loss_scenes.py."""
+    return loss_scenes

@@ -26,10 +26,10 @@ def test_maps_that_are_resized_have_their_channels_last(images):
         assert level.is_contiguous(memory_format=torch.channels_last)
 
 
-def test_position_table_and_its_resize_match_the_goldens(shared):
+def test_position_table_and_its_resize_match_the_goldens(recorded_numbers):
     import numpy as np
 
-    parts = np.load(shared / "golden" / "parts" / "parts.npz")
+    parts = np.load(recorded_numbers / "parts" / "parts.npz")
     table = sincos_position_table(16, 14)
     torch.testing.assert_close(table, torch.from_numpy(parts["sincos16_14"]), atol=1e-6, rtol=0)
     resized = resize_positions(table[None, 1:], (10, 13))

@@ -12,8 +12,8 @@ def memory(**options):
     return CNPMemory(channels=6, num_slots=5, rate=0.9, **options)
 
 
-def test_reading_matches_the_goldens(shared):
-    parts = np.load(shared / "golden" / "parts" / "parts.npz")
+def test_reading_matches_the_goldens(recorded_numbers):
+    parts = np.load(recorded_numbers / "parts" / "parts.npz")
     model = CNPMemory(channels=8, num_slots=20, rate=0.9)
     names = {"slots": "w0", **{f"{fc}.{p}": f"mlp_{fc}.{p}" for fc in ("fc1", "fc2") for p in ("weight", "bias")}}
     model.load_state_dict({ours: torch.from_numpy(parts[f"mem_top1_{theirs}"]) for ours, theirs in names.items()})
@@ -23,8 +23,8 @@ def test_reading_matches_the_goldens(shared):
 
 
 @pytest.mark.parametrize("mode", ["top1", "all"])
-def test_writing_moves_slots_that_are_written_to_as_the_release_does(shared, mode):
-    parts = np.load(shared / "golden" / "parts" / "parts.npz")
+def test_writing_moves_slots_that_are_written_to_as_the_release_does(recorded_numbers, mode):
+    parts = np.load(recorded_numbers / "parts" / "parts.npz")
     model = CNPMemory(channels=8, num_slots=20, rate=0.9, update_mode=mode)
     before = torch.from_numpy(parts[f"mem_{mode}_w0"])
     model.slots.data.copy_(before)

@@ -6,8 +6,8 @@ import torch
 from mmdet.models.heads.feature_align import FeatureAlign
 
 
-def test_alignment_matches_the_goldens(shared):
-    parts = {key: torch.from_numpy(value) for key, value in np.load(shared / "golden/parts/parts.npz").items()}
+def test_alignment_matches_the_goldens(recorded_numbers):
+    parts = {key: torch.from_numpy(value) for key, value in np.load(recorded_numbers / "parts/parts.npz").items()}
     model = FeatureAlign(32, 32)
     model.load_state_dict(
         {

@@ -1,8 +1,5 @@
 """Temporal calibration: against a slow form, its references in training and in videos, gradients, a real step."""
 
-import importlib
-from pathlib import Path
-
 import pytest
 import torch
 from torch.nn import functional as F
@@ -22,14 +19,6 @@ from mmdet.structures import collate_clips
 
 CHANNELS, PATCH, DILATION = 16, 4, 2
 NECK = {"type": "TemporalCalibration", "patch_size": PATCH, "dilation_patch": DILATION, "hidden_channels": 8}
-
-
-@pytest.fixture(scope="module")
-def tiny_vis():
-    """The module tests/engine/tiny_vis.py."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(Path(__file__).parents[1] / "engine")
-        return importlib.import_module("tiny_vis")
 
 
 def make_neck(levels=(0,), moving=True):

@@ -1,6 +1,4 @@
-import importlib
-from pathlib import Path
-
+import collectives_worker
 import pytest
 import torch
 
@@ -52,10 +50,7 @@ def test_alone_means_largest_values_and_objects_are_the_own():
 def ranks(tmp_path_factory):
     """What two processes found: rank 0 has three rows to gather, rank 1 none."""
     folder = tmp_path_factory.mktemp("ranks")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(Path(__file__).parent)
-        worker = importlib.import_module("collectives_worker")
-        torch.multiprocessing.spawn(worker.run, args=(2, str(folder)), nprocs=2)
+    torch.multiprocessing.spawn(collectives_worker.run, args=(2, str(folder)), nprocs=2)
     return [torch.load(folder / f"{index}.pt") for index in range(2)]
 
 

@@ -47,6 +47,7 @@ def test_a_library_that_does_not_fit_is_reported_once_and_left_alone(package, ca
     assert "\n" not in record.getMessage()
 
 
+@pytest.mark.compiled
 def test_a_library_without_the_newest_op_is_left_alone(monkeypatch, caplog):
     if not extension.load():
         pytest.skip("the compiled ops are not built: bash compile.sh")
@@ -67,6 +68,7 @@ def test_the_newest_library_is_taken(package):
     assert extension.path() == package / "_C.abi3.so"
 
 
+@pytest.mark.compiled
 def test_the_built_library_loads_in_a_fresh_process():
     if extension.path() is None:
         pytest.skip("the compiled ops are not built: bash compile.sh")

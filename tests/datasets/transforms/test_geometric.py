@@ -36,8 +36,8 @@ def two_masks(size=(36, 54)):
 
 
 @pytest.fixture
-def golden(shared):
-    folder = shared / "golden" / "parts"
+def golden(recorded_numbers):
+    folder = recorded_numbers / "parts"
     return np.load(folder / "parts.npz"), json.loads((folder / "parts.json").read_text())["tr_img"]
 
 

@@ -1,7 +1,6 @@
 """Recording CUDA graphs: what cannot be recorded is found out before, and a spoilt process ends."""
 
 import gc
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +15,7 @@ from mmdet.engine.process.cuda_capture import CaptureFailed, NotCapturable, capt
 from mmdet.engine.training.steps.cuda_graphs import CaptureSpace
 from mmdet.ops.deform.functional import sampled_deform_conv
 
-ENGINE = Path(__file__).parents[1]
+HELPERS = Path(__file__).parents[2] / "helpers"
 
 
 class FakeGraph:
@@ -185,9 +184,8 @@ def test_a_graph_that_nobody_can_reach_any_more_does_not_ruin_a_recording(on_gpu
 @pytest.mark.cuda
 @pytest.mark.parametrize("what", ["training", "stream"])
 def test_a_recording_that_fails_ends_the_run_and_saves_nothing(on_gpu, tmp_path, what):
-    path = os.pathsep.join([str(ENGINE.parents[1]), os.environ.get("PYTHONPATH", "")])
-    program = [sys.executable, str(ENGINE / "failing_capture.py"), what, str(tmp_path)]
-    done = subprocess.run(program, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path}, timeout=250)
+    program = [sys.executable, str(HELPERS / "failing_capture.py"), what, str(tmp_path)]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=250)
     assert done.returncode == 1, done.stderr
     assert "could not be recorded" in done.stderr
     assert "runtime.cuda_graphs=False" in done.stderr

@@ -49,9 +49,9 @@ def truth_of():
 
 
 @pytest.fixture(params=["192x256", "160x224"])
-def recorded(request, shared):
+def recorded(request, recorded_numbers):
     """(points, sigma (2, P, 4), truth, arrays) of a training forward of the release."""
-    arrays = np.load(shared / "golden" / "seed0" / f"train_{request.param}.npz")
+    arrays = np.load(recorded_numbers / "seed0" / f"train_{request.param}.npz")
     maps = [torch.from_numpy(arrays[f"reg_{level}"]).flatten(2) for level in range(4)]
     sigma = 0.1 + 0.9 * F.softplus(torch.cat(maps, dim=2).transpose(1, 2)[..., 4:])
     truth = make_truth([arrays["gt_bboxes_0"], arrays["gt_bboxes_1"]])

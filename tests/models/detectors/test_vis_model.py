@@ -139,13 +139,13 @@ def test_the_memory_is_written_after_a_step_and_only_with_objects(model):
     assert not torch.equal(memory.slots, before)
 
 
-def test_the_published_model_has_the_published_parameters(shared):
+def test_the_published_model_has_the_published_parameters(recorded_numbers):
     import json
 
     model = build_model(load_config("configs/vitmae_cnp_contrast_ms_1x.py"))
     assert sum(p.numel() for p in model.parameters()) == 95_343_989
     assert sum(p.numel() for p in model.parameters() if p.requires_grad) == 95_191_153
-    shapes = json.loads((shared / "golden" / "reference_vitb_state_dict_shapes.json").read_text())
+    shapes = json.loads((recorded_numbers / "reference_vitb_state_dict_shapes.json").read_text())
     released = from_release({key: torch.empty(shape) for key, shape in shapes.items()})
     own = model.state_dict()
     assert {name: tuple(value.shape) for name, value in released.items()} == {

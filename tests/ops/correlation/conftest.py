@@ -6,7 +6,7 @@ import torch
 from mmdet.ops.correlation import kernels
 
 
-@pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.cuda)])
+@pytest.fixture(params=[pytest.param("cpu", marks=pytest.mark.compiled), pytest.param("cuda", marks=pytest.mark.cuda)])
 def device(request):
     """A device whose kernel was built."""
     if request.param == "cuda" and not torch.cuda.is_available():

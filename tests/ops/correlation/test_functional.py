@@ -8,7 +8,7 @@ from mmdet.ops.correlation.geometry import make_geometry
 from mmdet.ops.correlation.reference import reference_correlation
 
 
-@pytest.fixture(params=["compiled", "plain torch"])
+@pytest.fixture(params=[pytest.param("compiled", marks=pytest.mark.compiled), "plain torch"])
 def implementation(request, monkeypatch):
     """The function with the library, and as if there were none."""
     if request.param == "plain torch":

@@ -11,7 +11,10 @@ IMPLEMENTATIONS = [
     reference_correlation,
     pytest.param(
         compiled_correlation,
-        marks=pytest.mark.skipif("cpu" not in COMPILED_FOR, reason="the compiled ops for cpu are not built"),
+        marks=[
+            pytest.mark.compiled,
+            pytest.mark.skipif("cpu" not in COMPILED_FOR, reason="the compiled ops for cpu are not built"),
+        ],
     ),
 ]
 

@@ -52,7 +52,7 @@ def interpreted(tmp_path_factory):
     """What the kernels make of each case."""
     folder = tmp_path_factory.mktemp("interpreted")
     torch.save(list(CASES.values()), folder / "cases.pt")
-    program = Path(__file__).with_name("interpreted_deform.py")
+    program = Path(__file__).parents[2] / "helpers" / "interpreted_deform.py"
     subprocess.run([sys.executable, program, folder / "cases.pt", folder / "results.pt"], check=True, timeout=200)
     return dict(zip(CASES, torch.load(folder / "results.pt"), strict=True))
 

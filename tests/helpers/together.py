@@ -27,7 +27,7 @@ def on_the_cpu():
 
 
 def start(target, *args):
-    """Start `target(*args)`; it has to be importable, by the name of its file in tests/engine."""
+    """Start `target(*args)`; it has to be importable, by the name of its file in tests/helpers."""
     process = SERVER.Process(target=target, args=args, daemon=False)
     process.start()
     return process

@@ -1,15 +1,14 @@
 """The comparison itself: what passes, and the command line."""
 
-import importlib
 import json
 import math
 import shutil
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from programs import load_program
 
 from mmdet.parity.checks import (
     Check,
@@ -28,8 +27,7 @@ from mmdet.structures import FrameDetections
 @pytest.fixture
 def check_golden(monkeypatch, capsys):
     """Run the command line; returns (exit code, output lines, error lines)."""
-    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "tools")
-    tool = importlib.import_module("check_golden")
+    tool = load_program("tools/check_golden")
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["check_golden.py", *map(str, arguments)])

@@ -27,8 +27,8 @@ class Noted(dict):
         return set(self) - self.read
 
 
-def test_every_recorded_part_is_compared_or_listed(shared):
-    folder = shared / "golden" / "parts"
+def test_every_recorded_part_is_compared_or_listed(recorded_numbers):
+    folder = recorded_numbers / "parts"
     arrays = Noted(read_arrays(folder / "parts.npz"))
     for checks in PART_GROUPS.values():
         list(checks(arrays, read_json(folder / "parts.json")))

@@ -11,8 +11,8 @@ SMALL_MODEL = Path(__file__).parents[2] / "configs" / "baselines" / "golden_smal
 
 
 @pytest.fixture(scope="session")
-def seed_folder(shared):
-    return shared / "golden" / "seed0"
+def seed_folder(recorded_numbers):
+    return recorded_numbers / "seed0"
 
 
 @pytest.fixture(scope="session")

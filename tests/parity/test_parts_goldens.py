@@ -7,6 +7,6 @@ from mmdet.parity.recorded import read_arrays, read_json
 
 
 @pytest.mark.parametrize("group", PART_GROUPS)
-def test_parts(shared, group, assert_all):
-    folder = shared / "golden" / "parts"
+def test_parts(recorded_numbers, group, assert_all):
+    folder = recorded_numbers / "parts"
     assert_all(PART_GROUPS[group](read_arrays(folder / "parts.npz"), read_json(folder / "parts.json")))
