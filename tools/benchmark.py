@@ -66,7 +66,8 @@ def main() -> None:
 
     from mmdet.benchmark.data import measure_data
     from mmdet.benchmark.network import measure_model, measure_training
-    from mmdet.benchmark.report import BenchmarkSettings, describe_run, format_cases
+    from mmdet.benchmark.report import describe_run, format_cases
+    from mmdet.benchmark.settings import BenchmarkSettings
     from mmdet.benchmark.video import measure_end_to_end, measure_stream
     from mmdet.fileio.atomic import write_text_atomically
 

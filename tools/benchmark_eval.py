@@ -63,7 +63,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=within(Count), default=3)
     args = parser.parse_args()
     from mmdet.benchmark.made_up_results import SCALES, make_case
-    from mmdet.evaluation.tracks.cases import join_results, prepare_truth
+    from mmdet.evaluation.tracks.join import join_results, prepare_truth
     from mmdet.ops import extension
 
     print("| scale | form | seconds | times as fast as plain | matches | memory added, MiB |")

@@ -18,7 +18,9 @@ from torch.utils.data import DataLoader
 
 from mmdet.benchmark.made_up_videos import FRAME_SIZE, benchmark_data
 from mmdet.benchmark.network import make_train_step
-from mmdet.benchmark.report import MS, BenchmarkSettings, Case, Spread, peak_memory, synchronize
+from mmdet.benchmark.report import Case
+from mmdet.benchmark.settings import BenchmarkSettings
+from mmdet.benchmark.timing import MS, Spread, peak_memory, synchronize
 from mmdet.config import RunConfig
 from mmdet.datasets import ItemKey, MixedDataset, VISDataset, make_train_loader
 from mmdet.engine.inference.dataset import build_test_dataset

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mmdet.benchmark.report import BenchmarkSettings
+from mmdet.benchmark.settings import BenchmarkSettings
 from mmdet.config import RunConfig
 from mmdet.datasets.synthetic.demo_set import SPLITS, generate_demo_set
 from mmdet.structures import Size

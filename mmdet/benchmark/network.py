@@ -1,42 +1,35 @@
 """How fast the network is by itself: whole training steps and the forward pass, on made-up batches.
 
-Pictures are noise and masks are ellipses: the work of a step depends on sizes and on the number of objects.
+The work of a step depends on sizes and on the number of objects, not on what the pictures show.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
-from mmdet.benchmark.profile import write_profile
-from mmdet.benchmark.report import (
-    MS,
-    BenchmarkSettings,
-    Case,
-    Spread,
-    forget_peak_memory,
-    peak_memory,
-    prepare_model,
-    time_steps,
-)
+from mmdet.benchmark.made_up_batch import synthetic_batch
+from mmdet.benchmark.profile import profile_case
+from mmdet.benchmark.report import Case
+from mmdet.benchmark.settings import BenchmarkSettings
+from mmdet.benchmark.timing import MS, Spread, forget_peak_memory, peak_memory, time_steps
 from mmdet.config import RunConfig
+from mmdet.engine.checkpoints.weights import load_weights, read_weights
+from mmdet.engine.process.devices import limit_threads, place_model
 from mmdet.engine.process.precision import float32_products, reduced_type
 from mmdet.engine.process.processes import Ranks
-from mmdet.engine.process.randomness import compute_deterministically
+from mmdet.engine.process.randomness import compute_deterministically, seed_everything
 from mmdet.engine.training.optimization.optimizers import build_optimizer
 from mmdet.engine.training.optimization.schedule import learning_rate_factor
 from mmdet.engine.training.steps.compiling import compile_parts
 from mmdet.engine.training.steps.train_step import TrainStep
+from mmdet.models.build import build_model
 from mmdet.models.detectors.vis_model import VISModel
-from mmdet.structures import ClipBatch, ClipSample, FrameMeta, FrameTruth, Size, collate_clips
+from mmdet.structures import Size
 
 SIZES = ((480, 864), (384, 640))  # of the published recipe: the largest input, and one from the middle of its range
 OBJECTS = 4
 ROTATION = 4  # batches that take turns
-SIDES = (0.1, 0.6)  # of an object, as fractions of the frame's
-_MOVEMENT = 0.05  # from one frame of a pair to the other, likewise
 _NOTE = "step_ms: from the end of one to the end of the next, on a GPU by its own clock; host: until it could go on"
 
 
@@ -65,7 +58,7 @@ def _measure_training_at(size: Size, config: RunConfig, settings: BenchmarkSetti
         "steps_not_finite": int((~torch.stack(norms).isfinite()).sum()),
     }
     profile_case(lambda index: step([batches[index % ROTATION]]), f"{size[0]}x{size[1]}", settings)
-    name = f"training step, {pairs} pairs of {size[0]}x{size[1]}, {objects} objects a frame, {_name(step.dtype)}"
+    name = f"training step, {pairs} pairs of {size[0]}x{size[1]}, {objects} objects a frame, {_dtype_name(step.dtype)}"
     return Case(name=name, figures=figures, notes=(_NOTE,))
 
 
@@ -96,7 +89,7 @@ def _measure_forward(model: VISModel, count: int, size: Size, settings: Benchmar
         **peak_memory(settings.device),
     }
     profile_case(forward, f"{count}x{size[0]}x{size[1]}", settings)
-    name = f"forward pass, {count} frames of {size[0]}x{size[1]}, {_name(dtype or torch.float32)}"
+    name = f"forward pass, {count} frames of {size[0]}x{size[1]}, {_dtype_name(dtype or torch.float32)}"
     return Case(name=name, figures=figures, notes=(_NOTE,))
 
 
@@ -121,59 +114,15 @@ def dtype_of_amp(settings: BenchmarkSettings) -> torch.dtype | None:
     return reduced_type(settings.amp or "off", settings.device)
 
 
-def synthetic_batch(size: Size, pairs: int, objects: int, num_classes: int, seed: int) -> ClipBatch:
-    """Make pairs of frames of `size` in which the same `objects` ellipses move a little; padded as in training."""
-    generator = torch.Generator().manual_seed(seed)
-    return collate_clips([_pair(size, objects, num_classes, video, generator) for video in range(pairs)])
-
-
-def _pair(size: Size, objects: int, num_classes: int, video: int, generator: torch.Generator) -> ClipSample:
-    scale = torch.tensor([size[1], size[0]], dtype=torch.float32)
-    low, high = SIDES
-    sides = low + (high - low) * torch.rand(objects, 2, generator=generator)
-    corners = (1 - sides) * torch.rand(objects, 2, generator=generator)
-    labels = torch.randint(num_classes, (objects,), generator=generator)
-    truths = []
-    for _ in range(2):
-        corners = (
-            (corners + _MOVEMENT * (torch.rand(objects, 2, generator=generator) - 0.5)).clamp(min=0).minimum(1 - sides)
-        )
-        boxes = torch.cat((corners * scale, (corners + sides) * scale), dim=1)
-        truths.append(
-            FrameTruth(
-                boxes=boxes,
-                labels=labels,
-                masks=_ellipses(boxes, size),
-                instance_ids=torch.arange(objects),
-                is_crowd=torch.zeros(objects, dtype=torch.bool),
-            )
-        )
-    metas = tuple(
-        FrameMeta(video_id=video, frame_index=frame, original_size=size, input_size=size, scale=1.0)
-        for frame in range(2)
-    )
-    return ClipSample(
-        images=torch.randint(0, 256, (2, 3, *size), dtype=torch.uint8, generator=generator),
-        truths=tuple(truths),
-        metas=metas,
-        reference_jitter=torch.zeros(objects, 4),
-    )
-
-
-def _ellipses(boxes: Tensor, size: Size) -> Tensor:
-    """Fill boxes (N, 4) with ellipses, (N, H, W) bool."""
-    y, x = (torch.arange(side) + 0.5 for side in size)
-    centres, radii = (boxes[:, 2:] + boxes[:, :2]) / 2, (boxes[:, 2:] - boxes[:, :2]) / 2
-    across = ((x - centres[:, :1]) / radii[:, :1]).square()[:, None]
-    down = ((y - centres[:, 1:]) / radii[:, 1:]).square()[:, :, None]
-    return across + down <= 1
-
-
-def profile_case(step: Callable[[int], object], case: str, settings: BenchmarkSettings) -> None:
-    """Write a profile into the file that the settings name, the case added to its name."""
-    if settings.profile is not None:
-        write_profile(step, settings.profile.with_stem(f"{settings.profile.stem}_{case}"), settings.device)
-
-
-def _name(dtype: torch.dtype) -> str:
+def _dtype_name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
+
+
+def prepare_model(config: RunConfig, settings: BenchmarkSettings) -> VISModel:
+    """Build the model on its device with the checkpoint's weights, or with random ones that the seed decides."""
+    limit_threads(settings.device)
+    seed_everything(settings.seed)
+    model = build_model(config)
+    if settings.checkpoint is not None:
+        load_weights(model, read_weights(settings.checkpoint), None)
+    return place_model(model, settings.device)

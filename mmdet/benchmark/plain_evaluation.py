@@ -1,4 +1,4 @@
-"""The evaluation of one video written plainly, rule by rule: what `video_eval.py` must equal, and is measured against.
+"""The evaluation of one video written plainly: what `evaluation/ap/video.py` must equal, and is measured against.
 
 Two merges and areas for each pair of tracks and frame, one loop for each range, threshold and result, as the official
 code does it. Trusts its masks: they are compressed RLEs of pycocotools. Source: the rules of YTVOSeval

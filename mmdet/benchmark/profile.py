@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from mmdet.benchmark.report import synchronize
+from mmdet.benchmark.settings import BenchmarkSettings
+from mmdet.benchmark.timing import synchronize
 from mmdet.fileio.atomic import write_text_atomically
 
 PROFILED_STEPS = 3
@@ -66,3 +67,9 @@ def _device_ms(averages: Any) -> float:
     """Sum the time of all kernels and copies."""
     kernels = (event for event in averages if event.device_type == torch.autograd.DeviceType.CUDA)
     return float(sum(event.self_device_time_total for event in kernels)) / US_IN_MS
+
+
+def profile_case(step: Callable[[int], object], case: str, settings: BenchmarkSettings) -> None:
+    """Write a profile into the file that the settings name, the case added to its name."""
+    if settings.profile is not None:
+        write_profile(step, settings.profile.with_stem(f"{settings.profile.stem}_{case}"), settings.device)

@@ -13,18 +13,11 @@ from pathlib import Path
 
 from mmdet.benchmark.made_up_videos import FRAME_SIZE, benchmark_data, describe_data
 from mmdet.benchmark.memory import synthetic_frames
-from mmdet.benchmark.network import profile_case
-from mmdet.benchmark.report import (
-    MS,
-    BenchmarkSettings,
-    Case,
-    Spread,
-    forget_peak_memory,
-    peak_memory,
-    prepare_model,
-    synchronize,
-    time_steps,
-)
+from mmdet.benchmark.network import prepare_model
+from mmdet.benchmark.profile import profile_case
+from mmdet.benchmark.report import Case
+from mmdet.benchmark.settings import BenchmarkSettings
+from mmdet.benchmark.timing import MS, Spread, forget_peak_memory, peak_memory, synchronize, time_steps
 from mmdet.config import RunConfig
 from mmdet.engine.inference.dataset import build_test_dataset, predict_dataset
 from mmdet.engine.inference.predictor import VideoPredictor

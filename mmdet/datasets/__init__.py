@@ -1,8 +1,9 @@
 """From an annotation file and a folder of frames to batches of clips."""
 
 from mmdet.datasets.items import ClipDataset, ItemKey
-from mmdet.datasets.loader import ChunkSampler, PairBatchSampler, VideoFrame, make_test_loader, make_train_loader
+from mmdet.datasets.loader import make_test_loader, make_train_loader
 from mmdet.datasets.mixed import MixedDataset
+from mmdet.datasets.samplers import ChunkSampler, PairBatchSampler, VideoFrame
 from mmdet.datasets.transforms.geometric import RandomFlip, RawFrame, ResizeKeepRatio, Transform
 from mmdet.datasets.transforms.independent_crop import IndependentCrop
 from mmdet.datasets.vis_dataset import VISDataset

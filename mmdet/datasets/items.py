@@ -1,7 +1,11 @@
-"""How a training item is asked for, and what the loader needs of a set of clips."""
+"""How a training item is asked for, which frame it is paired with, and what the loader needs of a set of clips.
+
+Source of the pairing: MODEL.md 9.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -34,3 +38,15 @@ class ClipDataset(Protocol):
     def epoch_items(self, epoch: int) -> np.ndarray:
         """Return the indices of the items of an epoch; their number a group does not depend on the epoch."""
         ...
+
+
+def choose_reference(candidates: Sequence[int], key: int, rng: np.random.Generator, max_gap: int = 5) -> int:
+    """Draw the reference of frame `key` uniformly from the `candidates`, the annotated frames of its video.
+
+    Other frames at most `max_gap` frames away are preferred; without any, every other frame counts; a video with one
+    annotated frame pairs it with itself (MODEL.md 10, Q18).
+    """
+    others = [frame for frame in candidates if frame != key]
+    near = [frame for frame in others if abs(frame - key) <= max_gap]
+    choices = near or others or [key]
+    return choices[int(rng.integers(len(choices)))]

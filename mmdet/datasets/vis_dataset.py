@@ -15,8 +15,7 @@ import numpy as np
 import torch
 
 from mmdet.config.ranges import Amount, Natural, Seed
-from mmdet.datasets.items import ItemKey
-from mmdet.datasets.pair_sampler import choose_reference
+from mmdet.datasets.items import ItemKey, choose_reference
 from mmdet.datasets.seen_objects import seen_box, training_notes
 from mmdet.datasets.transforms.geometric import RandomFlip, RawFrame, ResizeKeepRatio, Transform
 from mmdet.datasets.transforms.independent_crop import IndependentCrop

@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from mmengine.registry import Registry
-
 from mmdet.config import RunConfig
-from mmdet.errors import UserError
+from mmdet.config.build import build_part
 from mmdet.models.detectors.vis_model import VISModel
 from mmdet.registry import MODELS
-
-
-def build_part(registry: Registry, part: dict[str, Any], where: str) -> Any:
-    """Build a part; a missing or unfitting argument is a UserError that names the config key."""
-    try:
-        return registry.build(part)
-    except (TypeError, ValueError, KeyError) as error:
-        raise UserError(f"{where}: {part.get('type')} cannot be built: {error}") from error
 
 
 def build_model(config: RunConfig) -> VISModel:

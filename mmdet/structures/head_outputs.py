@@ -13,6 +13,8 @@ from torch import Tensor
 
 from mmdet.structures.frames import Size
 
+BASIS_STRIDE = 2  # input pixels per pixel of the mask basis
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointGrid:

@@ -5,12 +5,10 @@ import pytest
 
 from mmdet.benchmark.made_up_results import Scale, make_case
 from mmdet.benchmark.plain_evaluation import evaluate_video_plainly
-from mmdet.evaluation.ap import video as video_eval
 from mmdet.evaluation.ap.curves import AREA_RANGES
-from mmdet.evaluation.ap.occlusion import LABEL_SCORES, OCCLUSION_RANGES
+from mmdet.evaluation.ap.occlusion import OCCLUSION_RANGES
 from mmdet.evaluation.ap.video import evaluate_video
-from mmdet.evaluation.tracks.cases import join_results, prepare_truth
-from mmdet.evaluation.tracks.mask_tracks import read_mask_tracks
+from mmdet.evaluation.tracks.join import LABEL_SCORES, join_results, prepare_truth
 
 RANGES = AREA_RANGES + OCCLUSION_RANGES
 
@@ -31,11 +29,10 @@ def cases(seed):
 
 @pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "numpy"])
 @pytest.mark.parametrize("seed", [0, 1])
-def test_records_equal_those_of_the_plain_evaluation(monkeypatch, compiled, seed):
-    monkeypatch.setattr(video_eval, "read_mask_tracks", lambda *a, **_: read_mask_tracks(*a, compiled=compiled))
+def test_records_equal_those_of_the_plain_evaluation(compiled, seed):
     matched = 0
     for case in cases(seed):
-        record, plain = evaluate_video(case, RANGES), evaluate_video_plainly(case, RANGES)
+        record, plain = evaluate_video(case, RANGES, compiled=compiled), evaluate_video_plainly(case, RANGES)
         for ours, theirs in zip(record.categories, plain, strict=True):
             for name in ("category_id", "scores", "matched", "ignored", "num_truths"):
                 assert np.array_equal(getattr(ours, name), getattr(theirs, name)), name

@@ -11,10 +11,13 @@ import pytest
 import torch
 
 from mmdet.benchmark.data import INDEX_FRAMES, write_large_json
+from mmdet.benchmark.made_up_batch import synthetic_batch
 from mmdet.benchmark.made_up_videos import benchmark_data
-from mmdet.benchmark.network import make_train_step, synthetic_batch
+from mmdet.benchmark.network import make_train_step, prepare_model
 from mmdet.benchmark.profile import count_calls
-from mmdet.benchmark.report import BenchmarkSettings, Case, Spread, format_cases, prepare_model, time_steps
+from mmdet.benchmark.report import Case, format_cases
+from mmdet.benchmark.settings import BenchmarkSettings
+from mmdet.benchmark.timing import Spread, time_steps
 from mmdet.benchmark.video import make_predictor
 from mmdet.config import load_config
 from mmdet.datasets import VISDataset

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mmdet.datasets.loader import PairBatchSampler
+from mmdet.datasets.samplers import PairBatchSampler
 
 pytestmark = pytest.mark.dist
 VARIANTS = {

@@ -11,7 +11,7 @@ from mmdet.evaluation import evaluate
 from mmdet.evaluation.ap.curves import ALL_AREAS, AREA_RANGES, Range, accumulate
 from mmdet.evaluation.ap.occlusion import OCCLUSION_RANGES
 from mmdet.evaluation.ap.video import evaluate_video
-from mmdet.evaluation.tracks.cases import join_results, prepare_truth
+from mmdet.evaluation.tracks.join import join_results, prepare_truth
 
 OWN = Path(__file__).parents[1] / "data" / "eval_vectors"
 OWN_NAMES = ["tiny", "ties", "crowd", "ovis"]

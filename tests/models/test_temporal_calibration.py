@@ -5,12 +5,12 @@ import torch
 from torch.nn import functional as F
 from torchvision.ops import deform_conv2d
 
+from mmdet.config.build import build_part
 from mmdet.datasets.items import ItemKey
 from mmdet.engine.training.optimization.optimizers import build_optimizer
 from mmdet.engine.training.steps.train_step import TrainStep
 from mmdet.errors import UserError
 from mmdet.models import VISModel
-from mmdet.models.build import build_part
 from mmdet.models.necks import TemporalCalibration
 from mmdet.ops.correlation.geometry import make_geometry
 from mmdet.ops.correlation.reference import reference_correlation

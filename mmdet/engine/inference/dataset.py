@@ -13,6 +13,7 @@ import torch
 from tqdm import tqdm
 
 from mmdet.config import RunConfig, TestData
+from mmdet.config.build import build_part
 from mmdet.datasets import VISDataset, make_test_loader
 from mmdet.engine.checkpoints.class_names import are_the_same, listed, rows_of
 from mmdet.engine.inference.predictor import VideoPredictor
@@ -23,7 +24,6 @@ from mmdet.errors import UserError
 from mmdet.evaluation.ap.evaluate import evaluate
 from mmdet.evaluation.ap.video import IoUType
 from mmdet.fileio.results.result_file import load_ground_truth
-from mmdet.models.build import build_part
 from mmdet.models.detectors.vis_model import VISModel
 from mmdet.ops.collectives import gather_objects, rank, world_size
 from mmdet.registry import DATASETS

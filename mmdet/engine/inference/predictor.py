@@ -10,13 +10,14 @@ from typing import Any, TypeVar
 import torch
 
 from mmdet.config import RunConfig
+from mmdet.config.build import build_part
 from mmdet.datasets import Transform, VideoInfo
 from mmdet.engine.checkpoints.weights import load_weights, read_weights
 from mmdet.engine.inference.detector import Detector
 from mmdet.engine.inference.frame_batch import FramePreparation
 from mmdet.engine.inference.stream import LaunchedChunk, VideoStream
 from mmdet.engine.process.precision import reduced_type
-from mmdet.models.build import build_model, build_part
+from mmdet.models.build import build_model
 from mmdet.models.detectors.vis_model import VISModel
 from mmdet.registry import TRACKERS, TRANSFORMS
 from mmdet.structures import ClipBatch, Size, VideoResult

@@ -13,6 +13,7 @@ from typing import Any
 from zipfile import is_zipfile
 
 from mmdet.config import RunConfig
+from mmdet.config.build import build_part
 from mmdet.config.checking import find_part
 from mmdet.datasets import MixedDataset, VISDataset, make_train_loader
 from mmdet.engine.checkpoints.file import check_whole
@@ -38,7 +39,7 @@ from mmdet.engine.training.trainer import Trainer
 from mmdet.engine.training.work_dir import CONFIG as RESOLVED_CONFIG
 from mmdet.engine.training.work_dir import check_work_dir, describe_start, files_of, prepare_work_dir
 from mmdet.errors import UserError, shown
-from mmdet.models.build import build_model, build_part
+from mmdet.models.build import build_model
 from mmdet.models.detectors.vis_model import VISModel
 from mmdet.ops.collectives import barrier, gather_objects
 from mmdet.registry import DATASETS

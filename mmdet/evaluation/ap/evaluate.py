@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from mmdet.evaluation.ap.curves import AREA_RANGES, IOU_THRESHOLDS, MAX_RESULTS, Curves, accumulate, average
 from mmdet.evaluation.ap.occlusion import OCCLUSION_RANGES, ovis_stats
 from mmdet.evaluation.ap.video import IoUType, VideoRecord, evaluate_video
-from mmdet.evaluation.tracks.cases import ANY_CATEGORY, VideoCase, join_results, prepare_truth, without_categories
+from mmdet.evaluation.tracks.cases import ANY_CATEGORY, VideoCase, without_categories
+from mmdet.evaluation.tracks.join import join_results, prepare_truth
 
 _ALL = 0  # index of the range that holds every area
 _MOST = len(MAX_RESULTS) - 1

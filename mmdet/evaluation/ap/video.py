@@ -16,14 +16,11 @@ from mmdet.errors import UserError
 from mmdet.evaluation.ap.curves import MAX_RESULTS, CategoryRecord, Range
 from mmdet.evaluation.ap.match import match
 from mmdet.evaluation.tracks.box_tracks import BoxTrack, box_ious, box_track_of, read_box_track
-from mmdet.evaluation.tracks.cases import ResultTrack, TruthTrack, VideoCase
-from mmdet.evaluation.tracks.mask_tracks import MaskTrack, mask_ious, read_mask_tracks
+from mmdet.evaluation.tracks.cases import ResultTrack, Track, TruthTrack, VideoCase
+from mmdet.evaluation.tracks.mask_tracks import MaskTrack, mask_ious, read_masks_of
 from mmdet.fileio.results.result_file import is_number
-from mmdet.ops.masks.segmentations import to_rles
-from mmdet.structures import Size
 
 IoUType = Literal["segm", "bbox"]
-Track = TruthTrack | ResultTrack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,16 +33,21 @@ class VideoRecord:
 
 
 def evaluate_video(
-    case: VideoCase, ranges: Sequence[Range], *, strict: bool = False, iou_type: IoUType = "segm"
+    case: VideoCase,
+    ranges: Sequence[Range],
+    *,
+    strict: bool = False,
+    iou_type: IoUType = "segm",
+    compiled: bool = True,
 ) -> VideoRecord:
     """Match the results of every category by masks or boxes. Raises UserError for malformed ones.
 
-    With `strict` a match to annotation id 0 counts as none, as in the original.
+    With `strict` a match to annotation id 0 counts as none, as in the original; `compiled` as in `read_mask_tracks`.
     """
     groups = _by_category(case)
     tracks = [track for group in groups.values() for part in group for track in part]
     shapes: Sequence[MaskTrack | BoxTrack]
-    shapes = read_masks_of(case, tracks) if iou_type == "segm" else _box_tracks(case, tracks)
+    shapes = read_masks_of(case, tracks, compiled=compiled) if iou_type == "segm" else _box_tracks(case, tracks)
     ignored_truths, outside = _ignored(tracks, shapes, ranges)
     records = []
     sizes_differ = False
@@ -123,21 +125,6 @@ def _outside(values: Sequence[float | None], ranges: Sequence[tuple[float, float
     return outside
 
 
-def read_masks_of(case: VideoCase, tracks: Sequence[Track], *, compiled: bool = True) -> list[MaskTrack]:
-    """Read the masks of tracks of a video, all together; `compiled` as in `read_mask_tracks`.
-
-    Raises UserError that names the first malformed one.
-    """
-    try:
-        return read_mask_tracks([track.segmentations for track in tracks], case.size, compiled=compiled)
-    except ValueError:
-        for track in tracks:
-            for frame, segmentation in enumerate(track.segmentations):
-                if segmentation:
-                    _check_one(segmentation, case.size, f"video {case.video_id}, {_name(track)}, frame {frame}")
-        raise
-
-
 def _box_tracks(case: VideoCase, tracks: Sequence[Track]) -> list[BoxTrack]:
     """Read the boxes of tracks, those around the masks in frames where a track has no box of its own."""
     given = [_given_boxes(track) for track in tracks]
@@ -153,7 +140,7 @@ def _box_tracks(case: VideoCase, tracks: Sequence[Track]) -> list[BoxTrack]:
         try:
             own = read_box_track(boxes, isinstance(track, ResultTrack) and track.boxes_are_xyxy)
         except ValueError as error:
-            raise UserError(f"video {case.video_id}, {_name(track)}, {error}") from error
+            raise UserError(f"video {case.video_id}, {track.name}, {error}") from error
         found.append(_filled_up(own, around[index]) if index in around else own)
     return found
 
@@ -184,19 +171,6 @@ def _filled_up(own: BoxTrack, around: BoxTrack) -> BoxTrack:
     missing = own.areas[:both] == 0
     boxes[:both][missing] = around.boxes[:both][missing]
     return BoxTrack(boxes=boxes)
-
-
-def _check_one(segmentation: Any, size: Size, where: str) -> None:
-    try:
-        to_rles([segmentation], size, any_size=True)
-    except ValueError as error:
-        raise UserError(f"{where}: {error}") from error
-
-
-def _name(track: Track) -> str:
-    if isinstance(track, TruthTrack):
-        return f"annotation {track.annotation_id}"
-    return f"result {track.position}"
 
 
 def _warnings(case: VideoCase, results: Sequence[ResultTrack], sizes_differ: bool) -> tuple[str, ...]:

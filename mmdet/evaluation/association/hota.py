@@ -15,7 +15,8 @@ import numpy as np
 
 from mmdet.errors import UserError
 from mmdet.evaluation.association.sequences import read_sequences
-from mmdet.evaluation.tracks.cases import ANY_CATEGORY, join_results, prepare_truth
+from mmdet.evaluation.tracks.cases import ANY_CATEGORY
+from mmdet.evaluation.tracks.join import join_results, prepare_truth
 
 # Names and meaning are TrackEval's. Figures are in [0, 1], MOTA below 0 too; HOTA's are means over its 19 thresholds.
 _FIGURES = {

@@ -13,7 +13,7 @@ from mmdet.evaluation.ap.evaluate import evaluate
 from mmdet.evaluation.ap.tables import per_cent
 from mmdet.evaluation.diagnosis.confusion import MATCH_IOU, Confusion
 from mmdet.evaluation.diagnosis.repairs import REPAIRS, Entry
-from mmdet.evaluation.tracks.cases import join_results, prepare_truth
+from mmdet.evaluation.tracks.join import join_results, prepare_truth
 from mmdet.evaluation.tracks.overlaps import read_overlaps
 
 _MAX_CONFUSIONS = 20  # printed; the json has all

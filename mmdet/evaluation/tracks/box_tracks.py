@@ -1,4 +1,4 @@
-"""IoU of tracks by their boxes: the sum of intersections over the sum of unions, as `track_iou.py` has it for masks.
+"""IoU of tracks by their boxes: the sum of intersections over the sum of unions, as `mask_tracks.py` has it for masks.
 
 Boxes are continuous: x, y, width, height cover width * height. The official evaluators have no box figures that work;
 the rules are those of masks.

@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
+from mmdet.errors import UserError
+from mmdet.evaluation.tracks.cases import Track, VideoCase
 from mmdet.ops import extension
 from mmdet.ops.masks.runs import Runs, track_overlaps
-from mmdet.ops.masks.segmentations import read_masks
+from mmdet.ops.masks.segmentations import read_masks, to_rles
 from mmdet.structures import RLE, Size
 
 
@@ -133,3 +135,25 @@ def _overlaps_by_frame(
     unequal = (sizes[first][:, :, None] != sizes[second][:, None]).any(axis=3) & pairs
     both = areas[first][:, :, None] + areas[second][:, None]
     return np.where(unequal, 0, intersections).sum(axis=0), np.where(unequal, both, 0).sum(axis=0)
+
+
+def read_masks_of(case: VideoCase, tracks: Sequence[Track], *, compiled: bool = True) -> list[MaskTrack]:
+    """Read the masks of tracks of a video, all together; `compiled` as in `read_mask_tracks`.
+
+    Raises UserError that names the first malformed one.
+    """
+    try:
+        return read_mask_tracks([track.segmentations for track in tracks], case.size, compiled=compiled)
+    except ValueError:
+        for track in tracks:
+            for frame, segmentation in enumerate(track.segmentations):
+                if segmentation:
+                    _check_one(segmentation, case.size, f"video {case.video_id}, {track.name}, frame {frame}")
+        raise
+
+
+def _check_one(segmentation: Any, size: Size, where: str) -> None:
+    try:
+        to_rles([segmentation], size, any_size=True)
+    except ValueError as error:
+        raise UserError(f"{where}: {error}") from error

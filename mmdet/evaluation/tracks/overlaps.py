@@ -13,9 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
-from mmdet.evaluation.ap.video import read_masks_of
 from mmdet.evaluation.tracks.cases import VideoCase
-from mmdet.evaluation.tracks.mask_tracks import MaskTrack, VideoMasks, area_sums
+from mmdet.evaluation.tracks.mask_tracks import MaskTrack, VideoMasks, area_sums, read_masks_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,8 +13,9 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from mmdet.models.losses.pairs import Pairs, sum_where
-from mmdet.models.postprocess.masks import BASIS_STRIDE, crop_to_boxes
+from mmdet.models.postprocess.masks import crop_to_boxes
 from mmdet.ops.boxes import aligned_iou, area
+from mmdet.structures.head_outputs import BASIS_STRIDE
 
 MIN_SIDE_HALF_PX = 4  # MODEL.md 6: smaller predicted boxes learn neither mask nor match
 WEIGHT_EPS = 1e-4  # MODEL.md 6, weight_k

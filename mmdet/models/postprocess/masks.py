@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mmdet.structures import ChunkDetections, FrameMeta
+from mmdet.structures.head_outputs import BASIS_STRIDE
 
-BASIS_STRIDE = 2
 THRESHOLD = 0.5
 PIXELS_AT_ONCE = 2**27  # resized in float32 before they are thresholded: half a GiB
 

@@ -9,7 +9,8 @@ from mmdet.benchmark.made_up_results import Scale, make_case
 from mmdet.errors import UserError
 from mmdet.evaluation.association.hota import association_figures, format_association
 from mmdet.evaluation.association.sequences import read_sequences
-from mmdet.evaluation.tracks.cases import ANY_CATEGORY, join_results, prepare_truth
+from mmdet.evaluation.tracks.cases import ANY_CATEGORY
+from mmdet.evaluation.tracks.join import join_results, prepare_truth
 from mmdet.ops.masks.segmentations import encode_masks
 
 SIZE = (20, 40)

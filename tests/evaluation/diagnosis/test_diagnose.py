@@ -7,7 +7,7 @@ from mmdet.benchmark.made_up_results import Scale, make_case
 from mmdet.errors import UserError
 from mmdet.evaluation import evaluate
 from mmdet.evaluation.diagnosis.diagnose import diagnose, format_diagnosis
-from mmdet.evaluation.tracks.cases import join_results, prepare_truth
+from mmdet.evaluation.tracks.join import join_results, prepare_truth
 from mmdet.evaluation.tracks.mask_tracks import mask_ious, read_mask_tracks
 from mmdet.evaluation.tracks.overlaps import read_overlaps
 from mmdet.ops.masks.segmentations import encode_masks

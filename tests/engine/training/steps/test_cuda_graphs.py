@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from mmdet.benchmark.network import synthetic_batch
+from mmdet.benchmark.made_up_batch import synthetic_batch
 from mmdet.config import load_config
 from mmdet.engine.process.cuda_capture import CaptureFailed, NotCapturable
 from mmdet.engine.training.optimization.optimizers import build_optimizer

@@ -2,7 +2,7 @@ from collections import Counter
 
 import numpy as np
 
-from mmdet.datasets.pair_sampler import choose_reference
+from mmdet.datasets.items import choose_reference
 
 
 def draws(candidates, key, count=300, **options):
