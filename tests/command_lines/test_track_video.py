@@ -1,10 +1,12 @@
 """Tracking one's own video: a file or a folder of images."""
 
+import errno
 import json
 import os
 import shutil
 import signal
 import sys
+from contextlib import contextmanager
 
 import av
 import cv2
@@ -16,6 +18,7 @@ from programs import load_program
 from mmdet.engine.inference import source_tracking
 from mmdet.engine.inference.predictor import VideoStream
 from mmdet.engine.process.endings import run_command_line
+from mmdet.errors import UserError
 from mmdet.fileio.pictures.frame_source import open_source, read_video
 from mmdet.visualization.mp4 import open_mp4
 
@@ -216,6 +219,40 @@ def test_an_error_of_the_program_keeps_the_frames_before_it(on_cpu, frames, monk
     with pytest.raises(IndexError):
         on_cpu(frames)
     assert json.loads((tmp_path / "out/frames.json").read_text())["video"]["frames"] == 2
+
+
+def test_a_full_disk_under_the_mp4_keeps_the_tracks_and_says_so(on_cpu, frames, monkeypatch, tmp_path):
+    @contextmanager
+    def filling(path, size, fps):
+        pictures = []
+
+        def append(picture, time_s=None):
+            pictures.append(picture)
+            if len(pictures) == 4:
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+        path.write_bytes(b"no index")
+        yield append
+
+    monkeypatch.setattr(source_tracking, "open_mp4", filling)
+    code, said, written = on_cpu(frames)
+    assert code == 1
+    assert "the disk is full: No space left on device" in said
+    assert f"{tmp_path / 'out' / frames.name}.json holds the first 3 frames" in said
+    assert written["video"]["frames"] == 3
+    assert not list((tmp_path / "out").glob("*.mp4"))
+
+
+def test_a_full_disk_under_the_json_keeps_the_mp4_and_says_so(on_cpu, frames, monkeypatch, tmp_path):
+    def full(path, write):
+        raise UserError(f"{path} cannot be written: No space left on device")
+
+    monkeypatch.setattr("mmdet.engine.inference.tracked_files.write_atomically", full)
+    code, said, written = on_cpu(frames)
+    assert (code, written) == (1, None)
+    assert "json cannot be written: No space left on device" in said
+    assert f"{tmp_path / 'out' / frames.name}.mp4 holds the first 6 frames" in said
+    assert len(list(read_video(tmp_path / "out" / f"{frames.name}.mp4"))) == 6
 
 
 def test_a_damaged_first_frame_leaves_nothing(on_cpu, frames, tmp_path):

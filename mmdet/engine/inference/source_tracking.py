@@ -24,6 +24,7 @@ from mmdet.engine.inference.stream import VideoStream
 from mmdet.engine.inference.tracked_files import TrackedFiles, TrackedVideo, check_folder, choose_files
 from mmdet.engine.process.devices import chosen_device, limit_threads
 from mmdet.engine.process.endings import SIGNAL_CODE_BASE, RunEnded
+from mmdet.engine.process.faults import known_fault
 from mmdet.engine.process.signals import StopSignals
 from mmdet.errors import UserError
 from mmdet.fileio.pictures.frame_source import FrameSource, open_source
@@ -89,10 +90,10 @@ def track_source(options: TrackOptions) -> str:
     try:
         with stop:
             _track(chain([first], frames), source, stream, predictor.class_names, files, options, progress, stop)
-    except UserError as error:
+    except (UserError, OSError) as error:
         if not progress.times_s:
             raise
-        raise RunEnded(f"{error}; {_kept(files, progress)}") from error
+        raise RunEnded(f"{known_fault(error) or error}; {_kept(files, progress)}") from error
     finally:
         files.discard()
     if not progress.at_end:
@@ -134,6 +135,9 @@ def _track(
                 if stop.received:
                     return
         progress.at_end = True
+    except OSError:
+        files.discard()  # an mp4 that could not be written to its end has no index, and its room is the json's now
+        raise
     finally:
         if progress.times_s:
             video = TrackedVideo(
@@ -162,7 +166,11 @@ def _fitted(frame: TimedFrame, size: Size, resize: bool) -> np.ndarray:
 
 
 def _kept(files: TrackedFiles, progress: _Progress) -> str:
-    return f"{files.mp4} and {files.json.name} hold the first {len(progress.times_s)} frames"
+    count = len(progress.times_s)
+    if not files.written:
+        return f"nothing of its {count} frames could be written"
+    names = files.mp4.parent / " and ".join(files.written)
+    return f"{names} hold{'s' if len(files.written) == 1 else ''} the first {count} frames"
 
 
 def _say(line: str) -> None:

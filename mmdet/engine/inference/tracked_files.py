@@ -41,11 +41,20 @@ class TrackedFiles:
     def __init__(self, folder: Path, name: str) -> None:
         self.mp4, self.json = folder / f"{name}.mp4", folder / f"{name}.json"
         self.unfinished = folder / f".{name}.mp4.{secrets.token_hex(6)}.tmp"
+        self.written: list[str] = []  # what is there in the end, as it is told
 
     def finish(self, video: TrackedVideo, result: VideoResult, class_names: Sequence[str]) -> None:
-        """Give the mp4 its name and write the json."""
-        write_atomically(self.json, lambda file: _write(file, video, result, class_names))
-        self.unfinished.replace(self.mp4)
+        """Write the json and give the mp4 its name, each even if the other cannot be.
+
+        The mp4 is left out where an earlier json, which is not its own, would lie beside it.
+        """
+        try:
+            write_atomically(self.json, lambda file: _write(file, video, result, class_names))
+            self.written = [self.json.name]
+        finally:
+            if self.unfinished.exists() and (self.written or not self.json.exists()):
+                self.unfinished.replace(self.mp4)
+                self.written.insert(0, self.mp4.name)
 
     def discard(self) -> None:
         """Remove what is unfinished."""

@@ -21,7 +21,14 @@ from av.video.reformatter import Colorspace
 from mmdet.errors import UserError
 from mmdet.fileio.pictures.pixels import turned
 from mmdet.fileio.pictures.video_faults import why_no_video
-from mmdet.fileio.video_streams import DEFAULT_RATE, length_of, main_stream, other_streams, rate_of, tell_damage
+from mmdet.fileio.pictures.video_streams import (
+    DEFAULT_RATE,
+    length_of,
+    main_stream,
+    other_streams,
+    rate_of,
+    tell_damage,
+)
 
 # Formats that hold a video themselves. Playlists and patterns of names, which open other files, are none of them.
 _FORMATS = (

@@ -109,3 +109,20 @@ def test_a_file_cannot_be_the_folder(tmp_path):
     (tmp_path / "taken").touch()
     with pytest.raises(UserError, match="--out .*taken cannot be written: .* is a file"):
         check_folder(tmp_path / "taken")
+
+
+def test_an_mp4_whose_json_cannot_be_written_stays_unless_an_older_json_lies_there(tmp_path, out, monkeypatch):
+    clip, again = source(tmp_path, "a.mp4"), source(tmp_path, "b.mp4")
+    old = finish(out, again)
+    old.mp4.unlink()
+
+    def full(path, write):
+        raise UserError(f"{path} cannot be written: No space left on device")
+
+    monkeypatch.setattr("mmdet.engine.inference.tracked_files.write_atomically", full)
+    with pytest.raises(UserError, match="No space left"):
+        finish(out, clip)
+    assert (out / "a.mp4").exists()
+    with pytest.raises(UserError, match="No space left"):
+        finish(out, again)
+    assert not (out / "b.mp4").exists()
