@@ -1,15 +1,18 @@
 """The tracker: births, matches, drops, forgetting, and state that belongs to one video only."""
 
+import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from mmdet.errors import UserError
 from mmdet.ops.boxes import pairwise_iou
 from mmdet.structures import FrameDetections
-from mmdet.tracking import Tracker
-from mmdet.tracking.affinity import legacy_iou
+from mmdet.tracking import Tracker, TrackState
+from mmdet.tracking.affinity import affinity, legacy_iou
+from mmdet.tracking.matching import greedy
 from mmdet.tracking.tracker import standing
 
 
@@ -134,6 +137,26 @@ def test_forgotten_tracks_do_not_return_and_ids_never_repeat():
     assert state.track_ids.tolist() == [3, 4]
 
 
+def test_a_track_has_box_appearance_and_time_of_what_continued_it_and_the_state_before_stays(tracker):
+    before, _ = tracker.assign(tracker.start(), detect(A))
+    after, ids = tracker.assign(before, detect((1, 5, 1, 0.8)))
+    assert ids.tolist() == [0]
+    for state, x, appearance, frame in ((before, 0, 0, 0), (after, 5, 1, 1)):
+        assert state.boxes.tolist() == [[x, 0, x + 20, 20]]
+        assert state.embeddings.argmax(axis=1).tolist() == [appearance]
+        assert (state.last_seen.tolist(), state.frame) == ([frame], frame + 1)
+
+
+def test_frames_that_show_nothing_count_as_time(tracker):
+    state = tracker.start()
+    for frame in (detect(A), detect(), detect(), detect(A, C)):
+        state, _ = tracker.assign(state, frame)
+    assert (state.last_seen.tolist(), state.frame) == ([3, 3], 4)
+    state, _ = tracker.assign(state, detect())
+    state, _ = tracker.assign(state, detect(C))
+    assert (state.last_seen.tolist(), state.frame) == ([3, 5], 6)
+
+
 def test_state_does_not_change_when_the_caller_changes_its_tensors():
     tracker = Tracker()
     frame = detect(A)
@@ -155,6 +178,52 @@ def test_appearance_counts_by_its_direction_alone(tracker):
     faint = [replace(frame, embeddings=frame.embeddings * 1e-3) for frame in frames]
     assert run(tracker, faint) == [[0, 1], [0, 1]]
     assert faint[0].embeddings.max() == pytest.approx(1e-3)  # the caller's own are as they were
+
+
+def test_an_affinity_is_log_likelihood_log_score_overlap_and_class_by_their_weights():
+    state, _ = Tracker().assign(Tracker().start(), detect(A, B))
+    seen = detect((0, 10, 1, 0.5), (2, 50, 3, 0.25))  # looks like A, moved by half its width; looks like neither
+    found = affinity(
+        seen.embeddings, seen.boxes.numpy(), seen.labels.numpy(), seen.scores, state, 0.1, weights=(3.0, 2.0, 10.0)
+    )
+    nothing, same = -math.log(2 + math.exp(10)), 10 - math.log(2 + math.exp(10))
+    of_score, overlap = 3 * math.log(0.5), 11 * 21 / (2 * 21 * 21 - 11 * 21)
+    expected = [
+        [nothing + of_score + 10, same + of_score + 2 * overlap + 10, nothing + of_score + 10],
+        [-math.log(3) + 2 * of_score + 10, -math.log(3) + 2 * of_score, -math.log(3) + 2 * of_score + 2],
+    ]
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("scores", "choices", "writers"),
+    [
+        ([[0, 5], [0, 5]], [1, -1], [0]),  # as good as the one before is not better
+        ([[0, 5], [0, 5.5], [0, 5.2]], [1, 1, -1], [1]),
+        ([[-5, -3]], [1], [0]),
+        ([[-300, -200]], [-1], []),  # worse than what the first has to beat
+        ([[1, 0, 0], [2, 0, 0]], [0, 0], []),
+        ([[0, 1, 3], [0, 4, 2]], [2, 1], [0, 1]),
+    ],
+)
+def test_greedy_takes_the_best_column_of_each_row_if_it_beats_the_row_that_has_it(scores, choices, writers):
+    assert greedy(np.array(scores, np.float32)) == (choices, writers)
+
+
+@pytest.mark.parametrize(("count", "kept"), [(5, [0, 1, 2, 3, 4]), (3, [0, 2, 3]), (2, [2, 3]), (1, [3])])
+def test_of_tracks_seen_equally_long_ago_the_newer_are_remembered(count, kept):
+    rows = np.arange(5)
+    state = TrackState(
+        track_ids=rows,
+        embeddings=np.eye(5, dtype=np.float32),
+        boxes=np.tile(rows[:, None], (1, 4)).astype(np.float32),
+        labels=rows,
+        last_seen=np.array([3, 1, 3, 3, 2]),
+        next_id=5,
+        frame=4,
+    ).most_recent(count)
+    assert state.track_ids.tolist() == state.labels.tolist() == state.boxes[:, 0].tolist() == kept
+    assert state.embeddings.argmax(axis=1).tolist() == kept
 
 
 def test_overlaps_are_those_of_the_ops():

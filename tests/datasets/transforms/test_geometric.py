@@ -107,6 +107,13 @@ def test_edges_are_drawn_from_inclusive_ranges_independently():
     assert drawn == {(short, long) for short in (20, 21) for long in (50, 51, 52)}
 
 
+def test_the_scale_of_resizes_in_a_row_is_from_original_to_present_pixels():
+    (half,) = ResizeKeepRatio(36, 36)([make_frame((72, 72))], np.random.default_rng(0))
+    (third,) = ResizeKeepRatio(24, 24)([half], np.random.default_rng(0))
+    assert (half.scale, third.scale) == (pytest.approx(1 / 2), pytest.approx(1 / 3))
+    assert third.original_size == (72, 72)
+
+
 def test_all_frames_of_a_clip_get_one_draw():
     resize, flip = ResizeKeepRatio(long_edge=(50, 150), short_edge=(40, 100)), RandomFlip()
     frames = [make_frame(masks=two_masks()), make_frame(masks=two_masks())]

@@ -83,6 +83,11 @@ def test_the_memory_learns_the_smallest_box_that_contains_the_point():
     torch.testing.assert_close(target[0, at[36.0, 4.0]], expected)
 
 
+def test_a_point_on_the_border_of_a_box_is_not_written_to_the_memory():
+    points = PointGrid.make((8, 24), ((1, 3),), (8,), torch.device("cpu"))  # x = 4, 12, 20 at y = 4
+    assert memory_targets(points, truth_of([[4.0, 0.0, 20.0, 8.0]]))[1].tolist() == [[False, True, False]]
+
+
 @pytest.mark.parametrize("crowd", [(), (0,)])
 def test_points_of_crowd_regions_are_not_written_to_the_memory(scenes, crowd):
     truth = scenes.make_batch([10], crowd=crowd).truth

@@ -77,6 +77,17 @@ def test_the_uncertainty_of_a_point_is_the_mean_of_its_sides_and_at_most_one():
     torch.testing.assert_close(mean_uncertainty(sides), torch.tensor([0.3, 0.8, 1.0]))
 
 
+def test_points_outside_of_every_box_take_no_place_if_points_have_to_be_contained(points, truth_of):
+    x, y = points.xy.T
+    outside = (x < 16) | (x > 80) | (y < 16) | (y > 80)
+    certain = torch.where(outside, 0.05, 1.0)[None, :, None].expand(1, -1, 4)
+    counts = {}
+    for contained in (True, False):
+        found = UncertaintyAssigner(topk=4, contained=contained)(points, certain, truth_of([[BOX]]))
+        counts[contained] = found.positive[0, : points.level_counts[0]].sum().item()
+    assert counts == {True: 4, False: 0}  # the release chooses before it asks what is inside
+
+
 def test_topk_bounds_the_positives_of_a_level(points, truth_of):
     for topk in (1, 3):
         assigner = ASSIGNERS.build({"type": "UncertaintyAssigner", "topk": topk})
