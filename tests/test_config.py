@@ -249,7 +249,7 @@ def test_a_part_of_another_kind_is_refused(override, message):
         load_config(MAIN, [override])
 
 
-@pytest.mark.parametrize("kind", registry.ALL, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", registry.KINDS, ids=lambda kind: kind.name)
 def test_the_types_of_all_arguments_can_be_read(kind):
     load_config(MAIN)
     for part in kind.module_dict.values():
@@ -426,7 +426,7 @@ class {name}:
 @pytest.fixture
 def beside(tmp_path, monkeypatch):
     """Write modules beside a config that imports them; what was imported and registered is forgotten afterwards."""
-    modules, trackers = set(sys.modules), dict(registry.TRACKERS.module_dict)
+    modules, registered = set(sys.modules), set(registry.TRACKERS.module_dict)
     monkeypatch.setattr(sys, "path", [*sys.path])
 
     def call(imports, part, **texts):
@@ -440,7 +440,8 @@ def beside(tmp_path, monkeypatch):
     yield call
     for name in set(sys.modules) - modules:
         del sys.modules[name]
-    registry.TRACKERS._module_dict = trackers
+    for name in set(registry.TRACKERS.module_dict) - registered:
+        del registry.TRACKERS.registry.module_dict[name]
 
 
 def test_custom_imports_are_found_beside_the_config(beside, tmp_path, monkeypatch):

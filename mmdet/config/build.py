@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmengine.registry import Registry
-
 from mmdet.errors import UserError
+from mmdet.registry import Kind
 
 
-def build_part(registry: Registry, part: dict[str, Any], where: str) -> Any:
+def build_part(kind: Kind, part: dict[str, Any], where: str) -> Any:
     """Build a part; a missing or unfitting argument is a UserError that names the config key."""
     try:
-        return registry.build(part)
+        return kind.build(part)
     except (TypeError, ValueError, KeyError) as error:
         raise UserError(f"{where}: {part.get('type')} cannot be built: {error}") from error

@@ -9,11 +9,10 @@ import inspect
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, get_type_hints
 
-from mmengine.registry import Registry
-
 from mmdet import registry
 from mmdet.config.values import PLAIN, check_value
 from mmdet.errors import UserError, near, shown
+from mmdet.registry import Kind
 
 
 def fill_section(kind: Any, values: Any, where: str, **given: Any) -> Any:
@@ -52,25 +51,25 @@ def _check(hint: Any, value: Any, where: str, key: Any) -> Any:
     return check_value(hint, value, where, check_inside)
 
 
-def find_part(name: Any, where: str, kind: Registry | None = None) -> Any:
+def find_part(name: Any, where: str, kind: Kind | None = None) -> Any:
     """Return the class or function registered as `name`, of a kind if one is given; UserError with near names."""
-    found = [owner for owner in registry.ALL if isinstance(name, str) and name in owner.module_dict]
+    found = [owner for owner in registry.KINDS if isinstance(name, str) and name in owner.module_dict]
     if kind is None and found:
         return found[0].module_dict[name]
     if kind in found:
         return kind.module_dict[name]  # type: ignore[union-attr]
-    known = [part for owner in ([kind] if kind else registry.ALL) for part in owner.module_dict]
+    known = [part for owner in ([kind] if kind else registry.KINDS) for part in owner.module_dict]
     if found and kind:
         names = ", ".join(sorted(known))
         raise UserError(f"{where}: {name} is {_a(found[0])}, expected {_a(kind)}; known: {names}")
     raise UserError(f"{where}: unknown type {shown(name)}; {near(name, known)}")
 
 
-def _a(kind: Registry) -> str:
+def _a(kind: Kind) -> str:
     return f"{'an' if kind.name[0] in 'aeiou' else 'a'} {kind.name}"
 
 
-def check_part(part: Any, where: str, kind: Registry | None = None) -> None:
+def check_part(part: Any, where: str, kind: Kind | None = None) -> None:
     """Refuse a part whose type, keys or values do not exist, in it and in everything inside."""
     if isinstance(part, list | tuple):
         for index, item in enumerate(part):

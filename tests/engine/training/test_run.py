@@ -91,5 +91,6 @@ def test_a_dataset_that_takes_no_seed_is_built_without(monkeypatch):
     class Seedless:
         pass
 
-    monkeypatch.setitem(DATASETS.module_dict, "Seedless", Seedless)
+    monkeypatch.setitem(DATASETS.registry.module_dict, "Seedless", Seedless)
+    monkeypatch.setitem(DATASETS.kinds, "Seedless", DATASETS.name)
     assert isinstance(build_train_dataset(with_seed(4, {"type": "Seedless"})), Seedless)
