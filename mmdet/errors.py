@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 SHOWN_LENGTH = 80  # characters of a value in an error message
+SHOWN_NAMES = 20  # of all that are known, where none is near
 _SHOWN_BITS = 64  # of a whole number
 
 
@@ -44,9 +45,10 @@ def shown(value: Any) -> str:
 
 
 def near(name: str, known: Sequence[str]) -> str:
-    """Return the end of an error message: near names, or all of them."""
+    """Return the end of an error message: near names, or all of them, the first where they would fill a screen."""
     names = [key for key in known if isinstance(key, str)]  # of a config's keys some may be none
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.5) if isinstance(name, str) else []
     if close:
         return f"did you mean {', '.join(close)}?"
-    return f"known: {', '.join(sorted(names))}"
+    more = f", ... ({len(names)} in all)" if len(names) > SHOWN_NAMES else ""
+    return f"known: {', '.join(sorted(names)[:SHOWN_NAMES])}{more}"

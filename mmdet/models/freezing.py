@@ -23,7 +23,7 @@ def matching(pattern: Any, names: Sequence[str], where: str) -> list[str]:
     if not found:
         parts = {name.rsplit(".", count)[0] for name in names for count in range(name.count(".") + 1)}
         known = near(pattern.rstrip("*").rstrip("."), sorted(parts)) if pattern else "it is empty"
-        raise UserError(f"{where}: {shown(pattern)} matches no parameter of the model; {known[:300]}")
+        raise UserError(f"{where}: {shown(pattern)} matches no parameter of the model; {known}")
     return found
 
 

@@ -27,6 +27,13 @@ def test_patterns_name_parameters_and_parts():
         matching("back", names, "w")
 
 
+def test_a_pattern_that_is_near_nothing_does_not_fill_the_screen_with_names():
+    names = [f"backbone.layer{index}.weight" for index in range(200)]
+    with pytest.raises(UserError, match=r"known: backbone, .*, \.\.\. \(401 in all\)$") as error:
+        matching("?", names, "w")
+    assert len(str(error.value)) < 1000
+
+
 @pytest.mark.parametrize(("stages", "blocks"), [(0, []), (1, [0]), (3, [0, 1, 2])])
 def test_the_embedding_and_the_first_blocks_of_a_vit_are_frozen(stages, blocks):
     free, frozen = learning(small_vit()), learning(small_vit(frozen_stages=stages))

@@ -212,7 +212,10 @@ def _about_classes(names: Sequence[str], class_names: Sequence[str]) -> list[str
     new, left = without(class_names, names), without(names, class_names)
     shared = without(class_names, new)
     parts = [f"classes matched by name: {len(shared)} copied"]
-    parts += [f"({listed(shared)})"] if shared and (new or left) else []
+    if not (new or left):
+        parts.append("(in another order in the file)")
+    elif shared:
+        parts.append(f"({listed(shared)})")
     return [
         " ".join(parts),
         *([f"new and as initialised: {listed(new)}"] if new else []),

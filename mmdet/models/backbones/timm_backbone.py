@@ -43,7 +43,7 @@ class TimmBackbone(nn.Module):
     ) -> None:
         super().__init__()
         if not timm.is_model(name):
-            raise UserError(f"TimmBackbone: timm has no model {name!r}; {near(name, timm.list_models())[:200]}")
+            raise UserError(f"TimmBackbone: timm has no model {name!r}; {near(name, timm.list_models())}")
         self.name, self.pretrained, self.frozen_bn = name, pretrained, frozen_bn
         self.body = self._create(dict(options or {}))
         self.channels = tuple(self.body.feature_info.channels())
