@@ -1,4 +1,4 @@
-"""The model and its parts; importing the package registers them."""
+"""Models and their parts. Importing the package registers them."""
 
 from mmdet.models import assigners, backbones, heads, losses, necks
 from mmdet.models.detectors.vis_model import VISModel

@@ -1,4 +1,4 @@
-"""Building registered parts from a config, with mistakes reported in the user's terms."""
+"""Build registered parts from a config; mistakes are reported with the config key."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ from mmdet.registry import MODELS
 
 
 def build_model(config: RunConfig) -> VISModel:
-    """Build the model with its initial weights; `pretrained` files are not read."""
+    """Build the model with its initial weights. Does not read `pretrained` files."""
     model: VISModel = build_part(MODELS, config.model, "config.model")
     return model

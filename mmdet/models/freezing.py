@@ -1,7 +1,7 @@
-"""Parameters chosen by patterns of their names, and parts of a model that do not learn.
+"""Choose parameters by patterns of their names, and freeze parts of a model.
 
-A pattern is a shell's: `*` stands for any text, dots included, `?` for one character. It has to match a whole name, or
-the name of a part of the model: `backbone` is all of the backbone.
+Patterns work as in a shell: `*` stands for any text including dots, `?` for one character. A pattern must match the
+whole name of a parameter or of a part of the model: `backbone` means the whole backbone.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from mmdet.errors import UserError, near, shown
 
 
 def matching(pattern: Any, names: Sequence[str], where: str) -> list[str]:
-    """Return the names that a pattern matches. Raises UserError, with near names, where it matches none."""
+    """Return the names that a pattern matches. Raises UserError with similar names if it matches none."""
     if not isinstance(pattern, str):
         raise UserError(f"{where}: expected a pattern of parameters' names such as 'backbone.*', got {shown(pattern)}")
     found = [name for name in names if fnmatchcase(name, pattern) or fnmatchcase(name, f"{pattern}.*")]
@@ -28,7 +28,10 @@ def matching(pattern: Any, names: Sequence[str], where: str) -> list[str]:
 
 
 def freeze(model: nn.Module, patterns: Sequence[str], where: str) -> None:
-    """Let the parameters that a pattern matches get no gradient. Raises UserError for a pattern that matches none."""
+    """Freeze the parameters that match a pattern: they get no gradient.
+
+    Raises UserError for a pattern without a match.
+    """
     if isinstance(patterns, str) or not isinstance(patterns, Sequence):
         raise UserError(f"{where}: expected a list of patterns such as ['backbone.*'], got {shown(patterns)}")
     parameters = dict(model.named_parameters())
@@ -38,7 +41,7 @@ def freeze(model: nn.Module, patterns: Sequence[str], where: str) -> None:
 
 
 def rest_frozen_parts(model: nn.Module) -> None:
-    """Put every part into evaluation whose parameters are all frozen: its batch norms keep their running statistics."""
+    """Set parts with only frozen parameters to evaluation mode, so that their batch norms keep their statistics."""
     for module in model.modules():
         parameters = list(module.parameters())
         if module.training and parameters and not any(parameter.requires_grad for parameter in parameters):

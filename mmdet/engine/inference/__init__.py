@@ -1,1 +1,1 @@
-"""From frames to tracks: a stream a video, and what it takes."""
+"""From frames to tracks: the detector, one stream per video, and testing on whole data sets."""

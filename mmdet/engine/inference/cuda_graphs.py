@@ -1,7 +1,7 @@
-"""Detection as CUDA graphs: everything from the images to the rows and masks is launched at once, not kernel by kernel.
+"""Detection as CUDA graphs: all work from the images to the rows and masks is one launch, not a thousand.
 
-A single frame keeps a GPU busy for less time than it takes to launch its thousand kernels. A graph repeats one recorded
-sequence on memory of its own, so there is one for each size of frames, before and after resizing, and scale.
+Launching the thousand kernels of a single frame takes longer than running them. A graph repeats one recorded sequence
+in memory of its own, so each combination of original size, resized size and scale needs its own graph.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor
 from mmdet.engine.process.cuda_capture import NotCapturable, capture, rehearse
 from mmdet.structures import ChunkDetections, FrameMeta
 
-WARM_UPS = 3  # runs before the recording: libraries choose kernels and allocate in the first ones (PyTorch's notes)
+WARM_UPS = 3  # runs before the recording, in which libraries choose kernels and allocate (PyTorch's notes)
 MAX_GRAPHS = 4  # each keeps the memory of a whole run of the network
 
 Detect = Callable[[Tensor, Tensor, Sequence[FrameMeta]], ChunkDetections]
@@ -34,9 +34,9 @@ class _Graph:
 class GraphedDetection:
     """Records `detect` for every new size and scale, and replays it afterwards.
 
-    `detect` takes images (B, 1, 3, H, W), valid (B, 1, H, W) on the device and metas, and may neither wait for the
-    device nor keep anything. Where it cannot be recorded it is called as it is, after one warning. Raises
-    CaptureFailed where that shows too late.
+    `detect` takes images (B, 1, 3, H, W), valid (B, 1, H, W) on the device and metas, and must neither wait for the
+    device nor keep state. If it cannot be recorded, one warning is logged and it is called directly. Raises
+    CaptureFailed if the recording breaks the process.
     """
 
     def __init__(self, detect: Detect, device: torch.device) -> None:
@@ -45,7 +45,7 @@ class GraphedDetection:
         self._refused = False
 
     def __call__(self, images: Tensor, valid: Tensor, metas: Sequence[FrameMeta]) -> ChunkDetections:
-        """Return what `detect` returns, for images and valid on any device; the next call overwrites it."""
+        """Return what `detect` returns, for `images` and `valid` on any device. The next call overwrites the result."""
         key = (images.shape, images.dtype, *((meta.scale, meta.original_size) for meta in metas))
         if key not in self._graphs and not self._refused:
             self._record(key, images, valid, metas)

@@ -1,4 +1,4 @@
-"""Testing on a data set: share its videos out over the ranks, predict, gather in data set order, score.
+"""Test on a data set: divide its videos over the ranks, predict, gather the results in data set order, score them.
 
 The figures come from mmdet.evaluation; the callers write the files.
 """
@@ -39,7 +39,9 @@ def build_test_dataset(section: TestData, where: str) -> VISDataset:
 
 
 def share_videos(lengths: list[int], ranks: int) -> list[list[int]]:
-    """Divide videos over ranks so that each has about as many frames: longest first, to whoever has least."""
+    """Divide videos over ranks so that all have about as many frames: each video, longest first, goes to the shortest
+    share.
+    """
     shares: list[list[int]] = [[] for _ in range(ranks)]
     frames = [0] * ranks
     for video in sorted(range(len(lengths)), key=lambda index: -lengths[index]):
@@ -57,10 +59,11 @@ def predict_dataset(
     only: Sequence[int] | None = None,
     signals: StopSignals | None = None,
 ) -> list[VideoResult]:
-    """Return the results of all videos in data set order on every rank; `on_result` sees this rank's own at once.
+    """Return the results of all videos in data set order on every rank; `on_result` gets this rank's own as they
+    finish.
 
-    `only`: of the videos of these places in the data set alone. Raises RunEnded after a chunk of frames in whose time
-    `signals` has got one.
+    `only` are the indices of the videos to predict, None for all. Raises RunEnded after the chunk of frames during
+    which `signals` has received a signal.
     """
     wanted = list(range(len(dataset.videos))) if only is None else list(only)
     places = share_videos([len(dataset.videos[index].file_names) for index in wanted], world_size())[rank()]
@@ -92,7 +95,7 @@ def end_if_stopped(signals: StopSignals) -> None:
 
 
 def category_ids_of(class_names: Sequence[str], dataset: VISDataset) -> list[int]:
-    """Return the data set's category ids in the order of a model's classes. Raises UserError where the names differ."""
+    """Return the data set's category ids in the order of a model's classes. Raises UserError if the names differ."""
     rows = rows_of(class_names, dataset.class_names)
     if not are_the_same(class_names, dataset.class_names):
         raise UserError(
@@ -115,7 +118,7 @@ def check_validation(config: RunConfig, class_names: Sequence[str]) -> None:
 
 
 def check_truth(dataset: VISDataset, iou_types: Sequence[IoUType]) -> None:
-    """Raise UserError for what evaluation would refuse of a data set's annotations, all its masks or boxes read."""
+    """Read all masks or boxes of a data set. Raises UserError for annotations that the evaluation would refuse."""
     truth = load_ground_truth(dataset.ann_file)
     for iou_type in iou_types:
         evaluate(truth, [], iou_type=iou_type)
@@ -124,9 +127,10 @@ def check_truth(dataset: VISDataset, iou_types: Sequence[IoUType]) -> None:
 def validate_model(
     model: VISModel, config: RunConfig, device: torch.device, class_names: Sequence[str]
 ) -> dict[str, float]:
-    """Test a model on the validation data and return the figures, AP first, on every rank; the mode is put back.
+    """Test a model on the validation data and return the figures, AP first, on every rank.
 
-    `class_names` are the model's, in the order of its labels; those of the data may stand in another.
+    The model's mode is restored. `class_names` are the model's, in the order of its labels; the data may list them in
+    another order.
     """
     section = config.data.valid or config.data.test
     dataset = build_test_dataset(section, "config.data.valid")

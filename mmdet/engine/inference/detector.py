@@ -1,6 +1,6 @@
-"""The network and its post-processing on a device: frames go in, detections of fixed sizes come out, nobody waits.
+"""The network and its post-processing on a device: from frames to detections of fixed sizes, without waiting for them.
 
-Precision, CUDA graphs and torch.compile are settled here. What the network keeps of a video goes in and out.
+Precision, CUDA graphs and torch.compile are decided here. What the network keeps of a video is passed in and returned.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ Found = tuple[ChunkDetections, TemporalContext | None]
 
 
 class Detector:
-    """A model in evaluation; `amp_dtype` None is full precision, the others are `VideoPredictor`'s.
+    """A model in evaluation mode.
 
-    In full precision float32 products are exact whatever the process is set to, in a reduced type they may use TF32.
+    `amp_dtype` None is full precision; the other arguments are those of `VideoPredictor`. In full precision float32
+    products never use TF32, whatever the process is set to; in a reduced type they may.
     """
 
     def __init__(
@@ -41,7 +42,10 @@ class Detector:
 
     @torch.inference_mode()
     def detect(self, batch: ClipBatch, context: TemporalContext | None) -> Found:
-        """Queue the detection of the next frames of a video (T = 1); also return the context for those after them."""
+        """Queue the detection of the next frames of a video (T = 1).
+
+        Return it and the context for the frames after them.
+        """
         images = batch.images.to(self.device, non_blocking=True)
         valid = batch.valid.to(self.device, non_blocking=True)
         with self._precision():
@@ -49,7 +53,7 @@ class Detector:
 
     @torch.inference_mode()
     def detect_live(self, batch: ClipBatch, context: TemporalContext | None) -> Found:
-        """Do what `detect` does, as a CUDA graph if that was asked for: the next call may then overwrite the result."""
+        """Do what `detect` does, as a CUDA graph if one was asked for. The next call may then overwrite the result."""
         if self._graphs is None:
             return self.detect(batch, context)
         with self._precision():
@@ -57,7 +61,7 @@ class Detector:
 
     @torch.no_grad()
     def draw(self, found: ChunkDetections, rows: Sequence[Sequence[int]], meta: FrameMeta) -> Tensor:
-        """Queue the drawing of the masks of these slots of each frame; see `draw_masks`."""
+        """Queue the drawing of the masks of the given slots of each frame; see `draw_masks`."""
         with self._precision():
             return draw_masks(found, rows, meta)
 
@@ -67,7 +71,7 @@ class Detector:
     def _detect(
         self, images: Tensor, valid: Tensor, metas: Sequence[FrameMeta], context: TemporalContext | None
     ) -> Found:
-        images = images.contiguous()  # a stream's frames come with the colours innermost: the host leaves that to us
+        images = images.contiguous()  # a stream's frames have the colours innermost; the device reorders them faster
         with torch.autocast(self.device.type, dtype=self.amp_dtype, enabled=self.amp_dtype is not None):
             outputs, context = self._network(images, valid, context)
         return self.model.postprocess.detect(outputs, metas), context
@@ -80,7 +84,7 @@ class Detector:
         return GraphedDetection(self._detect_and_draw, self.device)
 
     def _detect_and_draw(self, images: Tensor, valid: Tensor, metas: Sequence[FrameMeta]) -> ChunkDetections:
-        """Draw the masks of all slots, too: in a graph that is quicker than launching the drawing of the right ones."""
+        """Also draw the masks of all slots: inside a graph that is faster than a launch for the needed ones."""
         found, _ = self._detect(images, valid, metas, None)
         return draw_all(found, metas[0])
 

@@ -1,4 +1,4 @@
-"""Prediction for a test that may be interrupted: finished videos are kept as they finish, and a later one goes on."""
+"""Prediction for a test that may be interrupted: every finished video is kept, and `--resume` goes on after them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from mmdet.structures import VideoResult
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Predicted:
-    """The entries of all videos in data set order, lines about frames that could not be read, what kept the videos."""
+    """The entries of all videos in data set order, lines about unreadable frames, and the store of finished videos."""
 
     entries: Entries
     bad: list[str]
@@ -43,7 +43,7 @@ class Predicted:
 
 
 def describe_test(config: RunConfig, options: TestOptions, dataset: VISDataset) -> dict[str, Any]:
-    """Return what the results of a test depend on, as plain values by names that a user understands."""
+    """Return what the results of a test depend on, as plain values under names that a user understands."""
     values = json.loads(json.dumps(config.source.to_dict(), default=str))
     return {
         "checkpoint": fingerprint(Path(str(options.checkpoint))),
@@ -66,10 +66,10 @@ def predict_and_keep(
     dataset: VISDataset,
     draw: OnResult | None,
 ) -> Predicted:
-    """Predict the videos that are not finished yet; `draw` sees their results.
+    """Predict the videos that are not finished yet; `draw` gets their results.
 
-    However it ends, what is finished is kept, and the error says so. Videos that lack frames are not: they are
-    predicted again.
+    Whatever ends the test, finished videos are kept and the error says so. Videos with unreadable frames are not kept:
+    they are predicted again.
     """
     kept = KeptVideos(options.kept, describe_test(config, options, dataset)) if options.kept else None
     finished = _finished_before(ranks, options, dataset, kept)
@@ -89,7 +89,7 @@ def predict_and_keep(
     with StopSignals() as signals, saying_what_is_kept(kept, len(dataset.videos)), telling_faults(START_AGAIN):
         try:
             results = predict_dataset(predictor, dataset, config.data.test, finish, remaining, signals)
-        except RuntimeError:  # of a connection to processes that have left
+        except RuntimeError:  # the connection to processes that have ended
             end_if_stopped(signals)
             raise
     if ranks.is_main:
@@ -103,7 +103,7 @@ def predict_and_keep(
 def _finished_before(
     ranks: Ranks, options: TestOptions, dataset: VISDataset, kept: KeptVideos | None
 ) -> dict[int, Entries]:
-    """Return the videos that an interrupted test has finished, by index, the same in every process."""
+    """Return the videos that an interrupted test has finished, by index. The result is the same in every process."""
     if kept is None:
         return {}
     finished: dict[int, Entries] = {}
@@ -124,7 +124,10 @@ def _finished_before(
 
 @contextmanager
 def ending_at_once() -> Iterator[None]:
-    """Raise RunEnded where a stop signal comes, in the main thread: for work that leaves nothing half-done."""
+    """Raise RunEnded in the main thread as soon as a stop signal comes.
+
+    Use it around work that leaves nothing half-done.
+    """
     previous: dict[int, Any] = {}
 
     def end(number: int, frame: FrameType | None) -> None:
@@ -142,7 +145,7 @@ def ending_at_once() -> Iterator[None]:
 
 @contextmanager
 def saying_what_is_kept(kept: KeptVideos | None, videos: int) -> Iterator[None]:
-    """Add to the error that ends a test what of it is kept."""
+    """Add to the error that ends a test how much of the test is kept."""
     try:
         yield
     except UserError as error:
@@ -153,7 +156,7 @@ def saying_what_is_kept(kept: KeptVideos | None, videos: int) -> Iterator[None]:
 
 def _what_is_kept(kept: KeptVideos | None, videos: int) -> str:
     if kept is None:
-        return "no results are kept: with --out they are, video by video"
+        return "no results are kept: with --out every finished video is kept"
     return f"{kept.count()} of {videos} videos are finished and kept in {kept.path}: go on with --resume"
 
 

@@ -1,7 +1,7 @@
-"""What a test has finished, in a file beside its output, so that an interrupted one goes on behind it.
+"""The finished videos of a test, in a file beside its output, so that an interrupted test can go on.
 
-A line a video, each with its checksum: one that was cut off costs its video, not the others. Several processes append
-to the file. It says what it was made from, and is read as foreign input.
+One line per video, each with a checksum: a line that was cut off costs only its own video. Several processes append to
+the file. It says what it was made from, and it is checked like foreign input when it is read.
 """
 
 from __future__ import annotations
@@ -25,34 +25,34 @@ Entries = list[dict[str, Any]]  # of one video, as VideoResult.entries yields th
 
 
 class KeptVideos:
-    """The entries of finished videos by their place in the data set, in the file `path`.
+    """The entries of finished videos by their index in the data set, in the file `path`.
 
-    `about` says what they are made from: plain values by names that a user understands.
+    `about` says what they are made from: plain values under names that a user understands.
     """
 
     def __init__(self, path: Path, about: Mapping[str, Any]) -> None:
         self.path, self.about = path, dict(about)
-        self.run = ""  # the run that the lines belong to: another may have begun the file anew under this one
+        self.run = ""  # identifies the run of the lines: another run may have replaced the file meanwhile
 
     def start(self) -> None:
-        """Begin the file anew. Raises UserError rather than replace a file that no test wrote."""
+        """Start a new file. Raises UserError if that would replace a file that no test wrote."""
         if self.path.exists() and not self._is_own():
             raise UserError(f"{self.path} is not of an interrupted test and would be overwritten: remove it")
         self.run = secrets.token_hex(8)
         write_text_atomically(self.path, _line({"format": FORMAT, "run": self.run, "about": self.about}))
 
     def put_aside(self) -> Path | None:
-        """Give the file of an interrupted test another name, unless it has no video; return the name."""
+        """Rename the file of an interrupted test unless it has no videos. Return the new name."""
         if not self.path.exists() or not self._is_own() or len(list(filter(None, self._lines()))) < 2:
             return None
         return set_aside(self.path)
 
     def add(self, index: int, entries: Entries) -> None:
-        """Append a finished video and bring it to the disk."""
+        """Append a finished video and flush it to the disk."""
         line = _line({"run": self.run, "index": index, "entries": entries})
-        data = b"\n" + line.encode()  # a line of its own behind one that was cut off, too
+        data = b"\n" + line.encode()  # starts a new line even after one that was cut off
         try:
-            with open(self.path, "r+b", buffering=0) as file:  # never made anew: it would lack its first line
+            with open(self.path, "r+b", buffering=0) as file:  # never created here: it would lack its first line
                 fcntl.lockf(file, fcntl.LOCK_EX)  # the test's other processes append, too
                 file.seek(0, os.SEEK_END)
                 while data:
@@ -66,7 +66,7 @@ class KeptVideos:
     def read(self, lengths: list[int], say: Callable[[str], object]) -> dict[int, Entries]:
         """Return the videos that are kept, by index; `lengths` are the numbers of frames of all videos.
 
-        Raises UserError if the file was made from something else, or is none of a test.
+        Raises UserError if the file was made from something else or was not written by a test.
         """
         lines = self._lines()
         header = _parse(lines[0]) if lines else None
@@ -85,7 +85,7 @@ class KeptVideos:
             record = _parse(line)
             try:
                 if record is None or record.get("run") != self.run:
-                    raise ValueError("of no video of this test")
+                    raise ValueError("not of a video of this test")
                 kept[record["index"]] = _entries_of(record, lengths, self.path)
             except (UserError, ValueError, TypeError, LookupError, AttributeError):
                 damaged += 1
@@ -101,7 +101,7 @@ class KeptVideos:
         return len({record.get("index") for record in records if record is not None and record.get("run") == self.run})
 
     def remove(self) -> None:
-        """Remove the file: the test is whole."""
+        """Remove the file: the test is complete."""
         self.path.unlink(missing_ok=True)
 
     def _is_own(self) -> bool:
@@ -122,7 +122,7 @@ def _line(record: dict[str, Any]) -> str:
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:
-    """Return what a line holds, None if it was cut off or changed."""
+    """Return the content of a line, None if it was cut off or changed."""
     checksum, _, text = line.partition(b" ")
     try:
         if int(checksum, 16) != zlib.crc32(text):
@@ -134,14 +134,14 @@ def _parse(line: bytes) -> dict[str, Any] | None:
 
 
 def _spared(value: Any) -> Any:
-    """Return what json writes of a PerFrame: the frames that have a value alone."""
+    """Return what json writes for a PerFrame: only the frames that have a value."""
     if isinstance(value, PerFrame):
         return {"length": value.length, "frames": value.frames, "values": value.values}
     raise TypeError(f"results hold plain data only, got {type(value).__name__}")
 
 
 def _entries_of(record: dict[str, Any], lengths: list[int], path: Path) -> Entries:
-    """Return a video's entries as they were added. Raises what comes of values that nobody has added."""
+    """Return a video's entries as they were added. Raises various errors for content that `add` has not written."""
     index = record["index"]
     if type(index) is not int or not 0 <= index < len(lengths):
         raise ValueError(f"there is no video {index}")

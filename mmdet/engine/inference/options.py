@@ -1,6 +1,6 @@
-"""What a test is to do, and whether it can: refused before anything is computed or written.
+"""The options of a test, checked before anything is computed or written.
 
-No output may be one of the inputs, nor write over what this program did not make.
+No output may be one of the inputs or replace a file that this program did not write.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ from mmdet.visualization.video_writer import drawn_paths, refuse_foreign_files
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestOptions:
-    """What a test is to do; at least one of out, evaluate, submission and show."""
+    """What a test is to do: at least one of `out`, `evaluate`, `submission` and `show`."""
 
-    __test__ = False  # not a test, whatever pytest makes of the name
+    __test__ = False  # keeps pytest from collecting the class as a test
 
     checkpoint: str | None
-    trust_checkpoint: bool = False  # it may hold any object, and run any code
-    trust_classes: bool = False  # its classes are the data's, whatever their names
+    trust_checkpoint: bool = False  # the checkpoint may hold any object, and so run any code
+    trust_classes: bool = False  # take the checkpoint's classes for the data's, whatever their names
     load_result: str | None = None
     out: str | None = None
     evaluate: tuple[IoUType, ...] = ()
-    submission: Path | None = None  # a checked zip for an evaluation server; nothing is scored then
+    submission: Path | None = None  # a checked zip for an evaluation server; nothing is scored
     show: bool = False
     show_folder: Path = Path("vis")
     threshold: float = 0.2
     with_boxes: bool = False
     amp: str = "off"
-    resume: bool = False  # behind the videos that an interrupted test has finished
+    resume: bool = False  # skip the videos that an interrupted test has finished
 
     @property
     def kept(self) -> Path | None:
-        """The file of the videos that are finished so far, None if there is no output for it to lie beside."""
+        """The file of the finished videos, beside the output; None without an output."""
         output = self.out or self.submission
         return Path(f"{output}.partial") if output else None
 
@@ -72,7 +72,9 @@ def check_options(options: TestOptions) -> None:
 
 
 def _check_is_submission(path: Path) -> None:
-    """Raise UserError if a zip is there that is none: its name follows from --out, nobody has typed it."""
+    """Raise UserError if the file exists and is not a submission: its name follows from --out, the user has not typed
+    it.
+    """
     if not path.exists():
         return
     try:
@@ -81,13 +83,13 @@ def _check_is_submission(path: Path) -> None:
     except (OSError, zipfile.BadZipFile, ValueError):
         own = False
     if not own:
-        raise UserError(f"--format-only: {path} is there and no submission: give --out another name")
+        raise UserError(f"--format-only: {path} exists and is not a submission: give --out another name")
 
 
 def check_outputs(options: TestOptions, config: RunConfig, dataset: VISDataset, names: Mapping[int, str]) -> None:
-    """Raise UserError if an output is an input, or if a drawing would replace what this program did not draw.
+    """Raise UserError if an output is an input, or if a drawing would replace files that this program did not draw.
 
-    `names` are those of the drawn videos, by their ids.
+    `names` are the names of the drawn videos, by video id.
     """
     files = [options.out, options.out and f"{options.out}.json", options.submission, options.kept]
     drawings: list[Path] = []

@@ -1,4 +1,4 @@
-"""A model with a tracker and the transforms of testing, from a config and a checkpoint: it starts streams of videos."""
+"""The predictor: a model, a tracker and the transforms of testing, made from a config and a checkpoint."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ Item = TypeVar("Item")
 
 
 class VideoPredictor:
-    """A model in evaluation with a tracker and the transforms of testing. `amp`: bf16, fp16 or off.
+    """A model in evaluation mode with a tracker and the transforms of testing. `amp`: bf16, fp16 or off.
 
-    `cuda_graph` lets streams that are pushed frame by frame launch each as one CUDA graph, recorded at the first frame;
-    `compile` translates the network by torch.compile, which takes a minute for every new size of batches.
+    `cuda_graph`: `VideoStream.push` launches each frame as one CUDA graph, recorded at the first frame. `compile`:
+    torch.compile translates the network, which takes a minute for every new batch size or image size.
     """
 
     class_names: tuple[str, ...]  # by label; numbers where a checkpoint does not name them
@@ -53,7 +53,7 @@ class VideoPredictor:
         self.detector = Detector(model, self.device, amp_dtype, cuda_graph=cuda_graph, compile=compile)
         self.model = self.detector.model
         self.class_names = tuple(map(str, range(model.num_classes)))
-        # A queue beside that of the network; the GPU takes from it first, as the host waits for what is in it.
+        # A queue beside the network's. It has priority on the GPU because the host waits for its results.
         self._beside = torch.cuda.Stream(self.device, priority=-1) if on_gpu else None
 
     @staticmethod
@@ -77,10 +77,10 @@ class VideoPredictor:
         say: Callable[[str], object] | None = None,
         **speed: bool,
     ) -> VideoPredictor:
-        """Build the model of a config and load a checkpoint of it strictly; `trusted`: see load_checkpoint.
+        """Build the model of a config and load the whole checkpoint into it; `trusted`: see `load_checkpoint`.
 
-        `class_names` are those of the data that labels shall mean, matched by name (see load_weights); None: those that
-        the checkpoint names. `say` gets the lines about what was loaded. `speed`: cuda_graph, compile.
+        `class_names` are the classes of the data, in label order, matched by name (see `load_weights`); None takes
+        those of the checkpoint. `say` gets the lines about what was loaded. `speed`: `cuda_graph`, `compile`.
         """
         model, weights = build_model(config), read_weights(checkpoint, trusted)
         for line in load_weights(model, weights, class_names, trust_classes):
@@ -93,13 +93,13 @@ class VideoPredictor:
         return predictor
 
     def stream(self, size: Size, video_id: int = 1) -> VideoStream:
-        """Start a video of frames of `size` (height, width)."""
+        """Start a video whose frames have `size` (height, width)."""
         return VideoStream(self.detector, self.tracker, self.prepare, size, video_id)
 
     def run(self, batches: Iterable[ClipBatch], videos: Sequence[VideoInfo]) -> Iterator[VideoResult]:
-        """Yield the results of videos, in order, from batches of frames of one video each, all frames in order.
+        """Yield the results of videos in order. Each batch holds frames of one video; all frames come in order.
 
-        A GPU works on the next chunk while the host tracks one; its masks are drawn and encoded beside the network.
+        A GPU computes the next chunk while the host tracks this one. Masks are drawn and encoded in a second queue.
         """
         chunks = self._launch_all(iter(batches), videos)
         for stream, chunk, is_last in one_behind(chunks) if self._beside else chunks:
@@ -112,7 +112,10 @@ class VideoPredictor:
     def _launch_all(
         self, batches: Iterator[ClipBatch], videos: Sequence[VideoInfo]
     ) -> Iterator[tuple[VideoStream, LaunchedChunk, bool]]:
-        """Launch one chunk after the other, as asked; yield it with its stream and whether it is its video's last."""
+        """Launch one chunk after the other, on demand.
+
+        Yield each with its stream and whether it is the last of its video.
+        """
         for video in videos:
             stream, launched = self.stream(video.size, video.video_id), 0
             while launched < len(video.file_names):
@@ -123,7 +126,7 @@ class VideoPredictor:
 
 
 def one_behind(items: Iterable[Item]) -> Iterator[Item]:
-    """Yield every item once the one after it is there."""
+    """Yield every item once the next one has arrived."""
     waiting: list[Item] = []
     for item in items:
         waiting.append(item)

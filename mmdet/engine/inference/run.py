@@ -1,6 +1,6 @@
-"""A whole test: predict or load results, write, score and draw them. What `test_video.py` calls in every process.
+"""A whole test: predict or load results, write, score and draw them. `test_video.py` calls it in every process.
 
-Whatever can be refused is refused before the work starts.
+All checks come before the work starts.
 """
 
 from __future__ import annotations
@@ -42,7 +42,10 @@ SHOWN_FAULTS = 100
 
 
 def run_test(config: RunConfig, ranks: Ranks, options: TestOptions) -> None:
-    """Test as the options say. Raises UserError for what does not fit together, before anything is written."""
+    """Test as the options say.
+
+    Raises UserError before anything is written if options, data and model do not fit together.
+    """
     check_options(options)
     limit_threads(ranks.device)
     dataset = build_test_dataset(config.data.test, "config.data.test")
@@ -72,7 +75,7 @@ def run_test(config: RunConfig, ranks: Ranks, options: TestOptions) -> None:
         with saying_what_is_kept(kept, len(dataset.videos)) if kept else nullcontext(), ending_at_once():
             _report(entries, dataset, options)
         if kept and not bad:
-            kept.remove()  # else a test with mended frames goes on behind the videos that lack none
+            kept.remove()  # so that a repeated test, with the frames mended, starts from the beginning
     barrier()
     if bad:
         if ranks.is_main:
@@ -81,7 +84,7 @@ def run_test(config: RunConfig, ranks: Ranks, options: TestOptions) -> None:
 
 
 def _load_predictor(config: RunConfig, ranks: Ranks, options: TestOptions, dataset: VISDataset) -> VideoPredictor:
-    """Load the checkpoint strictly, its classes matched to the data's by name, and say what it was."""
+    """Load the whole checkpoint, match its classes to the data's by name, and print what was loaded."""
     return VideoPredictor.from_checkpoint(
         config,
         str(options.checkpoint),
@@ -103,9 +106,10 @@ def _check_classes(config: RunConfig, dataset: VISDataset) -> None:
 
 
 def _check_first_frames(dataset: VISDataset) -> None:
-    """Raise UserError if not one video begins with an image of its size: file and frames do not belong together.
+    """Raise UserError if no video begins with a readable image of its size: annotations and frames do not belong
+    together.
 
-    Single frames that cannot be read cost no more than themselves.
+    Single unreadable frames are no reason to end the test.
     """
     for video in dataset.videos:
         path = Path(frame_path(dataset.img_prefix, video.file_names[0]))
@@ -116,7 +120,7 @@ def _check_first_frames(dataset: VISDataset) -> None:
         if fault is None:
             return
     raise UserError(
-        f"{fault}; so it is with the first frame of every video of {dataset.ann_file}: is img_prefix right?"
+        f"{fault}; the same holds for the first frame of every video of {dataset.ann_file}: is img_prefix right?"
     )
 
 
@@ -127,7 +131,7 @@ def results_of(entries: list[dict[str, Any]], dataset: VISDataset) -> list[Video
 
 
 def picture_names(videos: Sequence[VideoInfo]) -> dict[int, str]:
-    """Name every video, by its id, after the folder of its frames, or after its id if it has none for itself."""
+    """Return a name for every video id: the folder of its frames, or `video_ID` if it shares its folder."""
     folders = {video.video_id: Path(video.file_names[0]).parent for video in videos}
     owners = Counter(folders.values())
     return {
@@ -137,7 +141,7 @@ def picture_names(videos: Sequence[VideoInfo]) -> dict[int, str]:
 
 
 def _draw(result: VideoResult, dataset: VISDataset, options: TestOptions, names: dict[int, str]) -> None:
-    """Write the frames and the mp4 of one video."""
+    """Write the drawn frames and the mp4 of one video."""
     video = next(video for video in dataset.videos if video.video_id == result.video_id)
 
     def frames() -> Iterator[np.ndarray]:
@@ -171,7 +175,7 @@ def _report(entries: list[dict[str, Any]], dataset: VISDataset, options: TestOpt
         where = f"{options.out}.json is" if options.out else "with --out the json will be"
         say(f"{dataset.ann_file} has no annotations, so there are no figures here; {where} ready to submit")
         return
-    truth = load_ground_truth(dataset.ann_file)  # up to hundreds of megabytes: read once for all
+    truth = load_ground_truth(dataset.ann_file)  # up to hundreds of megabytes: read only once
     for iou_type in options.evaluate:
         title = {"segm": "masks", "bbox": "boxes"}[iou_type]
         say(format_figures(evaluate(truth, entries, iou_type=iou_type), f"{title}, all categories"))
@@ -181,7 +185,7 @@ def _report(entries: list[dict[str, Any]], dataset: VISDataset, options: TestOpt
 
 
 def _submit(entries: list[dict[str, Any]], dataset: VISDataset, path: Path) -> None:
-    """Write the zip. Raises UserError with every fault a server would find."""
+    """Write the zip. Raises UserError that lists every fault a server would find."""
     faults = find_faults(entries, load_ground_truth(dataset.ann_file))
     if faults:
         raise UserError("\n".join([f"{len(faults)} faults, no submission written:", *faults[:SHOWN_FAULTS]]))

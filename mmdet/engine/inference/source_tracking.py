@@ -1,7 +1,7 @@
-"""Track the objects of one video file or folder of images into NAME.mp4 and NAME.json, with what is done kept.
+"""Track the objects of a video file or a folder of images and write NAME.mp4 and NAME.json.
 
-Whatever can be refused is refused before the work starts. A signal, a frame that cannot be read or a fault of the
-machine ends the work with the frames so far written.
+All checks come before the work starts. If a signal, an unreadable frame or a fault of the machine ends the work early,
+the frames so far are written.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _FASTEST_FPS = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackOptions:
-    """What is to be tracked, by what, and where it is written."""
+    """What to track, with which model, and where to write it."""
 
     config: str
     checkpoint: str
@@ -65,7 +65,7 @@ class _Progress:
 def track_source(options: TrackOptions) -> str:
     """Track, draw and write; return the line that says what was written.
 
-    Raises UserError before the work, and RunEnded when it ended early with the frames so far written.
+    Raises UserError before the work starts, and RunEnded if it ended early; the frames so far are then written.
     """
     _check(options)
     device = chosen_device(options.device)
@@ -107,7 +107,7 @@ def track_source(options: TrackOptions) -> str:
 def _check(options: TrackOptions) -> None:
     if not 0 <= options.threshold <= 1:
         raise UserError(f"--thresh {options.threshold:g}: scores lie between 0 and 1")
-    if options.fps is not None and not 0 < options.fps <= _FASTEST_FPS:  # a NaN is not, either
+    if options.fps is not None and not 0 < options.fps <= _FASTEST_FPS:  # also refuses NaN
         raise UserError(f"--fps {options.fps:g}: expected frames per second above 0, at most {_FASTEST_FPS}")
     check_folder(options.out)
 
@@ -122,7 +122,10 @@ def _track(
     progress: _Progress,
     stop: StopSignals,
 ) -> None:
-    """Track until the end or a stop signal; whatever ends it, the files are written if they have a frame."""
+    """Track until the end or a stop signal.
+
+    Whatever ends the loop, the files are written if there is at least one frame.
+    """
     rate = Fraction(options.fps).limit_denominator(1001) if options.fps else source.rate
     try:
         with open_mp4(files.unfinished, stream.size, rate) as append:
@@ -152,7 +155,7 @@ def _track(
 
 
 def _fitted(frame: TimedFrame, size: Size, resize: bool) -> np.ndarray:
-    """Return the image at the video's size, resized only on demand."""
+    """Return the image at the video's size; resize it only if the user asked for that."""
     height, width = frame.image.shape[:2]
     if (height, width) == size:
         return frame.image

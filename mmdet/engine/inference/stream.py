@@ -1,8 +1,8 @@
-"""One video under way: frames go in, tracks come out, and in the end the video's result, with constant memory.
+"""One video in progress: frames go in, tracks come out, and at the end the video's result.
 
-`VideoStream` is the one path from a frame to a track: testing a data set, a user's own video, live use and the recorded
-numbers all go it. Network work depends on no results of other frames, so a chunk of frames runs as one batch; tracking
-follows in order (MODEL.md 7).
+`VideoStream` is the one path from a frame to a track: testing on a data set, tracking one video, live use and the
+comparison with recorded numbers all use it. The network needs no results of other frames, so a chunk of frames runs as
+one batch; tracking then follows frame by frame (MODEL.md 7).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from mmdet.tracking.tracker import standing
 
 
 class Assigns(Protocol):
-    """What a stream needs of a tracker: see `Tracker`."""
+    """What a stream needs from a tracker; see `Tracker`."""
 
     def start(self) -> TrackState:
         """Return the state before the first frame."""
@@ -36,7 +36,7 @@ class Assigns(Protocol):
 
 
 class Prepares(Protocol):
-    """What a stream needs to take raw frames: see `FramePreparation`."""
+    """What a stream needs to accept raw frames; see `FramePreparation`."""
 
     def __call__(self, frame: np.ndarray, video_id: int, frame_index: int) -> ClipBatch:
         """Return the batch of one frame (H, W, 3) uint8 RGB."""
@@ -44,16 +44,16 @@ class Prepares(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchedChunk:
-    """Frames of one video whose detections are queued on the device; the host has not waited for them yet."""
+    """Frames of one video whose detections are queued on the device. The host has not waited for them yet."""
 
     found: ChunkDetections
     rows: HostCopy  # of what was found
-    meta: FrameMeta  # of the first frame; sizes and scale are those of all
+    meta: FrameMeta  # of the first frame; all have the same sizes and scale
     bad_frames: tuple[tuple[str, ...], ...] = ()  # as in the batch
 
 
 class VideoStream:
-    """One video under way: its tracks, what the network keeps of its last frame, and the result so far."""
+    """One video in progress: its tracks, what the network keeps of its last frame, and the result so far."""
 
     def __init__(self, detector: Detector, tracker: Assigns, prepare: Prepares, size: Size, video_id: int = 1) -> None:
         self.detector, self.tracker, self.prepare = detector, tracker, prepare
@@ -67,7 +67,7 @@ class VideoStream:
     def push(self, frame: np.ndarray) -> FrameTracks:
         """Take the next frame (H, W, 3) uint8 RGB of the stream's size; return its tracks in original pixels.
 
-        They are on the CPU but for the masks, which stay on the device that drew them.
+        They are on the CPU, except the masks, which stay on the device that drew them.
         """
         if frame.dtype != np.uint8 or frame.shape != (*self.size, 3):
             got = f"{frame.dtype} of shape {frame.shape}"
@@ -75,13 +75,16 @@ class VideoStream:
         return self.push_batch(self.prepare(frame, self.video_id, self.num_frames))[0]
 
     def push_batch(self, batch: ClipBatch) -> list[FrameTracks]:
-        """Take the next frames of the video as one batch (B = frames, T = 1); return the tracks of each, as `push`."""
+        """Take the next frames of the video as one batch (B = frames, T = 1).
+
+        Return the tracks of each, as `push` does.
+        """
         return self.track(self.launch(batch, live=True))
 
     def launch(self, batch: ClipBatch, live: bool = False) -> LaunchedChunk:
-        """Queue the network's work on the next frames; `track` has to be given the chunks in the same order.
+        """Queue the network's work on the next frames. Pass the returned chunks to `track` in the same order.
 
-        What is launched `live` has to be tracked before anything else is launched live.
+        A chunk launched with `live` must be tracked before the next one is launched with `live`.
         """
         detect = self.detector.detect_live if live else self.detector.detect
         found, self.context = detect(batch, self.context)
@@ -90,10 +93,10 @@ class VideoStream:
 
     @torch.no_grad()
     def track(self, chunk: LaunchedChunk) -> list[FrameTracks]:
-        """Wait for the detections of a chunk, track them, and draw and encode the masks of what has a track."""
+        """Wait for the detections of a chunk, track them, and draw and encode the masks of those that have a track."""
         objects, ids = unpack_rows(chunk.rows.wait().clone()), []  # a copy: page-locked memory is scarce
         for index, bad in enumerate(chunk.bad_frames):
-            if bad:  # another frame was shown in its place
+            if bad:  # another frame was used in its place
                 objects[index] = objects[index][:0]
                 self.bad_frames += bad
         for frame in objects:

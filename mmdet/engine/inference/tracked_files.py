@@ -1,4 +1,4 @@
-"""The files that tracking a source writes: NAME.mp4 and NAME.json, under a name that is no other file's."""
+"""The files that tracking a video writes, NAME.mp4 and NAME.json, and a name for them that replaces no other file."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from mmdet.fileio.pictures.frame_source import VIDEO_ENDINGS
 from mmdet.fileio.results.result_file import write_json
 from mmdet.structures import Size, VideoResult
 
-_START = '{"source": '  # of every json written here
-_HEAD = 8192  # characters in which the source's name ends
+_START = '{"source": '  # the beginning of every json written here
+_HEAD = 8192  # characters, enough to contain the source's name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackedVideo:
-    """What the json says of the video beside its tracks."""
+    """What the json says about the video besides its tracks."""
 
     source: Path
     size: Size
     rate: float  # frames per second
-    times_s: Sequence[float]  # of the frames
-    promised: int | None  # frames that the source said to have
+    times_s: Sequence[float]  # one per frame
+    promised: int | None  # frames that the source announced
     complete: bool  # whether the source was read to its end without a loss
 
 
 class TrackedFiles:
-    """NAME.mp4, filled under a temporary name, and NAME.json; both get their names at the end."""
+    """NAME.mp4, written under a temporary name, and NAME.json; both get their final names at the end."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self.mp4, self.json = folder / f"{name}.mp4", folder / f"{name}.json"
@@ -57,20 +57,20 @@ class TrackedFiles:
                 self.written.insert(0, self.mp4.name)
 
     def discard(self) -> None:
-        """Remove what is unfinished."""
+        """Remove the unfinished mp4."""
         with suppress(OSError):
             self.unfinished.unlink()
 
 
 def check_folder(out: Path) -> None:
-    """Raise UserError unless `out` is a folder, or is to be one that can be made."""
+    """Raise UserError unless `out` is a folder or can be created as one."""
     if not out.is_dir() and out.suffix.lower() in (*VIDEO_ENDINGS, ".json"):
         raise UserError(f"--out {out} is named like a file: give the folder for NAME.mp4 and NAME.json")
     check_output_folder(out, "--out")
 
 
 def choose_files(out: Path, source: Path) -> TrackedFiles:
-    """Choose names in the folder `out` after the source: its own from an earlier run, or such as are not taken.
+    """Choose names in the folder `out` after the source: those of an earlier run on the same source, or free ones.
 
     Raises UserError if the plain name is that of the source itself.
     """
@@ -89,7 +89,7 @@ def _names(source: Path) -> Iterator[str]:
 
 
 def _is_free(files: TrackedFiles, source: Path) -> bool:
-    """Say whether neither file exists, or both are of this source."""
+    """Return whether neither file exists or both are of this source."""
     if not (os.path.lexists(files.mp4) or os.path.lexists(files.json)):
         return True
     try:

@@ -1,4 +1,4 @@
-"""Who learns what: each assigner chooses the points of every object; importing the package registers them."""
+"""Assigners choose the points that learn each object. Importing the package registers them."""
 
 from mmdet.models.assigners.center import CenterAssigner
 from mmdet.models.assigners.uncertainty import UncertaintyAssigner

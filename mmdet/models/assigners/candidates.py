@@ -1,4 +1,5 @@
-"""What assigners share: the best points of every object in slots of fixed number, and the Assignment made of them.
+"""Shared by the assigners: the best points of every object, in a fixed number of slots, and the Assignment made of
+them.
 
 Source: MODEL.md 6 ("Assigner") and 10 (points in crowd regions).
 """
@@ -18,9 +19,9 @@ from mmdet.structures import Assignment, PaddedTruth, PointGrid
 def best_points(
     score: Tensor, closest: Tensor, num_objects: int, level_counts: Sequence[int], per_level: int
 ) -> tuple[Tensor, Tensor]:
-    """Choose for every object and level the `per_level` points that score highest of those it is the closest object of.
+    """Choose for every object and level the `per_level` points with the highest score, among the points closest to it.
 
-    score and closest (B, P). Returns the slots (B, G, A) of point indices and whether each is taken (B, G, A).
+    score and closest (B, P). Returns the slots (B, G, A) with point indices and whether each slot is filled (B, G, A).
     """
     slots, taken, start = [], [], 0
     objects = torch.arange(num_objects, device=closest.device).unsqueeze(1)
@@ -35,9 +36,9 @@ def best_points(
 
 
 def points_in(slots: Tensor, slot_valid: Tensor, num_points: int) -> Tensor:
-    """Return (B, P) bool: the point stands in some valid slot."""
+    """Return (B, P) bool: whether the point is in a valid slot."""
     marks = torch.zeros(len(slots), num_points + 1, dtype=torch.bool, device=slots.device)
-    marks.scatter_(1, torch.where(slot_valid, slots, num_points).flatten(1), True)  # invalid ones mark an extra point
+    marks.scatter_(1, torch.where(slot_valid, slots, num_points).flatten(1), True)  # invalid slots mark an extra point
     return marks[:, :num_points]
 
 
@@ -50,9 +51,10 @@ def make_assignment(
     eligible: Tensor,
     may_be_negative: Tensor | None = None,
 ) -> Assignment:
-    """Make positives of the eligible slots (B, G, A) whose point is in an object's box.
+    """Return the Assignment whose positives are the eligible slots (B, G, A) with a point inside of an object's box.
 
-    Negative is every other point (of `may_be_negative` (B, P), if given) but those in a crowd region and no object.
+    All other points are negative, except those in a crowd region and in no object. `may_be_negative` (B, P) restricts
+    the negatives further.
     """
     in_box = inside_boxes(points, truth.boxes, truth.valid).any(dim=1)
     in_crowd = inside_boxes(points, truth.boxes, truth.is_crowd).any(dim=1)

@@ -20,9 +20,9 @@ from mmdet.structures import Assignment, PaddedTruth, PointGrid
 
 @ASSIGNERS.register_module()
 class CenterAssigner:
-    """Takes the points less than `radius` strides of their level away from the closest centre, and inside some box.
+    """Assigns points that lie inside a box and less than `radius` strides of their level from the closest centre.
 
-    The release's mode 'none' is radius 3.0, for its distances are in half pixels.
+    The release's mode 'none' equals radius 3.0, because its distances are in half pixels.
     """
 
     def __init__(self, radius: Positive = 1.5) -> None:
@@ -30,7 +30,7 @@ class CenterAssigner:
 
     @torch.no_grad()
     def __call__(self, points: PointGrid, box_sigma: Tensor, truth: PaddedTruth) -> Assignment:
-        """Assign the points; `box_sigma` (B, P, 4) is what other assigners ask for."""
+        """Assign the points. `box_sigma` (B, P, 4) is not used here; other assigners need it."""
         closest, distance = closest_objects(points, truth)
         centerness = centerness_target(points, truth)
         slots, near = self.nearest_points(distance, closest, truth.valid.shape[1], points.level_counts, points.strides)
@@ -39,13 +39,13 @@ class CenterAssigner:
     def nearest_points(
         self, distance: Tensor, closest: Tensor, num_objects: int, level_counts: list[int], strides: tuple[int, ...]
     ) -> tuple[Tensor, Tensor]:
-        """Return slots (B, G, A) and whether their point is within the radius, from distances in pixels (B, P)."""
+        """Return slots (B, G, A) and whether their point is within the radius. `distance` (B, P) is in pixels."""
         reach = torch.cat(
             [
                 distance.new_full((count,), self.radius * stride)
                 for count, stride in zip(level_counts, strides, strict=True)
             ]
         )
-        most = math.ceil(2 * self.radius) ** 2  # points of a grid in an open square of twice the radius
+        most = math.ceil(2 * self.radius) ** 2  # grid points in an open square with a side of twice the radius
         slots, taken = best_points(-distance, closest, num_objects, level_counts, most)
         return slots, taken & rows_at(distance < reach, slots)

@@ -1,6 +1,6 @@
-"""What points should learn from the padded truth of a batch: which object, how central they are, what is remembered.
+"""Targets of the points, from the padded truth of a batch: nearest object, centerness, and what the memory stores.
 
-No size depends on the data. Source: MODEL.md 3.3 and 6; memory rules of MODEL.md 10.
+No tensor's size depends on the data. Source: MODEL.md 3.3 and 6; memory rules of MODEL.md 10.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ CENTERNESS_EPS = 1e-9  # MODEL.md 6, centerness target
 
 
 def inside_boxes(points: PointGrid, boxes: Tensor, valid: Tensor, strict: bool = False) -> Tensor:
-    """Return (B, G, P) bool: the point lies in the valid box (B, G, 4), its border included unless `strict`."""
+    """Return (B, G, P) bool: whether the point lies in the valid box (B, G, 4). Its border counts unless `strict`."""
     nearest_side = points_ltrb(points.xy, boxes).amin(dim=-1)
     return (nearest_side > 0 if strict else nearest_side >= 0) & valid.unsqueeze(2)
 
 
 def closest_objects(points: PointGrid, truth: PaddedTruth, contained: bool = False) -> tuple[Tensor, Tensor]:
-    """Return the object with the nearest centre (B, P) and the distance to it in input pixels, inf where there is none.
+    """Return the object with the nearest centre (B, P) and the distance to it in input pixels (inf without an object).
 
-    `contained` asks for an object whose box contains the point.
+    With `contained` only objects whose box contains the point count.
     """
     distance = (points.xy - centres(truth.boxes).unsqueeze(2)).norm(dim=-1)
     candidates = inside_boxes(points, truth.boxes, truth.valid) if contained else truth.valid.unsqueeze(2)
@@ -34,7 +34,7 @@ def closest_objects(points: PointGrid, truth: PaddedTruth, contained: bool = Fal
 
 
 def centerness_target(points: PointGrid, truth: PaddedTruth) -> Tensor:
-    """Return the targets (B, P) in [0, 1]: on the finest level the largest of all objects, resized to the others."""
+    """Return the targets (B, P) in [0, 1]: the maximum over objects on the finest level, resized to the others."""
     height, width = points.level_sizes[0]
     ltrb = points_ltrb(points.xy[: height * width], truth.boxes).clamp(min=0)
     near, far = torch.minimum(ltrb[..., :2], ltrb[..., 2:]), torch.maximum(ltrb[..., :2], ltrb[..., 2:])
@@ -49,7 +49,7 @@ def memory_targets(points: PointGrid, truth: PaddedTruth) -> tuple[Tensor, Tenso
     """Return what the memory stores beside each point's feature (B, P, 4), and which points are foreground (B, P) bool.
 
     A foreground point lies strictly inside an object; its target is 2 * (ltrb / (W, H, W, H) - 0.5) to the sides of the
-    smallest such object (MODEL.md 10, Q1 and Q2: the release took others). Elsewhere the target means nothing.
+    smallest such object (the release took others: MODEL.md 10, Q1 and Q2). Elsewhere the target has no meaning.
     """
     inside = inside_boxes(points, truth.boxes, truth.valid, strict=True)
     smallest = torch.where(inside, area(truth.boxes).unsqueeze(2), torch.inf).argmin(dim=1)

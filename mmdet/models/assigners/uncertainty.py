@@ -1,6 +1,6 @@
-"""The assigner of the published model: of the points nearest to an object, those that are central and certain learn.
+"""The assigner of the published model: of the points nearest to an object, the central and certain ones learn it.
 
-Source: MODEL.md 6 ("Assigner 'uncert'"), quirk Q22 of MODEL.md 10 an option.
+Source: MODEL.md 6 ("Assigner 'uncert'"), quirk Q22 of MODEL.md 10 is an option.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from mmdet.structures import Assignment, PaddedTruth, PointGrid
 
 @ASSIGNERS.register_module()
 class UncertaintyAssigner:
-    """Takes for every object the `topk` points of each level with the largest centerness minus uncertainty.
+    """Assigns to every object the `topk` points of each level with the largest centerness minus uncertainty.
 
-    Only then are points outside of every box left out, so an object may get fewer, or none. Of the other points those
-    with more uncertainty than centerness are negative, the rest is ignored. `contained` lets points compete only for
-    objects whose box contains them, so that every object gets its points; the release does not (Q22).
+    Points outside of every box are removed afterwards, so an object may get fewer points or none. Of the points that
+    are not assigned, those with more uncertainty than centerness are negative; the others are ignored. With `contained`
+    a point competes only for objects whose box contains it, so that every object gets its points; the release does not
+    do this (Q22).
     """
 
     def __init__(self, topk: Count = 4, contained: bool = False) -> None:
@@ -29,7 +30,7 @@ class UncertaintyAssigner:
 
     @torch.no_grad()
     def __call__(self, points: PointGrid, box_sigma: Tensor, truth: PaddedTruth) -> Assignment:
-        """Assign the points of predictions with standard deviations `box_sigma` (B, P, 4)."""
+        """Assign the points. `box_sigma` (B, P, 4) are the standard deviations of the predicted boxes."""
         closest, distance = closest_objects(points, truth, self.contained)
         centerness = centerness_target(points, truth)
         value = centerness - mean_uncertainty(box_sigma)

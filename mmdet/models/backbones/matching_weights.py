@@ -1,4 +1,4 @@
-"""Fit a file's pretrained tensors to a backbone and say what happened. Reading files is the training program's work."""
+"""Load pretrained tensors into a backbone and report what was loaded. The training program reads the file."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from torch import Tensor, nn
 
 
 def load_matching(module: nn.Module, state: Mapping[str, Tensor], optional: Callable[[str], bool]) -> str:
-    """Load every tensor of `module` from `state` and return one line that says what was loaded and what skipped.
+    """Load every tensor of `module` from `state`. Return one line that says what was loaded and what was skipped.
 
-    Keys for which `optional` holds may be missing. Raises ValueError for another missing key or another shape.
+    Keys for which `optional` returns true may be missing. Raises ValueError for other missing keys and for wrong
+    shapes.
     """
     own = module.state_dict()
     missing = [name for name in own if name not in state and not optional(name)]

@@ -1,6 +1,6 @@
 """Any timm model that gives feature maps at strides 8, 16 and 32.
 
-Weights come from a local file, never from a hub. Does not know what reads its maps.
+Weights come from a local file, never from a hub.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from mmdet.registry import BACKBONES
 class TimmBackbone(nn.Module):
     """timm's `features_only` form of the model `name`.
 
-    `frozen_bn` keeps running statistics and affine parameters of batch norms as loaded: pairs are few, key and
-    reference must not mix, and ranks must agree. `frozen_stages` counts timm's feature maps: all that leads to the
-    first map (0), to the second (1) and so on does not learn, as in a ResNet the stem (0) and the first stage (1); -1
-    freezes nothing. `options` go to `timm.create_model`. `pretrained` names a file of timm weights; it is read by the
-    training program, not here. Raises UserError for an unknown or unsuitable name.
+    `frozen_bn` keeps the running statistics and affine parameters of batch norms as loaded: batches are small, key and
+    reference must not mix, and ranks must agree. `frozen_stages` freezes all layers up to timm's first feature map (0),
+    second (1) and so on; in a ResNet 0 is the stem and 1 the first stage. -1 freezes nothing. `options` go to
+    `timm.create_model`. `pretrained` names a file of timm weights, which the training program reads. Raises UserError
+    for an unknown or unsuitable name.
     """
 
     strides = (8, 16, 32)
@@ -63,15 +63,15 @@ class TimmBackbone(nn.Module):
         missing = [stride for stride in self.strides if stride not in reductions]
         if missing:
             raise UserError(f"TimmBackbone: {self.name!r} has maps at strides {reductions}, not at {missing}")
-        # The last stage of a stride: later stages of the same stride see more.
+        # Of several stages with the same stride take the last: it sees more.
         stages = [len(reductions) - 1 - reductions[::-1].index(stride) for stride in self.strides]
         return timm.create_model(self.name, features_only=True, out_indices=stages, **options)
 
     def _freeze_stages(self, last: int) -> None:
-        stages = self.body.feature_info.info  # of all maps, those that are not taken too
+        stages = self.body.feature_info.info  # of all maps, including those that are not used
         if type(last) is not int or not 0 <= last < len(stages):
             raise UserError(f"TimmBackbone: frozen_stages is {shown(last)}, expected -1 to {len(stages) - 1}")
-        modules = dict(self.body.named_modules())  # in the order of computing
+        modules = dict(self.body.named_modules())  # in the order of computation
         stage: str = stages[last]["module"]
         stage = stage if stage in modules else stage.replace(".", "_")
         if stage not in modules:
@@ -106,9 +106,9 @@ class TimmBackbone(nn.Module):
 
         Keys of the classifier are skipped and named. Raises ValueError for a missing key or another shape.
         """
-        # timm's wrapper calls the part `stages.0` of a model `stages_0`.
+        # timm's wrapper renames the part `stages.0` of a model to `stages_0`.
         own = self.body.state_dict()
         wrapped = {name: name if name in own else name.replace(".", "_", 1) for name in state}
         state = {wrapped[name] if wrapped[name] in own else name: value for name, value in state.items()}
-        # Counters of batches seen, which older files lack, mean nothing to a frozen norm.
+        # Older files lack the counters of seen batches, which a frozen norm does not use.
         return load_matching(self.body, state, optional=lambda name: name.endswith("num_batches_tracked"))

@@ -1,7 +1,7 @@
 """Plain ViT in the layout of masked autoencoders (MAE), with maps at strides 8, 16 and 32 from three of its blocks.
 
 Source: MODEL.md 1; He et al., Masked Autoencoders Are Scalable Vision Learners. Parameter names are those of MAE's and
-timm's checkpoints. Blocks are timm's, with fused attention. Does not know what reads its maps.
+timm's checkpoints. Blocks are timm's, with fused attention.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from mmdet.registry import BACKBONES
 
 
 def sincos_position_table(dim: int, grid: int) -> Tensor:
-    """Return the fixed 2-d sine-cosine table (1 + grid * grid, dim); row 0, of the class token, is zero.
+    """Return the fixed 2-d sine-cosine table (1 + grid * grid, dim). Row 0 belongs to the class token and is zero.
 
     The first half of the channels encodes x, the second y; each half is [sin(p w), cos(p w)] with
     w_i = 10000^(-i / (dim / 4)) (MODEL.md 1). Computed in float64, stored in float32.
@@ -42,7 +42,7 @@ def sincos_position_table(dim: int, grid: int) -> Tensor:
 def resize_positions(patch_rows: Tensor, size: tuple[int, int]) -> Tensor:
     """Resize a square table (1, g * g, D) of patch positions to (1, h * w, D), bicubic, without aligned corners.
 
-    As one matrix product along each axis: torch's bicubic kernel takes 2.7 ms on a H200 for a table of ViT-B.
+    Uses one matrix product per axis: torch's bicubic kernel takes 2.7 ms on an H200 for ViT-B's table.
     """
     grid = round(patch_rows.shape[1] ** 0.5)
     if size == (grid, grid):
@@ -61,9 +61,9 @@ def _resize_weights(length: int, new_length: int, like: Tensor) -> Tensor:
 
 
 def fit_positions(positions: Tensor, grid: int) -> tuple[Tensor, str]:
-    """Bring positions (1, g * g [+ 1], D) to (1, 1 + grid * grid, D); return them and what was done ("": nothing).
+    """Convert positions (1, g * g [+ 1], D) to (1, 1 + grid * grid, D). Return them and what was done ("": nothing).
 
-    The row of the class token is zero where a file has none: it has no position then. Raises ValueError unless the
+    The row of the class token is zero if the file has none. Raises ValueError unless the
     patches form a square.
     """
     rows = positions.shape[1]
@@ -88,10 +88,10 @@ class ViTMAE(nn.Module):
     """ViT-B/16 by default.
 
     `out_blocks` (0-based) give the maps of strides 8 (bilinear x 2), 16 and 32 (x 0.5). After every block of
-    `reset_blocks` the class token is put back to what it was at the entry (MODEL.md 1; () never resets it).
-    `checkpointing` trades a second forward of each block for its activations. `norm_eps`: Q25 of MODEL.md 10.
-    `frozen_stages`: the embedding (0) and as many first blocks do not learn; -1 freezes nothing. `pretrained` names a
-    checkpoint file; it is read by the training program, not here.
+    `reset_blocks` the class token is reset to its value before the first block (MODEL.md 1); () never resets it.
+    `checkpointing` saves memory: blocks run again in the backward pass instead of keeping their activations. `norm_eps`
+    is the epsilon of the layer norms (MODEL.md 10, Q25). `frozen_stages` n freezes the embedding and the first n
+    blocks; -1 freezes nothing. `pretrained` names a checkpoint file, which the training program reads.
     """
 
     channels: tuple[int, int, int]
@@ -118,7 +118,7 @@ class ViTMAE(nn.Module):
         self.patch_size, self.out_blocks, self.reset_blocks = patch_size, tuple(out_blocks), frozenset(reset_blocks)
         self.checkpointing, self.pretrained = checkpointing, pretrained
         self.channels = (embed_dim, embed_dim, embed_dim)
-        self.num_layers = depth + 2  # for layer decay: the embedding, the blocks, all that follows
+        self.num_layers = depth + 2  # for layer decay: the embedding, the blocks, everything after them
         projection = nn.Conv2d(3, embed_dim, patch_size, stride=patch_size)
         self.patch_embed = nn.ModuleDict({"proj": projection})
         self.cls_token = nn.Parameter(torch.zeros(1, 1, embed_dim))
@@ -127,10 +127,10 @@ class ViTMAE(nn.Module):
         self.blocks = nn.ModuleList(
             Block(embed_dim, num_heads, mlp_ratio=mlp_ratio, qkv_bias=True, norm_layer=norm) for _ in range(depth)
         )
-        # Part of every checkpoint, used by nobody (Q9): loaded and frozen.
+        # Part of every checkpoint but not used in the network (Q9): loaded and frozen.
         self.norm = norm(embed_dim).requires_grad_(False)
         self._init_weights()
-        nn.init.xavier_uniform_(projection.weight.view(embed_dim, -1))  # as a linear layer of the patch's pixels
+        nn.init.xavier_uniform_(projection.weight.view(embed_dim, -1))  # as a linear layer on the patch's pixels
         if frozen_stages >= 0:
             self.cls_token.requires_grad_(False)
             for part in (self.patch_embed, *self.blocks[:frozen_stages]):
@@ -154,7 +154,7 @@ class ViTMAE(nn.Module):
         for index, block in enumerate(self.blocks):
             tokens = self._run(block, tokens)
             if index in self.out_blocks:
-                # strides of channels last for one image, too: the other kernel for resizing is many times slower
+                # also for a single image: the resizing kernel for other layouts is many times slower
                 maps.append(tokens[:, 1:].unflatten(1, size).permute(0, 3, 1, 2))
             if index in self.reset_blocks:
                 tokens = torch.cat([class_token, tokens[:, 1:]], dim=1)
@@ -163,7 +163,7 @@ class ViTMAE(nn.Module):
 
     def _run(self, block: nn.Module, tokens: Tensor) -> Tensor:
         if self.checkpointing and torch.is_grad_enabled():
-            # nothing in a block draws, and a CUDA graph cannot keep generators' states
+            # blocks draw no random numbers, and a CUDA graph cannot save generator states
             return checkpoint(block, tokens, use_reentrant=False, preserve_rng_state=False)
         return block(tokens)
 
@@ -176,8 +176,8 @@ class ViTMAE(nn.Module):
     def load_pretrained(self, state: Mapping[str, Tensor]) -> str:
         """Load MAE or timm ViT weights and return one line that says what was loaded.
 
-        Decoder and classifier keys are skipped and named, positions of another grid are resized. Raises ValueError for
-        a missing key, another shape, or tensors in the blocks that this ViT has not (layer scale, more blocks).
+        Decoder and classifier keys are skipped and named; positions of another grid are resized. Raises ValueError for
+        a missing key, a wrong shape, or tensors of blocks that this ViT does not have (layer scale, more blocks).
         """
         own = self.state_dict()
         foreign = [name for name in state if name.startswith("blocks.") and name not in own]

@@ -1,1 +1,1 @@
-"""Whole models, a file a family."""
+"""Whole models, one file per family."""

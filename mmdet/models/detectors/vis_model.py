@@ -1,7 +1,7 @@
-"""The model: backbone, neck and head, with its criterion and its post-processing. Weights only, no state of videos.
+"""The model: backbone, neck and head, with criterion and post-processing. It holds weights only, no state of videos.
 
-Source: MODEL.md. What a model with a temporal neck needs of earlier frames goes through `continue_video`; it is the
-caller's to keep.
+Source: MODEL.md. What a model with a temporal neck needs from earlier frames is returned by `continue_video`, and the
+caller keeps it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from mmdet.models.postprocess.detections import PostProcess
 from mmdet.registry import BACKBONES, CRITERIA, HEADS, MODELS, NECKS, POSTPROCESSORS
 from mmdet.structures import ClipBatch, HeadOutputs
 
-SIZE_DIVISOR = 32  # the coarsest backbone stride: all fused levels then fit together (Q23)
+SIZE_DIVISOR = 32  # the coarsest backbone stride, so that the fused levels have matching sizes (MODEL.md 10, Q23)
 
 
 def pad_to_multiple(tensor: Tensor, divisor: int = SIZE_DIVISOR) -> Tensor:
@@ -34,11 +34,12 @@ def pad_to_multiple(tensor: Tensor, divisor: int = SIZE_DIVISOR) -> Tensor:
 
 @MODELS.register_module()
 class VISModel(nn.Module):
-    """Each part is named by a config dict; widths are handed on, so that every number stands in one place.
+    """A model built from one config dict per part.
 
-    `pixel_mean` and `pixel_std` (RGB, 0..255) normalise uint8 images. `temporal_neck` is a second neck stage that looks
-    at another frame of the video, too; without it frames are independent of each other. `frozen` lists patterns of the
-    names of parameters that do not learn (see mmdet.models.freezing); the memory's slots are written all the same.
+    Channel widths are passed from part to part, so each is set only once. `pixel_mean` and `pixel_std` (RGB, 0..255)
+    normalise uint8 images. `temporal_neck` is a second neck stage that also looks at another frame of the video;
+    without it frames are independent. `frozen` lists patterns of the names of parameters that do not learn (see
+    mmdet.models.freezing); the memory's slots are still written.
     """
 
     pixel_mean: Tensor
@@ -64,7 +65,7 @@ class VISModel(nn.Module):
         self.criterion: Criterion = CRITERIA.build(criterion)
         self.postprocess: PostProcess = POSTPROCESSORS.build(postprocess)
         self.temporal_neck: TemporalCalibration | None = None
-        if temporal_neck is not None:  # built last: from one seed all other parts start as without it
+        if temporal_neck is not None:  # built last, so that all other parts draw the same initial weights as without it
             self.temporal_neck = NECKS.build({**temporal_neck, **levels})
         for name, values in (("pixel_mean", pixel_mean), ("pixel_std", pixel_std)):
             self.register_buffer(name, torch.tensor(values).view(3, 1, 1), persistent=False)
@@ -73,7 +74,7 @@ class VISModel(nn.Module):
         self.train()
 
     def train(self, mode: bool = True) -> VISModel:
-        """Set the mode; parts that are frozen as a whole stay in evaluation."""
+        """Set the mode; parts that are frozen as a whole stay in evaluation mode."""
         super().train(mode)
         rest_frozen_parts(self)
         return self
@@ -85,15 +86,15 @@ class VISModel(nn.Module):
 
     @property
     def class_tensors(self) -> tuple[str, ...]:
-        """The names of the parameters whose rows are classes."""
+        """The names of the parameters that have one row per class."""
         return tuple(f"head.{name}" for name in self.head.class_tensors)
 
     def forward(self, images: Tensor, valid: Tensor) -> HeadOutputs:
         """Run the network on clips: images (B, T, 3, H, W), valid (B, T, H, W) bool; T = 1, or 2: key and reference.
 
-        uint8 images are normalised and their padding zeroed; float images are taken as normalised and padded.
-        Backbone and neck see keys and references stacked; only the key frames get predictions. T = 1 is the beginning
-        of one video to a model with a temporal neck, and any frames to others.
+        uint8 images are normalised and their padding is set to zero; float images must already be normalised and
+        padded. Backbone and neck run on keys and references stacked; only key frames get predictions. With T = 1 the
+        images may be any frames; for a model with a temporal neck they are the first frames of one video.
         """
         clips, frames = images.shape[:2]
         if frames == 1:
@@ -106,10 +107,10 @@ class VISModel(nn.Module):
     def continue_video(
         self, images: Tensor, valid: Tensor, context: TemporalContext | None
     ) -> tuple[HeadOutputs, TemporalContext | None]:
-        """Run the network on the next B frames of one video (T = 1), given what the frames before them left.
+        """Run the network on the next B frames of one video (T = 1), given the context of the frames before them.
 
-        Returns the outputs and what these frames leave. A video begins with None, and a model without a temporal neck
-        leaves it at that.
+        Returns the outputs and the context for the next frames. A video starts with the context None; without a
+        temporal neck it stays None.
         """
         pyramid = self._pyramid(images, valid)
         if self.temporal_neck is not None:
@@ -117,7 +118,7 @@ class VISModel(nn.Module):
         return self.head(pyramid, None), context
 
     def _pyramid(self, images: Tensor, valid: Tensor) -> list[Tensor]:
-        """Maps (T * B, C, H/s, W/s) of the frames of all clips."""
+        """Return maps (T * B, C, H/s, W/s) of the frames of all clips."""
         images, valid = pad_to_multiple(images), pad_to_multiple(valid)
         stacked = images.transpose(0, 1).flatten(0, 1)  # keys first, then references: each half is contiguous
         if not stacked.is_floating_point():
@@ -134,9 +135,9 @@ class VISModel(nn.Module):
     def update_memory(
         self, outputs: Sequence[HeadOutputs], batches: Sequence[ClipBatch], made: Tensor | None = None
     ) -> None:
-        """Write the foreground points of one optimiser step's batches to the memory; call it after the step.
+        """Write the foreground points of the batches of one optimiser step to the memory. Call it after the step.
 
-        `made` (a bool scalar on the device) is false for a step that was refused: then nothing is written.
+        `made` (a bool scalar on the device) is false for a step that was skipped; then nothing is written.
         """
         features, targets, foreground = [], [], []
         for output, batch in zip(outputs, batches, strict=True):

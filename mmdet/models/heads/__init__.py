@@ -1,4 +1,4 @@
-"""Heads: pyramid maps to the predictions of every point."""
+"""Heads: from pyramid maps to the predictions of every point."""
 
 from mmdet.models.heads.cnp_memory import CNPMemory
 from mmdet.models.heads.sipmask_head import SipMaskHead

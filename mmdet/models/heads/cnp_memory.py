@@ -1,7 +1,8 @@
 """The memory of the conditional neural process: slots of features and box encodings, read by similarity.
 
 Source: MODEL.md 4; Yuan et al., A Memory-Based Conditional Neural Process for Video Instance Segmentation. `read` is
-pure; `write` happens once an optimiser step, outside autograd, alike on every rank (MODEL.md 10: Q1, Q2, Q7, Q8, Q11).
+pure. `write` happens once per optimiser step, outside of autograd, and identically on every rank (MODEL.md 10: Q1, Q2,
+Q7, Q8, Q11).
 """
 
 from __future__ import annotations
@@ -24,9 +25,10 @@ UPDATE_MODES = ("top1", "topk", "all")
 class CNPMemory(nn.Module):
     """`num_slots` rows of [feature (C), target (4)] and the two-layer perceptron that decodes what is read.
 
-    `rate` is what a slot keeps of itself at a write. `update_mode` says which slots a point writes to: "top1" the most
-    similar one, "topk" the `topk` most similar, weighted by their softmax, "all" every slot, weighted by the softmax.
-    `read_temperature` divides the similarities of a read: with 1, the release's, all slots count nearly alike (Q26).
+    `rate` is the fraction of its old value that a slot keeps at a write. `update_mode` says which slots a point writes
+    to: "top1" the most similar one, "topk" the `topk` most similar, weighted by their softmax, "all" every slot,
+    weighted by the softmax. `read_temperature` divides the similarities of a read; at the release's value of 1 all
+    slots count nearly the same (MODEL.md 10, Q26).
     """
 
     def __init__(
@@ -53,11 +55,14 @@ class CNPMemory(nn.Module):
 
     @torch.no_grad()
     def similarity(self, features: Tensor) -> Tensor:
-        """(..., C) to cosine similarities (..., M) with the feature part of every slot."""
+        """Return the cosine similarities (..., M) of queries (..., C) to the feature part of every slot."""
         return F.normalize(features, dim=-1) @ F.normalize(self.slots[:, : self.channels], dim=-1).T
 
     def read(self, query: Tensor) -> Tensor:
-        """(B, P, C) to the context (B, P, C), float32. Gradients reach the slots and the perceptron, not the query."""
+        """Return the context (B, P, C) float32 of a query (B, P, C).
+
+        Gradients reach the slots and the perceptron, not the query.
+        """
         with torch.autocast(query.device.type, enabled=False):
             weights = (self.similarity(query.float()) / self.read_temperature).softmax(dim=-1)
             recalled = weights @ F.normalize(self.slots, dim=-1)
@@ -65,7 +70,7 @@ class CNPMemory(nn.Module):
 
     @torch.no_grad()
     def write(self, features: Tensor, targets: Tensor, foreground: Tensor | None = None) -> None:
-        """Move the slots towards the mean of what is written to them; a slot that nothing is written to stays.
+        """Move each slot towards the mean of what is written to it; other slots stay as they are.
 
         features (N, C), targets (N, 4) = 2 * (ltrb / S - 0.5), foreground (N,) bool selects rows (None: all).
         Sums and counts are added over ranks, so that replicas stay bit-identical.
@@ -82,7 +87,7 @@ class CNPMemory(nn.Module):
             self.slots.copy_(torch.where(counts > 0, self.rate * self.slots + (1 - self.rate) * mean, self.slots))
 
     def _shares(self, score: Tensor) -> Tensor:
-        """How much of each row (N) goes to each slot (M)."""
+        """Return how much of each row goes to each slot (N, M)."""
         if self.update_mode == "all":
             return score.softmax(dim=1)
         best = score.topk(1 if self.update_mode == "top1" else self.topk, dim=1)

@@ -15,7 +15,9 @@ OFFSET_GROUPS = 4
 
 
 class FeatureAlign(nn.Module):
-    """3x3 deformable convolution (v1, zero outside), GroupNorm, ReLU; offsets are a 1x1 convolution of distances."""
+    """3x3 deformable convolution (v1, zero outside), GroupNorm, ReLU; the offsets are a 1x1 convolution of the
+    distances.
+    """
 
     def __init__(self, in_channels: int, channels: int, norm_groups: int = 32) -> None:
         super().__init__()
@@ -26,10 +28,10 @@ class FeatureAlign(nn.Module):
         nn.init.normal_(self.weight, std=0.01)
 
     def forward(self, features: Tensor, distances: Tensor) -> Tensor:
-        """(B, C_in, h, w) and distances to the box sides (B, 4, h, w) in cells to (B, C, h, w).
+        """Return (B, C, h, w) from maps (B, C_in, h, w) and distances to the box sides (B, 4, h, w) in cells.
 
-        No gradient reaches `distances`. Offsets are float32 under autocast, too: bfloat16 would place a tap 16 cells
-        away to an eighth of a cell.
+        No gradient reaches `distances`. Offsets are float32 even under autocast: bfloat16 would round an offset of 16
+        cells to eighths of a cell.
         """
         device = features.device.type
         dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else features.dtype

@@ -1,7 +1,7 @@
 """The head: per-point classes, boxes with their uncertainty, centerness, a mask basis and an embedding map.
 
 Source: MODEL.md 3 (SipMask-style FCOS head with a memory read between tower and prediction). All predictions are
-flattened once, here, to (B, P, ...). Does not know what is learned from them or how they become detections.
+flattened once, here, to (B, P, ...).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ PRIOR = 0.01  # initial class probability (RetinaNet); bias = -log((1 - PRIOR) /
 
 
 class ConvGN(nn.Module):
-    """3x3 convolution without bias, GroupNorm and, unless told otherwise, ReLU."""
+    """3x3 convolution without bias, GroupNorm and, by default, ReLU."""
 
     def __init__(self, channels: int, norm_groups: int, relu: bool = True) -> None:
         super().__init__()
@@ -53,13 +53,13 @@ def _conv(in_channels: int, out_channels: int, kernel: int, bias: float = 0.0) -
 
 
 def _flatten(maps: Sequence[Tensor]) -> Tensor:
-    """Maps (B, C, h_l, w_l) of all levels to (B, P, C)."""
+    """Flatten the maps (B, C, h_l, w_l) of all levels to (B, P, C)."""
     return torch.cat([level.flatten(2) for level in maps], dim=2).transpose(1, 2)
 
 
 @HEADS.register_module()
 class SipMaskHead(nn.Module):
-    """Shared weights over the levels of the pyramid; `num_classes` counts foreground classes only."""
+    """The head; all levels of the pyramid share its weights. `num_classes` counts foreground classes only."""
 
     class_tensors = ("cls_conv.weight", "cls_conv.bias")  # a row a class
 
@@ -85,11 +85,11 @@ class SipMaskHead(nn.Module):
         self.centerness_conv = _conv(channels, 1, 3)
         self.mask_fuse = _conv(FUSED_LEVELS * channels, channels, 1)
         self.embedding_fuse = _conv(FUSED_LEVELS * channels, channels, 1)
-        # They only scale detached distances and never get a gradient (Q9): loaded, used, frozen.
+        # These only scale detached distances and never get a gradient (MODEL.md 10, Q9), so they are frozen.
         self.scales = nn.Parameter(torch.ones(len(self.strides)), requires_grad=False)
 
     def forward(self, pyramid: Sequence[Tensor], reference_pyramid: Sequence[Tensor] | None) -> HeadOutputs:
-        """Pyramids of maps (B, C, H/s, W/s) of the key and, in training, of the reference frames."""
+        """Predict from the pyramids (B, C, H/s, W/s) of the key and, in training, of the reference frames."""
         sizes = tuple((level.shape[-2], level.shape[-1]) for level in pyramid)
         image_size = (sizes[0][0] * self.strides[0], sizes[0][1] * self.strides[0])
         points = PointGrid.make(image_size, sizes, self.strides, pyramid[0].device)
@@ -121,7 +121,7 @@ class SipMaskHead(nn.Module):
         )
 
     def _with_context(self, features: Sequence[Tensor], context: Tensor) -> list[Tensor]:
-        """Concatenate to every map (B, C, h, w) its part of the context (B, P, C)."""
+        """Concatenate each map (B, C, h, w) with its part of the context (B, P, C)."""
         counts = [level.shape[-2] * level.shape[-1] for level in features]
         parts = context.transpose(1, 2).split(counts, dim=2)
         return [
@@ -130,7 +130,7 @@ class SipMaskHead(nn.Module):
         ]
 
     def _distances(self, points: PointGrid, box_maps: Sequence[Tensor]) -> list[Tensor]:
-        """Detached distances to the box sides (B, 4, h, w) in cells of their level (MODEL.md 3.5)."""
+        """Return detached distances to the box sides (B, 4, h, w) in cells of their level (MODEL.md 3.5)."""
         scale = points.box_scale.view(1, 4, 1, 1)
         return [
             self.scales[level] * boxes[:, :4].detach().sigmoid() * scale / self.strides[level]
@@ -138,9 +138,9 @@ class SipMaskHead(nn.Module):
         ]
 
     def _fuse(self, maps: Sequence[Tensor], fuse: nn.Module) -> Tensor:
-        """Bring levels 0..2 to stride 8, concatenate and fuse them: (B, C, H/8, W/8).
+        """Resize levels 0..2 to stride 8, concatenate and fuse them: (B, C, H/8, W/8).
 
-        With channels last: torch's other kernel for resizing has one thread a pixel, all channels its work.
+        Resizes with channels last: torch's kernel for the other layout uses one thread per pixel for all channels.
         """
         levels = [level.contiguous(memory_format=torch.channels_last) for level in maps[:FUSED_LEVELS]]
         finest = [
@@ -150,9 +150,10 @@ class SipMaskHead(nn.Module):
         return fuse(torch.cat([levels[0], *finest], dim=1))
 
     def _mask_basis(self, aligned: Sequence[Tensor]) -> Tensor:
-        """(B, C, H/2, W/2). A 1x1 convolution and a bilinear resize commute: fusing first costs a sixteenth.
+        """Return (B, C, H/2, W/2). A 1x1 convolution and a bilinear resize commute; fusing first costs a sixteenth.
 
-        Under autocast float32 in training, as the gradient of resizing adds up in this type, and reduced in testing.
+        Under autocast it uses float32 in training, because the gradient of the resize is summed in this type, and the
+        reduced type in testing.
         """
         fused = self._fuse(aligned, self.mask_fuse)
         if torch.is_grad_enabled():
@@ -161,5 +162,5 @@ class SipMaskHead(nn.Module):
             return F.relu(F.interpolate(fused, scale_factor=4.0, mode="bilinear", align_corners=False))
 
     def _embedding_map(self, pyramid: Sequence[Tensor]) -> Tensor:
-        """(B, C, H/8, W/8), without activation."""
+        """Return (B, C, H/8, W/8), without activation."""
         return self._fuse([self.embedding_tower(level) for level in pyramid[:FUSED_LEVELS]], self.embedding_fuse)

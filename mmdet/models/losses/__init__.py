@@ -1,4 +1,4 @@
-"""The training losses; importing the package registers the criterion."""
+"""The training losses. Importing the package registers the criterion."""
 
 from mmdet.models.losses.criterion import Criterion
 

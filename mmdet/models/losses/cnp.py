@@ -1,6 +1,7 @@
-"""The conditional neural process' loss: each object's box under a mixture of its points' Gaussians, and their widths.
+"""The loss of the conditional neural process: likelihood of each object's box under its points' Gaussians, and their
+widths.
 
-Source: MODEL.md 6 (loss_cnp, tgt_uncert), with Q6 of MODEL.md 10 an option.
+Source: MODEL.md 6 (loss_cnp, tgt_uncert), Q6 of MODEL.md 10 is an option.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ from mmdet.models.losses.pairs import Pairs
 from mmdet.ops.boxes import aligned_iou
 
 WEIGHT_EPS = 1e-9  # MODEL.md 6: added to the centerness of every component
-LOG_NOTHING = -1e9  # log-density of a component that does not count: finite, so that its gradient is 0 and not NaN
+LOG_NOTHING = -1e9  # log-density of an invalid component: finite, so that its gradient is 0 and not NaN
 
 
 def mixture_nll(mean: Tensor, sigma: Tensor, weight: Tensor, valid: Tensor, target: Tensor) -> Tensor:
     """Return the negative log-likelihood (...) of targets (..., D) under mixtures of A diagonal Gaussians.
 
-    mean and sigma (..., A, D); weight (..., A) >= 0 before normalisation; components count where valid (..., A).
-    A mixture without any component gives 0.
+    mean and sigma (..., A, D); weight (..., A) >= 0 before normalisation; valid (..., A) marks the components that
+    count. A mixture without any component gives 0.
     """
     log_weight = (weight + WEIGHT_EPS).log().masked_fill(~valid, LOG_NOTHING).log_softmax(dim=-1)
     z = (target.unsqueeze(-2) - mean) / sigma
@@ -33,15 +34,15 @@ def mixture_nll(mean: Tensor, sigma: Tensor, weight: Tensor, valid: Tensor, targ
 
 @torch.no_grad()
 def uncertainty_target(pairs: Pairs) -> Tensor:
-    """Return (B, G, A) in [0, 2]: how wrong class and box of a point are; the IoU is the legacy one."""
+    """Return the error (B, G, A) in [0, 2] of each point's class and box. Uses the legacy IoU."""
     return (1 - pairs.class_probs) + (1 - aligned_iou(pairs.boxes, pairs.true_boxes, offset=1.0))
 
 
 def cnp_loss(pairs: Pairs, box_scale: Tensor, num_points: int | None) -> Tensor:
-    """Return (B,): the sum over objects of the likelihood term and the mean error of the predicted deviations.
+    """Return two sums over objects, each (B,): the likelihood term and the mean error of the predicted deviations.
 
-    `box_scale` (4,) = (W, H, W, H). The likelihood is divided by `num_points`, all points of the image (Q6), or, with
-    None, by the number of objects that have pairs.
+    `box_scale` (4,) = (W, H, W, H). The likelihood is divided by `num_points`, the number of points in the image (Q6),
+    or if that is None by the number of objects with pairs.
     """
     nll = mixture_nll(
         pairs.boxes / box_scale, pairs.sigma, pairs.centerness, pairs.valid, pairs.true_boxes.squeeze(2) / box_scale

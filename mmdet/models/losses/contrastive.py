@@ -1,6 +1,6 @@
 """The contrastive loss between objects of key and reference frames, over all images and ranks, and the match accuracy.
 
-Source: MODEL.md 6 (loss_match, match_acc); Q3 of MODEL.md 10 mended, Q4 an option.
+Source: MODEL.md 6 (loss_match, match_acc); of MODEL.md 10, Q3 is mended and Q4 is an option.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ def contrastive_loss(
     """Return -log(sum exp(positives) / sum exp(negatives)) of objects (n, E); logits are cosine / temperature.
 
     Rows are key objects, reference objects or (neither) padding; `partner` (n,) is the row of a key object's match
-    among the references, or -1. Positives are all matches. Negatives are for every key object its `num_negatives`
-    largest logits with other key objects and as many with reference objects: `exclude_matches` leaves the own match
-    out, the release does not (Q4; see Criterion). Without a positive or a negative the loss is 0.
+    among the references, or -1. Positives are all matches. The negatives of a key object are its `num_negatives`
+    largest logits with other key objects and as many with reference objects. `exclude_matches` leaves the own match out
+    of them; the release does not (Q4; see Criterion). Without a positive or a negative the loss is 0.
     """
     rows = torch.arange(len(embeddings), device=embeddings.device)
     logits = cosine(embeddings, embeddings) / temperature
@@ -60,7 +60,8 @@ def gathered_contrastive_loss(
     num_negatives: int,
     exclude_matches: bool,
 ) -> Tensor:
-    """Return the contrastive loss of the objects of all ranks: the same value on each, its gradient for DDP's mean.
+    """Return the contrastive loss of the objects of all ranks: the same value on each, with the gradient that DDP's
+    mean needs.
 
     key (B, G, E) and reference (B, R, E) embeddings with their validity; match (B, G): the reference row or -1.
     """
@@ -91,7 +92,8 @@ def gathered_contrastive_loss(
 def match_accuracy(
     coefficients: Tensor, reference: Tensor, reference_valid: Tensor, match: Tensor, kept: Tensor
 ) -> Tensor:
-    """Return (B,) as a fraction: how many kept pairs are most similar to their match, or to none if they have none.
+    """Return (B,): the fraction of kept pairs that are most similar to their match, or to no reference if they have
+    none.
 
     coefficients (B, G, A, E), reference (B, R, E), match (B, G), kept (B, G, A). "None" is a logit of 0.
     """

@@ -1,8 +1,8 @@
 """The training criterion: assigns points, adds up the loss terms over images and ranks, and normalises them.
 
-Source: MODEL.md 6; what is mended or kept of its quirks: MODEL.md 10. Every term is `world size * local sum /
-all-reduced normaliser`, so that the mean over ranks, DDP's of gradients included, is what one process with all images
-would get.
+Source: MODEL.md 6; MODEL.md 10 says which quirks of the release are mended. Every term is `world size * local sum /
+all-reduced normaliser`, so that the mean over ranks, which DDP also takes of gradients, equals what one process with
+all images would get.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ LOSSES = ("loss_seg", "loss_cls", "loss_cnp", "loss_bbox", "loss_centerness", "l
 
 @CRITERIA.register_module()
 class Criterion(nn.Module):
-    """Has no parameters. `assigner` is a config dict or an assigner itself.
+    """The sum of all losses; it has no parameters. `assigner` is a config dict or an assigner.
 
     `exclude_matches` leaves the matches out of the negatives of the contrastive loss (Q4). With them, as in the
-    release, the loss is bounded: a match against itself and the hardest others (InfoNCE). Without them it has no
-    lower bound and goes on pulling at features that masks share. Measured: docs/results.md.
-    `weighted_boxes` weighs the box loss by centerness, which the release ignores (Q5); `nll_over_points` divides the
-    mixture's likelihood by all points, as the release does, otherwise by the objects (Q6).
-    `loss_weights` names factors of single terms of LOSSES; the others have 1.
+    release, the loss is bounded: a match against itself and the hardest others (InfoNCE). Without them it has no lower
+    bound and keeps pulling at features that masks share (measured in docs/results.md). `weighted_boxes` weights the box
+    loss by centerness, which the release ignores (Q5). `nll_over_points` divides the mixture's likelihood by the number
+    of all points, as the release does, otherwise by the number of objects (Q6). `loss_weights` gives factors for single
+    terms of LOSSES; the others have 1.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Criterion(nn.Module):
     def forward(self, outputs: HeadOutputs, batch: ClipBatch) -> dict[str, Tensor]:
         """Return the scalars of LOSSES, to be summed, and `match_acc`, a fraction, without gradient.
 
-        A batch without objects gives zeros that are connected to every output.
+        A batch without objects gives zeros that are still connected to every output.
         """
         with torch.autocast(outputs.cls_logits.device.type, enabled=False):
             return self._losses(_in_float32(outputs), batch.truth_of_pairs)
@@ -94,14 +94,14 @@ class Criterion(nn.Module):
         }
         normaliser = dict.fromkeys(LOSSES, num_with_objects) | {"loss_centerness": num_images}  # MODEL.md 6
         losses = {name: world_size() * value.sum() / normaliser[name] for name, value in by_image.items()}
-        losses["loss_match"] = match / num_with_objects  # one value of all ranks, not a sum
+        losses["loss_match"] = match / num_with_objects  # one value for all ranks, not a sum
         weighted = {name: losses[name] * self.loss_weights.get(name, 1.0) for name in LOSSES}
         return {**weighted, "match_acc": accuracy}
 
     def _match(
         self, outputs: HeadOutputs, truth: PaddedTruth, pairs: Pairs, coefficients: Tensor, kept: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return the contrastive loss and the match accuracy over all ranks, of images with a pair large enough."""
+        """Return the contrastive loss and the match accuracy over all ranks, from images with a large enough pair."""
         if outputs.reference_embedding_map is None:
             raise ValueError("the losses need pairs of frames: give the model clips (B, 2, 3, H, W) in training")
         reference = sample_at_centres(outputs.reference_embedding_map, truth.reference_boxes)
@@ -117,13 +117,13 @@ class Criterion(nn.Module):
             exclude_matches=self.exclude_matches,
         )
         accuracy = match_accuracy(coefficients, reference, truth.reference_valid, truth.match, kept)
-        weight = pairs.valid.sum(dim=(1, 2)) * takes_part  # all pairs, the small ones too (MODEL.md 6)
+        weight = pairs.valid.sum(dim=(1, 2)) * takes_part  # all pairs, including the small ones (MODEL.md 6)
         total, weights = sum_over_ranks(torch.stack(((accuracy * weight).sum(), weight.sum()))).unbind()
         return loss, total / weights.clamp(min=1)
 
 
 def _in_float32(outputs: HeadOutputs) -> HeadOutputs:
-    """Return the outputs in float32, but for the basis: the mask loss converts it image by image."""
+    """Return the outputs in float32, except the basis, which the mask loss converts image by image."""
     reference = outputs.reference_embedding_map
     return replace(
         outputs,

@@ -1,4 +1,4 @@
-"""Class, box and centerness losses, one value an image. Source: MODEL.md 6.
+"""Class, box and centerness losses, one value per image. Source: MODEL.md 6.
 
 The criterion adds them up and normalises.
 """
@@ -23,9 +23,10 @@ def focal_loss(logits: Tensor, targets: Tensor, gamma: float = 2.0, alpha: float
 
 
 def class_loss(logits: Tensor, truth: PaddedTruth, assignment: Assignment, gamma: float, alpha: float) -> Tensor:
-    """Return (B,): focal loss of logits (B, P, K), summed over positive and negative points, by number of positives.
+    """Return (B,): focal loss of logits (B, P, K), summed over positive and negative points, over the number of
+    positives.
 
-    An image without positives has none.
+    It is 0 for an image without positives.
     """
     labels = rows_at(truth.labels, assignment.closest)
     classes = torch.arange(logits.shape[2], device=logits.device)
@@ -39,7 +40,7 @@ def class_loss(logits: Tensor, truth: PaddedTruth, assignment: Assignment, gamma
 def box_loss(pairs: Pairs, weighted: bool = False) -> Tensor:
     """Return (B,): the mean of 1 - GIoU over pairs, `weighted` by their centerness or all alike.
 
-    The release passes the centerness as weight, which is ignored, but when all weights are 0, so is the loss (Q5).
+    The release passes the centerness as weight; it is ignored, except that the loss is 0 if all weights are 0 (Q5).
     """
     errors = 1 - giou(pairs.boxes, pairs.true_boxes)
     total = sum_where(pairs.valid, pairs.centerness)

@@ -17,9 +17,9 @@ from mmdet.models.postprocess.masks import crop_to_boxes
 from mmdet.ops.boxes import aligned_iou, area
 from mmdet.structures.head_outputs import BASIS_STRIDE
 
-MIN_SIDE_HALF_PX = 4  # MODEL.md 6: smaller predicted boxes learn neither mask nor match
+MIN_SIDE_HALF_PX = 4  # MODEL.md 6: smaller predicted boxes are left out of the mask and match losses
 WEIGHT_EPS = 1e-4  # MODEL.md 6, weight_k
-PIXELS_AT_ONCE = 2**24  # of logits on a GPU: 64 MiB, several times over in the backward pass
+PIXELS_AT_ONCE = 2**24  # logits on a GPU: 64 MiB, several times that in the backward pass
 
 
 def large_pairs(pairs: Pairs) -> Tensor:
@@ -39,9 +39,10 @@ def cropped_errors(basis: Tensor, coefficients: Tensor, boxes: Tensor, masks: Te
 
 
 class _CroppedErrors(torch.autograd.Function):
-    """`cropped_errors` of some images at a time, whose logits are computed again in the backward pass.
+    """`cropped_errors` of a few images at a time; their logits are computed again in the backward pass.
 
-    They take more memory than the network. The slope of the cross-entropy is the sigmoid minus the mask.
+    Keeping the logits would take more memory than the network. The derivative of the cross-entropy is the sigmoid minus
+    the mask.
     """
 
     @staticmethod
@@ -67,10 +68,10 @@ class _CroppedErrors(torch.autograd.Function):
 
 
 def errors_of_all(basis: Tensor, coefficients: Tensor, boxes: Tensor, masks: Tensor) -> Tensor:
-    """Return the errors (B, G, A) of all slots: no size depends on the data, so a GPU's host waits for nothing.
+    """Return the errors (B, G, A) of all slots. No size depends on the data, so the host does not wait for the GPU.
 
-    basis (B, E, h, w), coefficients (B, G, A, E), boxes (B, G, A, 4), masks (B, G, h, w). As many images at once as
-    PIXELS_AT_ONCE allows.
+    basis (B, E, h, w), coefficients (B, G, A, E), boxes (B, G, A, 4), masks (B, G, h, w). Works on as many images at
+    once as PIXELS_AT_ONCE allows.
     """
     slots = coefficients.shape[1] * coefficients.shape[2]
     images = max(1, PIXELS_AT_ONCE // (slots * masks.shape[2] * masks.shape[3]))
@@ -81,7 +82,7 @@ def errors_of_all(basis: Tensor, coefficients: Tensor, boxes: Tensor, masks: Ten
 
 
 def errors_of_kept(basis: Tensor, coefficients: Tensor, boxes: Tensor, masks: Tensor, kept: Tensor) -> Tensor:
-    """Return what `errors_of_all` does for the slots kept (B, G, A), and 0 for the others, without computing those."""
+    """Return what `errors_of_all` does for the kept slots (B, G, A) and 0 for the others, which are not computed."""
     errors = []
     for image, chosen in enumerate(kept):
         owner, _ = rows = chosen.nonzero(as_tuple=True)
@@ -92,10 +93,10 @@ def errors_of_kept(basis: Tensor, coefficients: Tensor, boxes: Tensor, masks: Te
 
 
 def mask_loss(basis: Tensor, coefficients: Tensor, masks: Tensor, pairs: Pairs, kept: Tensor) -> Tensor:
-    """Return (B,): mean error a pixel of the kept pairs' boxes, weighted by the quality of class and box.
+    """Return (B,): the mean error per pixel of the kept pairs' boxes, weighted by the quality of class and box.
 
-    basis (B, E, h, w), coefficients (B, G, A, E), masks (B, G, h, w) bool, kept (B, G, A). A GPU computes every slot:
-    asking which are kept would make the host wait.
+    basis (B, E, h, w), coefficients (B, G, A, E), masks (B, G, h, w) bool, kept (B, G, A). A GPU computes every slot,
+    because asking which are kept would make the host wait.
     """
     boxes = pairs.boxes.detach() / BASIS_STRIDE  # already clamped to the input
     quality = (aligned_iou(boxes, pairs.true_boxes / BASIS_STRIDE, offset=1.0) * pairs.class_probs).where(kept, 0)

@@ -1,4 +1,4 @@
-"""Positive points beside the objects that they learn: what the box, uncertainty, mask and match losses look at.
+"""Pairs of a positive point and the object that it learns: the input of the box, uncertainty, mask and match losses.
 
 Source: MODEL.md 6.
 """
@@ -15,7 +15,7 @@ from mmdet.structures import Assignment, HeadOutputs, PaddedTruth
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pairs:
-    """(B, G, A) slots: G objects an image, A candidate points an object. Nothing counts where not `valid`."""
+    """(B, G, A) slots: G objects per image, A candidate points per object. Only `valid` slots count."""
 
     valid: Tensor  # (B, G, A) bool
     boxes: Tensor  # (B, G, A, 4) predicted, input pixels, with gradient
@@ -41,10 +41,10 @@ class Pairs:
 
 
 def sum_where(mask: Tensor, values: Tensor) -> Tensor:
-    """Return the sums (B,) of the values (B, ...) where the mask of their shape is set."""
+    """Return the sums (B,) of the values (B, ...) at which the mask is set."""
     return values.where(mask, 0).flatten(1).sum(dim=1)
 
 
 def mean_where(mask: Tensor, values: Tensor) -> Tensor:
-    """Return the means (B,) of the values (B, ...) where the mask of their shape is set, 0 where it nowhere is."""
+    """Return the means (B,) of the values (B, ...) at which the mask is set; 0 if it is set nowhere."""
     return sum_where(mask, values) / mask.flatten(1).sum(dim=1).clamp(min=1)

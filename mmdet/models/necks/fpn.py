@@ -1,6 +1,6 @@
 """Feature pyramid network: strides 8, 16, 32 from the backbone, 64 from its own last output.
 
-Source: Lin et al., Feature Pyramid Networks for Object Detection; MODEL.md 2. Knows neither backbone nor head.
+Source: Lin et al., Feature Pyramid Networks for Object Detection; MODEL.md 2.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from mmdet.registry import NECKS
 
 @NECKS.register_module()
 class FPN(nn.Module):
-    """One lateral 1x1 and one output 3x3 convolution a level, and a strided 3x3 for the extra level."""
+    """One lateral 1x1 and one output 3x3 convolution per level, and a strided 3x3 convolution for the extra level."""
 
     def __init__(self, in_channels: Sequence[int], channels: Count = 256) -> None:
         super().__init__()
@@ -32,7 +32,9 @@ class FPN(nn.Module):
                     nn.init.zeros_(module.bias)
 
     def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
-        """Maps (N, D_l, H/s, W/s), s = 8, 16, 32, to maps (N, C, H/s, W/s), s = 8, 16, 32, 64 (the last rounded up)."""
+        """Turn maps (N, D_l, H/s, W/s), s = 8, 16, 32, into maps (N, C, H/s, W/s), s = 8, 16, 32, 64 (the last rounded
+        up).
+        """
         laterals = [conv(level) for conv, level in zip(self.lateral_convs, maps, strict=True)]
         for level in range(len(laterals) - 2, -1, -1):
             size = laterals[level].shape[-2:]

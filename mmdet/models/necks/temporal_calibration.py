@@ -1,7 +1,7 @@
-"""Temporal feature calibration: a frame's features plus those of its reference frame, moved to where things are now.
+"""Temporal feature calibration: a frame's features plus those of its reference frame, moved to the current positions.
 
 Source: Qi et al., Occluded Video Instance Segmentation (IJCV 2022), CMaskTrack R-CNN and CSipMask. A neck stage between
-FPN and head. Weights only: what it has to know of earlier frames is handed in and out, and it knows no videos.
+FPN and head. It holds weights only: features of earlier frames are passed in and returned.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from mmdet.ops.deform.functional import KERNEL, deform_conv
 from mmdet.registry import NECKS
 
 LEAK = 0.1  # slope of the correlation's activation below zero
-# The reference's share starts at some 0.001 * sqrt(9 * 256) = 5 % of the features: nearly the per-frame model, but with
-# a gradient to the offsets from the first step, which a share of exactly zero would withhold.
+# The reference's share starts at about 0.001 * sqrt(9 * 256) = 5 % of the features: nearly the per-frame model, but
+# unlike a share of exactly zero it gives the offsets a gradient from the first step.
 START_STD = 0.001
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TemporalContext:
-    """What the next frame of a video needs of the last one: its features before calibration, without gradient."""
+    """What the next frame of a video needs from the previous one: its features before calibration, without gradient."""
 
-    maps: tuple[Tensor, ...]  # (1, C, h, w) each, of the calibrated levels
+    maps: tuple[Tensor, ...]  # (1, C, h, w), one per calibrated level
 
 
 class LevelCalibration(nn.Module):
@@ -55,10 +55,10 @@ class LevelCalibration(nn.Module):
         nn.init.normal_(self.weight, std=START_STD)
 
     def forward(self, current: Tensor, reference: Tensor) -> Tensor:
-        """Maps (N, C, h, w) and those of their references to maps (N, C, h, w) of the same dtype.
+        """Calibrate maps (N, C, h, w) by the maps of their references; the result has the same shape and dtype.
 
-        Correlation, offsets and deformable convolution run in float32 under autocast, too: in bfloat16 an offset of 16
-        cells would be a multiple of an eighth of a cell.
+        Correlation, offsets and deformable convolution run in float32 even under autocast: bfloat16 would round an
+        offset of 16 cells to eighths of a cell.
         """
         with torch.autocast(current.device.type, enabled=False):
             likeness = self.correlation(current.float(), reference.float()).flatten(1, 2) / current.shape[1]
@@ -72,12 +72,12 @@ class LevelCalibration(nn.Module):
 
 @NECKS.register_module()
 class TemporalCalibration(nn.Module):
-    """Calibrates `levels` of a pyramid (0 is the finest), each with weights of its own; other levels pass unchanged.
+    """Calibrates the `levels` of a pyramid (0 is the finest), each with its own weights; other levels stay unchanged.
 
-    A patch of 16 x 16 cells 2 apart compares moves of -15, -13, ... 15 cells. The default, the finest level alone, is
-    this package's choice: there that reach is 120 input pixels, more than most things move between frames, and the
-    mask basis, the mask coefficients and the embeddings all live at stride 8. A coarser level would cost a quarter of
-    the one before it. Weights are not shared, as the same move is half as many cells there.
+    A patch of 16 x 16 cells, 2 apart, compares moves of -15, -13, ... 15 cells. The default, only the finest level, is
+    this package's choice: there the reach is 120 input pixels, more than most objects move between frames, and the mask
+    basis, mask coefficients and embeddings are all at stride 8. Each coarser level would cost a quarter of the one
+    before. Weights are not shared because the same move is half as many cells on the next level.
     """
 
     def __init__(
@@ -102,20 +102,20 @@ class TemporalCalibration(nn.Module):
     def forward(
         self, pyramid: Sequence[Tensor], context: TemporalContext | None
     ) -> tuple[list[Tensor], TemporalContext]:
-        """Calibrate N frames of one video, in order, each by the one before it; maps (N, C, h, w).
+        """Calibrate N consecutive frames of one video, each by the one before it; maps (N, C, h, w).
 
-        `context` is what the frames before these left; None: a video begins, its first frame is its own reference.
-        Returns the calibrated pyramid and what these frames leave.
+        `context` comes from the frames before these; None starts a video, whose first frame is its own reference.
+        Returns the calibrated pyramid and the context for the next frames.
         """
         maps = [pyramid[level] for level in self.levels]
         before = [level[:1] for level in maps] if context is None else context.maps
         references = [torch.cat([first, level[:-1]]) for first, level in zip(before, maps, strict=True)]
-        # a copy: a view would keep the maps of all the frames
+        # a copy, because a view would keep the maps of all frames in memory
         left = TemporalContext(maps=tuple(level[-1:].detach().clone() for level in maps))
         return self._calibrate(pyramid, references), left
 
     def calibrate_pairs(self, pyramid: Sequence[Tensor]) -> list[Tensor]:
-        """Calibrate B keys by their references, and these by themselves; maps (2 B, C, h, w), keys first."""
+        """Calibrate B keys by their references, and the references by themselves; maps (2 B, C, h, w), keys first."""
         return self._calibrate(pyramid, [pyramid[level].chunk(2)[1].repeat(2, 1, 1, 1) for level in self.levels])
 
     def _calibrate(self, pyramid: Sequence[Tensor], references: Sequence[Tensor]) -> list[Tensor]:

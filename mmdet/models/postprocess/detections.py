@@ -21,7 +21,7 @@ from mmdet.structures.chunk_detections import pack_rows
 
 @POSTPROCESSORS.register_module()
 class PostProcess:
-    """`max_pre_nms` candidates a level and a class, at most `max_per_image` detections a frame."""
+    """Keeps up to `max_pre_nms` candidates per level and per class, and up to `max_per_image` detections per frame."""
 
     def __init__(
         self,
@@ -39,7 +39,8 @@ class PostProcess:
         scores = outputs.cls_logits.sigmoid() * outputs.centerness_logits.sigmoid()[..., None]
         candidates = self._candidates(scores.amax(dim=-1), outputs.points)
         boxes = rows_at(outputs.boxes, candidates)
-        # Two boxes without area give 0 / 0 in the NMS, which drops both: they leave before (MODEL.md 10).
+        # Two boxes without area give 0 / 0 in the NMS, which would drop both, so they are removed before it (MODEL.md
+        # 10).
         solid = (boxes[..., 2] > boxes[..., 0]) & (boxes[..., 3] > boxes[..., 1])
         kept, labels, kept_scores, filled = batched_fast_nms(
             boxes,
@@ -60,7 +61,7 @@ class PostProcess:
             scores=kept_scores,
             box_sigma=rows_at(outputs.box_sigma, points).clamp(max=1.0),
             centerness=outputs.centerness_logits.gather(1, points).sigmoid(),
-            # The tracker looks at the rounded centre, the masks at the floored one (Q13).
+            # Embeddings are read at the rounded centre, mask coefficients at the floored one (MODEL.md 10, Q13).
             embeddings=sample_at_centres(embedding_map, boxes_again, rounding="round"),
         )
         return ChunkDetections(
@@ -71,7 +72,7 @@ class PostProcess:
         )
 
     def _candidates(self, best: Tensor, points: PointGrid) -> Tensor:
-        """(B, P) best scores to the indices (B, k) of each level's best points."""
+        """Return the indices (B, k) of each level's best points by their best score (B, P)."""
         chosen, start = [], 0
         for count in points.level_counts:
             level = best[:, start : start + count]

@@ -16,7 +16,7 @@ from mmdet.structures import ChunkDetections, FrameMeta
 from mmdet.structures.head_outputs import BASIS_STRIDE
 
 THRESHOLD = 0.5
-PIXELS_AT_ONCE = 2**27  # resized in float32 before they are thresholded: half a GiB
+PIXELS_AT_ONCE = 2**27  # pixels of float32 masks before the threshold: half a GiB
 
 
 def crop_to_boxes(masks: Tensor, boxes: Tensor) -> Tensor:
@@ -45,10 +45,10 @@ def assemble_masks(basis: Tensor, coefficients: Sequence[Tensor], boxes: Tensor,
 
 
 def draw_masks(found: ChunkDetections, rows: Sequence[Sequence[int]], meta: FrameMeta) -> Tensor:
-    """Return masks (M, H0, W0) bool of these slots of each frame, one frame after the other, as `assemble_masks`."""
+    """Return masks (M, H0, W0) bool of the given slots of each frame, frame after frame, as `assemble_masks` does."""
     slots, device = found.rows.shape[1], found.rows.device
     chosen = torch.tensor([frame * slots + row for frame, own in enumerate(rows) for row in own], dtype=torch.int64)
-    if device.type == "cuda":  # else the host would wait for everything that is queued
+    if device.type == "cuda":  # otherwise the host would wait for all queued work
         chosen = chosen.pin_memory().to(device, non_blocking=True)
     if found.masks is not None:
         return found.masks.flatten(0, 1)[chosen]
@@ -57,9 +57,9 @@ def draw_masks(found: ChunkDetections, rows: Sequence[Sequence[int]], meta: Fram
 
 
 def draw_all(found: ChunkDetections, meta: FrameMeta) -> ChunkDetections:
-    """Return the detections with the masks of all slots, the empty ones too: nothing depends on what is found.
+    """Return the detections with the masks of all slots, including empty ones, so that no size depends on the data.
 
-    They stay without where that would be more than is resized at once.
+    They get no masks if there would be more pixels than PIXELS_AT_ONCE.
     """
     frames, slots = found.rows.shape[:2]
     height, width = meta.original_size
