@@ -150,10 +150,29 @@ def test_absent_tiny_and_outside_boxes_are_not_seen(two_videos, box, area):
     assert dataset[ItemKey(0, 1)].truths[0].instance_ids.tolist() == [12]
 
 
-def test_boxes_are_clipped_to_the_image(two_videos):
-    two_videos.raw["annotations"][0]["bboxes"][0] = [-5, -5, 100, 20]
+@pytest.mark.parametrize("box", [[4, 6, 1, 10], [4, 6, 10, 1], [47, 6, 10, 10], [4, 35, 10, 10]])
+def test_a_box_that_has_the_least_size_in_the_image_is_seen(two_videos, box):
+    track = two_videos.raw["annotations"][0]
+    track["bboxes"][1], track["areas"][1] = box, 10
     dataset = VISDataset(**two_videos.write(), transforms=[])
-    assert dataset[ItemKey(0, 0)].truths[0].boxes.tolist() == [[0, 0, 48, 15]]
+    assert dataset[ItemKey(0, 1)].truths[0].instance_ids.tolist() == [77, 12]
+
+
+@pytest.mark.parametrize("line", [[7, 3, 7, 9], [3, 9, 7, 9], [7, 9, 7, 9]])
+def test_an_object_of_which_a_transform_leaves_a_line_is_no_longer_seen(two_videos, line):
+    def flattened(frames, rng):
+        boxes = [np.array([line, *frame.boxes[1:]], np.float32) for frame in frames]
+        return [dataclasses.replace(frame, boxes=own) for frame, own in zip(frames, boxes, strict=True)]
+
+    dataset = VISDataset(**two_videos.write(), transforms=[flattened])
+    assert dataset[ItemKey(0, 1)].truths[0].instance_ids.tolist() == [12]
+
+
+def test_boxes_are_clipped_to_the_image(two_videos):
+    for box, seen in (([-5, -5, 100, 20], [0, 0, 48, 15]), ([-5, 20, 30, 100], [0, 20, 25, 36])):
+        two_videos.raw["annotations"][0]["bboxes"][0] = box
+        dataset = VISDataset(**two_videos.write(), transforms=[])
+        assert dataset[ItemKey(0, 0)].truths[0].boxes.tolist() == [seen]
 
 
 def test_only_the_masks_in_use_are_decoded(two_videos):

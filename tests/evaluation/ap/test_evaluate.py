@@ -52,6 +52,26 @@ def test_truth_as_prediction_scores_one(truth):
     assert figures.warnings == ()
 
 
+@pytest.mark.parametrize(
+    ("area", "found"), [(100**2, "s"), (128**2, "sm"), (129**2, "m"), (256**2, "ml"), (257**2, "l")]
+)
+def test_small_medium_and_large_objects_are_told_apart_by_their_area_and_both_ends_belong(truth, area, found):
+    for entry in truth["annotations"]:
+        entry["areas"] = [area] * FRAMES
+    stats = evaluate(truth, as_results(truth)).stats
+    assert {name: stats[f"AP{name}"] for name in "sml"} == {name: 1 if name in found else -1 for name in "sml"}
+
+
+@pytest.mark.parametrize("order", [slice(None), slice(None, None, -1)])
+def test_the_highest_score_takes_the_object_whatever_its_place_in_the_file(truth, order):
+    truth["annotations"] = truth["annotations"][:1]
+    (exact,) = as_results(truth, score=0.3)
+    near = {**exact, "score": 0.9, "segmentations": [box_rle(2 + frame % 3) for frame in range(FRAMES)]}  # IoU 0.6
+    stats = evaluate(truth, [exact, near][order]).stats
+    assert stats["AP50"] == pytest.approx(1)
+    assert stats["AP75"] == pytest.approx(1 / 2)
+
+
 def test_a_new_id_in_every_frame_scores_next_to_nothing(truth):
     results = []
     for entry in as_results(truth):

@@ -86,6 +86,13 @@ def test_a_wrong_category_counts_per_category_only(truth, perfect):
     assert figures["detection_average"]["DetA"] == pytest.approx(1 / 3)  # a match, a miss and a false object a frame
 
 
+def test_the_detection_average_weighs_categories_by_their_masks_and_the_class_average_does_not(truth, perfect):
+    truth["annotations"][0]["segmentations"][1:] = [None] * (FRAMES - 1)
+    figures = association_figures(truth, perfect[1:], 0.5)  # the cat, in one frame, is missed
+    assert figures["detection_average"]["DetA"] == pytest.approx(FRAMES / (FRAMES + 1))
+    assert figures["class_average"]["DetA"] == pytest.approx(1 / 2)
+
+
 def test_results_below_the_threshold_do_not_count(truth, perfect):
     false = result(CAT, [box(30)] * FRAMES, 0.4)
     kept, all_of_them = (association_figures(truth, [*perfect, false], score)["overall"] for score in (0.5, 0.4))

@@ -62,7 +62,9 @@ def test_perfect_results_lose_nothing(truth, perfect):
 
 def test_a_wrong_class_is_made_good_by_classes_only(truth, perfect):
     perfect[0]["category_id"] = DOG
-    assert only_repair(diagnose(truth, perfect), "classes")
+    diagnosis = diagnose(truth, perfect)
+    assert only_repair(diagnosis, "classes")
+    assert diagnosis.remaining == pytest.approx(0)  # of what is lost now nothing is beyond all repairs
 
 
 def test_swapped_identities_are_made_good_by_tracking_only(truth, perfect):
@@ -140,6 +142,13 @@ def test_a_crowd_repairs_nothing(truth, perfect):
     assert diagnosis.confusion.pairs == {(CAT, CAT): 1}
     assert not diagnosis.confusion.unmatched
     assert not diagnosis.confusion.missed
+
+
+def test_a_result_that_overlaps_an_object_a_little_gets_its_class(truth, perfect):
+    perfect[1] = result(CAT, [box(20, 4)] * FRAMES, 0.99)  # IoU 0.4 with the dog
+    diagnosis = diagnose(truth, perfect)
+    assert diagnosis.ap == pytest.approx(0.25)
+    assert diagnosis.ap_after["classes"] == pytest.approx(0.5)  # no false cat any more, and as a dog too small
 
 
 def test_a_result_that_overlaps_no_object_enough_keeps_its_class(truth, perfect):
