@@ -1,4 +1,4 @@
-"""Packaging of memcnp-vis: the importable package is `mmdet`, the distribution `memcnp-vis`.
+"""What is compiled of memcnp-vis; all else about the package stands in pyproject.toml.
 
 The compiled ops (C++ and CUDA in `mmdet/ops/**/csrc`) become one library, `mmdet/_C*.so`, of custom torch ops. Without
 torch or a compiler at build time the package is pure Python, and says so. The environment variable MEMCNP_CUDA decides
@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from setuptools import find_packages, setup
+from setuptools import setup
 
 ROOT = Path(__file__).parent
 CUDA = os.environ.get("MEMCNP_CUDA", "")
@@ -23,11 +23,6 @@ INSISTS = CUDA == "1"
 STRICT = INSISTS or "build_ext" in sys.argv
 # What a build for no GPU in particular aims at: A100, consumer Ampere and newer by their PTX, Hopper.
 ARCHITECTURES = ("8.0", "8.6", "9.0")
-
-
-def requirements() -> list[str]:
-    lines = (ROOT / "env_pip.txt").read_text().splitlines()
-    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
 
 
 def say(line: str) -> None:
@@ -154,26 +149,4 @@ def build_command() -> type:
     return BuildOps
 
 
-setup(
-    name="memcnp-vis",
-    version="0.1.0",
-    description="Video instance segmentation with a memory-based conditional neural process (MemCNP-VIS)",
-    license="Apache-2.0",
-    python_requires=">=3.11",
-    packages=find_packages(include=["mmdet", "mmdet.*"]),
-    package_data={"mmdet.ops.correlation": ["LICENSE"]},
-    install_requires=requirements(),
-    extras_require={
-        "hota": ["trackeval>=1.3,<2"],
-        "dev": [
-            "hypothesis",
-            "mypy>=1.15",
-            "pre-commit",
-            "pytest>=8",
-            "pytest-timeout",
-            "ruff>=0.12",
-            "tabulate",  # of trackeval, which make_env.sh installs alone
-        ],
-    },
-    **extension(),
-)
+setup(**extension())

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Make (or refresh) the virtual environment `.venv` of this checkout and install memcnp-vis into it.
-#   bash tools/make_env.sh [EXTRAS]      EXTRAS: comma-separated extras of setup.py, e.g. dev,hota (default: none)
+#   bash tools/make_env.sh [EXTRAS]      EXTRAS: comma-separated extras of pyproject.toml, e.g. dev,hota (default: none)
 # $PYTHON names the interpreter to use (default: the newest of python3.13, 3.12, 3.11, python3 that works).
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -19,9 +19,14 @@ find_python() {
 }
 
 # Reuse a finished environment as long as the requirements and the compiled ops' sources are the ones it was made from.
+# Of pyproject.toml that is what stands before the settings of tools.
 sources=$(find mmdet/ops -path '*/csrc/*' -type f | LC_ALL=C sort)
 # shellcheck disable=SC2086  # one word a file
-stamp=.venv/.memcnp-$(echo "$extras ${MEMCNP_CUDA:-}" | cat - env_pip.txt setup.py tools/make_env.sh $sources | cksum | cut -d' ' -f1)
+stamp=.venv/.memcnp-$({
+  echo "$extras ${MEMCNP_CUDA:-}"
+  sed '/^\[tool\.ruff\]/,$d' pyproject.toml
+  cat env_pip.txt setup.py tools/make_env.sh $sources
+} | cksum | cut -d' ' -f1)
 if [ -e "$stamp" ]; then
   echo "make_env.sh: .venv is up to date"
   exit 0

@@ -1,5 +1,7 @@
 """Spatial correlation of two feature maps: a function and a module over three implementations of one contract.
 
+Only the temporal calibration uses it, which is off by default and did not help where it was measured (README.md).
+
 CUDA and C++ kernels where they were compiled (`mmdet.ops.extension`), plain torch elsewhere. MIT licence, see LICENSE.
 """
 

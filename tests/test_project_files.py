@@ -1,0 +1,54 @@
+"""The project's files say the same: requirements, versions, extras, and what remakes the environment."""
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import mmdet
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def test_the_pip_environment_has_the_requirements_of_the_project():
+    lines = (ROOT / "env_pip.txt").read_text().splitlines()
+    assert [line for line in lines if line and not line.startswith("#")] == PROJECT["project"]["dependencies"]
+
+
+def test_the_conda_environment_has_the_requirements_of_the_project():
+    text = (ROOT / "env_conda.yml").read_text()
+    assert re.findall(r"^      - (.+)$", text.split("- pip:")[1], re.MULTILINE) == PROJECT["project"]["dependencies"]
+    assert f"- python{PROJECT['project']['requires-python']}" in text
+
+
+def test_the_version_stands_in_one_place_and_is_cited():
+    assert PROJECT["project"]["dynamic"] == ["version"]
+    assert PROJECT["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "mmdet.__version__"}
+    assert f"\nversion: {mmdet.__version__}\n" in (ROOT / "CITATION.cff").read_text()
+
+
+def test_the_package_carries_its_types():
+    assert (Path(mmdet.__file__).parent / "py.typed").exists()
+    assert "py.typed" in PROJECT["tool"]["setuptools"]["package-data"]["mmdet"]
+
+
+def test_trackeval_has_one_range_of_versions():
+    (wanted,) = PROJECT["project"]["optional-dependencies"]["hota"]
+    assert f'"{wanted}"' in (ROOT / "tools" / "make_env.sh").read_text()
+
+
+def hashed(text, tmp_path):
+    """What tools/make_env.sh hashes of a pyproject.toml."""
+    script = (ROOT / "tools" / "make_env.sh").read_text()
+    (command,) = re.findall(r"^  (sed .* pyproject\.toml)$", script, re.MULTILINE)
+    (tmp_path / "pyproject.toml").write_text(text)
+    return subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+
+
+def test_the_environment_is_made_anew_for_other_requirements_and_not_for_another_style(tmp_path):
+    text = (ROOT / "pyproject.toml").read_text()
+    now = hashed(text, tmp_path)
+    for requirement in (*PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"]["dev"]):
+        assert hashed(text.replace(f'"{requirement}"', '"other"'), tmp_path) != now
+    assert hashed(text.replace("line-length = 120", "line-length = 100"), tmp_path) == now

@@ -1,0 +1,89 @@
+"""What the README says is there: its Python, the files it names, its links and the options of its commands."""
+
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from mmdet.config import load_config
+from mmdet.models.build import build_model
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "data/README.md")]
+PAGES += sorted((ROOT / "docs").rglob("*.md")) + sorted((ROOT / "tests").rglob("README.md"))
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+COMMANDS = [
+    line.split("#")[0].split()
+    for language, text in BLOCKS
+    if not language
+    for line in text.splitlines()
+    if line.startswith(("python ", "bash "))
+]
+
+
+def test_the_readme_is_short():
+    assert len(README.splitlines()) < 220
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    """A model of random weights that finds something in every frame."""
+    torch.manual_seed(0)
+    model = build_model(load_config(ROOT / "configs/demo/memcnp_demo.py"))
+    torch.nn.init.constant_(model.head.cls_conv.bias, 1.0)
+    torch.save({"model": model.state_dict(), "about": {"class_names": list("abcde")}}, tmp_path / "checkpoint.pth")
+    return tmp_path / "checkpoint.pth"
+
+
+def test_the_python_of_the_readme_tracks_a_video(checkpoint, tmp_path, monkeypatch, capsys):
+    ((_, code),) = [block for block in BLOCKS if block[0] == "python"]
+    for index in range(3):
+        frame = np.random.default_rng(index).integers(0, 256, (128, 192, 3), dtype=np.uint8)
+        (tmp_path / "video").mkdir(exist_ok=True)
+        cv2.imwrite(str(tmp_path / "video" / f"{index}.png"), frame)
+    monkeypatch.chdir(ROOT)
+    names = {"CHECKPOINT.pth": str(checkpoint), "VIDEO.mp4": str(tmp_path / "video")}
+    for name, path in names.items():
+        assert name in code
+        code = code.replace(name, path)
+    found = {}
+    exec(compile(code, "README.md", "exec"), found)
+    assert found["result"].num_frames == 3
+    assert {entry["category_id"] for entry in found["entries"]} <= set(range(5))
+    said = capsys.readouterr().out.split()
+    assert found["entries"]
+    assert said[1] in "abcde"
+
+
+def test_programs_and_configs_that_the_readme_names_are_there():
+    named = set(re.findall(r"\b(?:tools|configs|tests|docs)/[\w/]+\.(?:py|sh|md)\b", README))
+    assert {"tools/quickstart.sh", "configs/own_data.py"} < named
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_options_of_commands_in_the_readme_exist(command):
+    program = command[1]
+    if program.endswith(".sh"):
+        assert (ROOT / program).exists()
+        return
+    source = (ROOT / program).read_text() + "".join(
+        path.read_text() for path in (ROOT / "mmdet" / "engine").rglob("*arguments.py")
+    )
+    for option in (word for word in command if word.startswith("--")):
+        name = option.removeprefix("--").replace("-", "_")
+        assert re.search(rf"[\"'](--)?({name}|{name.replace('_', '-')})[\"']", source), option
+
+
+def anchors(page):
+    return [link for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text()) if "://" not in link]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_of_the_pages_lead_somewhere(page):
+    missing = [link for link in anchors(page) if not (page.parent / link.split("#")[0]).exists()]
+    assert missing == []
