@@ -18,7 +18,7 @@ from mmdet.engine.process.endings import run_command_line
 from mmdet.errors import UserError
 from mmdet.fileio.annotations.json_fields import read_object
 from mmdet.fileio.atomic import write_text_atomically
-from mmdet.fileio.overwriting import check_output_files
+from mmdet.fileio.overwriting import check_output_files, check_output_folder
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -35,7 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     folder = args.out_dir or args.ann_file.parent
     paths = [folder / f"{args.ann_file.stem}_{part}.json" for part in ("train", "valid")]
     try:
-        check_output_files({str(path): path for path in paths}, [args.ann_file])
+        check_output_folder(folder, "--out-dir")
+        check_output_files({f"the part {path.stem}:": path for path in paths}, [args.ann_file])
         present = [str(path) for path in paths if path.exists()]
         if present and not args.force:
             raise UserError(f"{', '.join(present)} exist: --force overwrites them, --out-dir names another folder")

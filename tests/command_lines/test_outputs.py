@@ -125,6 +125,7 @@ def test_a_file_where_a_folder_should_be_is_named(tool, work, command):
     code, said = tool(*command)
     assert code == 2
     assert "results.json is a file, expected a folder" in said
+    assert {"make_demo_data": "the demo set's folder"}.get(command[0], command[-2]) in said
     assert digests(work) == before
 
 
@@ -183,7 +184,7 @@ def test_a_test_writes_over_nothing_that_it_reads_or_did_not_make(run, work, con
     done = run("test_video", config, "checkpoint.pth", *options, *own_set)
     assert done.code == 2
     assert done.err.count("\n") == 1
-    assert any(text in done.err for text in ("is the input", "would be filled with output", "no submission"))
+    assert any(text in done.err for text in ("is the input", "would be filled with output", "not a submission"))
     assert digests(work) == before
 
 
