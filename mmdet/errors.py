@@ -1,4 +1,4 @@
-"""The user's mistakes: the error that one line explains, wrong values as short text, and near names.
+"""The user's mistakes: the error that one line explains, wrong values and lists of names as short text, and near names.
 
 Imports nothing heavy: command lines read it before they know that there is work to do.
 """
@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 SHOWN_LENGTH = 80  # characters of a value in an error message
+LISTED_NAMES = 5  # of a short list
+LONGEST_NAME = 40  # characters of each
 SHOWN_NAMES = 20  # of all that are known, where none is near
 _SHOWN_BITS = 64  # of a whole number
 
@@ -44,7 +46,7 @@ def shown(value: Any) -> str:
     return text if len(text) <= SHOWN_LENGTH else f"{text[:SHOWN_LENGTH]}..."
 
 
-def near(name: str, known: Sequence[str]) -> str:
+def suggestion(name: str, known: Sequence[str]) -> str:
     """Return the end of an error message: near names, or all of them, the first where they would fill a screen."""
     names = [key for key in known if isinstance(key, str)]  # of a config's keys some may be none
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.5) if isinstance(name, str) else []
@@ -52,3 +54,10 @@ def near(name: str, known: Sequence[str]) -> str:
         return f"did you mean {', '.join(close)}?"
     more = f", ... ({len(names)} in all)" if len(names) > SHOWN_NAMES else ""
     return f"known: {', '.join(sorted(names)[:SHOWN_NAMES])}{more}"
+
+
+def short_list(names: Sequence[str], longest: int = LONGEST_NAME) -> str:
+    """Return the first few of names, each of at most `longest` characters, and how many more there are."""
+    more = f" and {len(names) - LISTED_NAMES} more" if len(names) > LISTED_NAMES else ""
+    parts = (name if len(name) <= longest else f"{name[:longest]}..." for name in names[:LISTED_NAMES])
+    return ", ".join(parts) + more

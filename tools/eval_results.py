@@ -60,7 +60,8 @@ def _evaluate(args: Namespace) -> dict[str, Any]:
     from mmdet.evaluation.ap.tables import format_agnostic, format_figures
     from mmdet.evaluation.association.hota import association_figures, format_association
     from mmdet.evaluation.diagnosis.diagnose import diagnose, format_diagnosis
-    from mmdet.fileio.results.result_file import load_ground_truth, load_results
+    from mmdet.fileio.annotations.raw_json import load_ground_truth
+    from mmdet.fileio.results.result_file import load_results
 
     truth, results = load_ground_truth(args.ground_truth), load_results(args.results, boxes=args.bbox)
     settings: dict[str, Any] = {"iou_type": "bbox" if args.bbox else "segm", "strict": args.strict}

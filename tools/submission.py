@@ -22,7 +22,8 @@ def main() -> int:
     parser.add_argument("--ann", required=True, help="json of the data set; it needs no annotations")
     parser.add_argument("--out", default="submission.zip")
     args = parser.parse_args()
-    from mmdet.fileio.results.result_file import load_ground_truth, parse_results
+    from mmdet.fileio.annotations.raw_json import load_ground_truth
+    from mmdet.fileio.results.result_file import parse_results
     from mmdet.fileio.results.submission import find_faults, write_submission
 
     try:

@@ -11,7 +11,7 @@ from typing import Any, get_type_hints
 
 from mmdet import registry
 from mmdet.config.values import PLAIN, check_value
-from mmdet.errors import UserError, near, shown
+from mmdet.errors import UserError, shown, suggestion
 from mmdet.registry import Kind
 
 
@@ -25,7 +25,7 @@ def fill_section(kind: Any, values: Any, where: str, **given: Any) -> Any:
     known = [f.name for f in fields(kind) if f.name not in given]
     for key in values:
         if key not in known:
-            raise UserError(f"{where}: unknown key {shown(key)}; {near(key, known)}")
+            raise UserError(f"{where}: unknown key {shown(key)}; {suggestion(key, known)}")
     hints = get_type_hints(kind, include_extras=True)
     for f in fields(kind):
         if f.name in known and f.name not in values and f.default is MISSING and f.default_factory is MISSING:
@@ -62,7 +62,7 @@ def find_part(name: Any, where: str, kind: Kind | None = None) -> Any:
     if found and kind:
         names = ", ".join(sorted(known))
         raise UserError(f"{where}: {name} is {_a(found[0])}, expected {_a(kind)}; known: {names}")
-    raise UserError(f"{where}: unknown type {shown(name)}; {near(name, known)}")
+    raise UserError(f"{where}: unknown type {shown(name)}; {suggestion(name, known)}")
 
 
 def _a(kind: Kind) -> str:
@@ -93,7 +93,7 @@ def _check_keys(part: dict[str, Any], found: Any, where: str) -> None:
     for key in part:
         if key != "type" and key not in parameters:
             known = [name for name in parameters if name != "self"]
-            raise UserError(f"{where}: {part['type']} has no key {shown(key)}; {near(key, known)}")
+            raise UserError(f"{where}: {part['type']} has no key {shown(key)}; {suggestion(key, known)}")
     if not found.__module__.startswith(f"{__package__.partition('.')[0]}."):
         return  # what other parts are handed by a user's own model is not known
     for name, parameter in parameters.items():

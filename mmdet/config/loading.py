@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from mmdet.config.custom_imports import import_custom
 from mmdet.config.sections import CustomImports, RunConfig
 from mmdet.config.source_files import check_variables, source_files
-from mmdet.errors import UserError, near, shown
+from mmdet.errors import UserError, shown, suggestion
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -141,5 +141,7 @@ def _child(node: Any, part: str, where: str, override: str) -> Any:
     if not isinstance(node, dict):
         raise UserError(f"--cfg-options {shown(override)}: {where} is a value, it has no key {shown(part)}")
     if part not in node:
-        raise UserError(f"--cfg-options {shown(override)}: {where} has no key {shown(part)}; {near(part, list(node))}")
+        raise UserError(
+            f"--cfg-options {shown(override)}: {where} has no key {shown(part)}; {suggestion(part, list(node))}"
+        )
     return node[part]

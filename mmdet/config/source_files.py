@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmdet.errors import UserError, near, shown
+from mmdet.errors import UserError, shown, suggestion
 
 BASE_KEY = "_base_"
 _OF_BASE = re.compile(r"\{\{\s*_base_\.(\w+)[\w.]*\s*\}\}")  # mmengine's way to name a value of a base
@@ -111,6 +111,6 @@ def check_variables(names: Sequence[Any], sections: Sequence[str], files: Sequen
         if idle or not (owners or any(name in file.imported for file in files)):
             where = f"in {idle[0].path} " if idle else ""
             raise UserError(
-                f"config: unknown key {shown(name)}; {near(name, sections)} "
+                f"config: unknown key {shown(name)}; {suggestion(name, sections)} "
                 f"({where}nothing uses it; a variable of your own has to be used in its file, or to begin with _)"
             )

@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import nn
 
-from mmdet.errors import UserError, near, shown
+from mmdet.errors import UserError, shown, suggestion
 
 
 def matching(pattern: Any, names: Sequence[str], where: str) -> list[str]:
@@ -22,7 +22,7 @@ def matching(pattern: Any, names: Sequence[str], where: str) -> list[str]:
     found = [name for name in names if fnmatchcase(name, pattern) or fnmatchcase(name, f"{pattern}.*")]
     if not found:
         parts = {name.rsplit(".", count)[0] for name in names for count in range(name.count(".") + 1)}
-        known = near(pattern.rstrip("*").rstrip("."), sorted(parts)) if pattern else "it is empty"
+        known = suggestion(pattern.rstrip("*").rstrip("."), sorted(parts)) if pattern else "it is empty"
         raise UserError(f"{where}: {shown(pattern)} matches no parameter of the model; {known}")
     return found
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mmdet.config.ranges import Count, Positive
-from mmdet.errors import UserError, near
+from mmdet.errors import UserError, suggestion
 from mmdet.registry import TRACKERS
 from mmdet.structures import FrameObjects
 from mmdet.tracking.affinity import affinity
@@ -41,7 +41,7 @@ class Tracker:
         label_weight: float = 10.0,
     ) -> None:
         if matching not in MATCHINGS:
-            raise UserError(f"Tracker: unknown matching {matching!r}; {near(matching, list(MATCHINGS))}")
+            raise UserError(f"Tracker: unknown matching {matching!r}; {suggestion(matching, list(MATCHINGS))}")
         if max_tracks < 1:
             raise UserError(f"Tracker: max_tracks is {max_tracks}, at least one track must be remembered")
         self.choose = MATCHINGS[matching]

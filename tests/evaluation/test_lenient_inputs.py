@@ -9,8 +9,8 @@ import pytest
 from mmdet.errors import UserError
 from mmdet.evaluation import evaluate
 from mmdet.evaluation.association.hota import association_figures
+from mmdet.fileio.annotations.raw_json import load_ground_truth
 from mmdet.fileio.annotations.vis_json import load_vis_json
-from mmdet.fileio.results.result_file import load_ground_truth
 from mmdet.ops.masks.segmentations import encode_masks
 
 SIZE = (40, 60)

@@ -18,8 +18,9 @@ from mmdet.engine.training.run import _resume
 from mmdet.errors import UserError, shown
 from mmdet.evaluation.ap.evaluate import evaluate
 from mmdet.evaluation.ap.tables import format_figures
+from mmdet.fileio.annotations.raw_json import load_ground_truth
 from mmdet.fileio.annotations.vis_json import load_vis_json
-from mmdet.fileio.results.result_file import load_ground_truth, load_results
+from mmdet.fileio.results.result_file import load_results
 from mmdet.fileio.results.submission import find_faults
 from mmdet.ops.masks.segmentations import to_rle
 

@@ -15,8 +15,9 @@ from mmdet.errors import UserError
 from mmdet.evaluation.ap.evaluate import evaluate
 from mmdet.evaluation.ap.tables import format_figures
 from mmdet.evaluation.loaded_results import rebuild_results
+from mmdet.fileio.annotations.raw_json import load_ground_truth
 from mmdet.fileio.annotations.vis_json import load_vis_json, write_vis_json
-from mmdet.fileio.results.result_file import load_ground_truth, load_results, parse_results
+from mmdet.fileio.results.result_file import load_results, parse_results
 from mmdet.fileio.results.submission import find_faults
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from mmdet.datasets.prepare.findings import Finding, Kind
 from mmdet.errors import shown
 from mmdet.fileio.annotations.box_check import box_faults
-from mmdet.fileio.annotations.json_fields import is_number
+from mmdet.fileio.annotations.json_fields import fits_int64
 from mmdet.fileio.annotations.vis_json import Track, VISJson
 from mmdet.ops.masks.segmentations import mask_areas, to_rles
 from mmdet.structures import RLE, Size
@@ -143,7 +143,7 @@ def _column(values: Any, length: int) -> list[Any]:
 
 def _box_findings(item: _Seen) -> Iterator[Finding]:
     """Look at a box and an area alone."""
-    if is_number(item.area) and item.area < 0:
+    if fits_int64(item.area) and item.area < 0:
         yield Finding(NEGATIVE_AREA, f"{item.where}: the area is {item.area:g}")
     box = _numbers(item.box)
     if box is None:
@@ -167,7 +167,7 @@ def _quiet_kinds(item: _Seen) -> Iterator[Kind]:
     box = _numbers(item.box)
     if box is None or (box[2] == 0 and box[3] == 0):
         yield NO_BOX
-    if is_number(item.area):
+    if fits_int64(item.area):
         if item.area == 0:
             yield NO_AREA
         elif item.area > 0 and not 1 / _AREA_FACTOR <= item.area / item.pixels <= _AREA_FACTOR:
@@ -203,6 +203,6 @@ def _twin(track: Track, seen: Sequence[_Seen], known: dict[tuple[int, bytes], Tr
 
 def _numbers(box: Any) -> tuple[float, float, float, float] | None:
     """Return a box of four numbers, None for anything else: loading refuses what is no box at all."""
-    if isinstance(box, list) and len(box) == 4 and all(is_number(side) for side in box):
+    if isinstance(box, list) and len(box) == 4 and all(fits_int64(side) for side in box):
         return box[0], box[1], box[2], box[3]
     return None

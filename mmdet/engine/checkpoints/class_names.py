@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-SHOWN_NAMES = 5  # of each kind, in a message
-
 
 def rows_of(names: Sequence[str], known: Sequence[str]) -> list[int | None]:
     """Return, for each of `names`, its place in `known`, None where it is not there."""
@@ -25,12 +23,6 @@ def are_the_same(names: Sequence[str], others: Sequence[str]) -> bool:
 def without(names: Sequence[str], others: Sequence[str]) -> list[str]:
     """Return those of `names` that `others` lacks, in order."""
     return [name for name, row in zip(names, rows_of(names, others), strict=True) if row is None]
-
-
-def listed(names: Sequence[str]) -> str:
-    """Return a short list of names for a message."""
-    more = f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
-    return ", ".join(name[:40] for name in names[:SHOWN_NAMES]) + more
 
 
 def _numbered(names: Sequence[str]) -> list[tuple[str, int]]:

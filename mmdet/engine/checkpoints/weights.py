@@ -14,12 +14,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmdet.engine.checkpoints.class_names import are_the_same, listed, rows_of, without
+from mmdet.engine.checkpoints.class_names import are_the_same, rows_of, without
 from mmdet.engine.checkpoints.file import load_checkpoint
 from mmdet.engine.checkpoints.release_names import from_release, is_release
-from mmdet.errors import UserError, shown
+from mmdet.errors import UserError, short_list, shown
 
-SHOWN_KEYS = 5  # of each kind, in a message
 LONGEST_KEY = 200  # characters, with the shapes beside it
 DATA_PARALLEL = "module."  # what data-parallel wrappers put before every name
 
@@ -74,8 +73,8 @@ def check_finite(tensors: Mapping[str, Tensor], source: str | Path) -> None:
     spoilt = [f"{name} has {kind}" for name, value in tensors.items() if (kind := _not_finite(value))]
     if spoilt:
         raise UserError(
-            f"{source} cannot be used, its numbers are not all finite: {_listed('tensors', spoilt)}; take a checkpoint "
-            "from before training went wrong"
+            f"{source} cannot be used, its numbers are not all finite: {_counted('tensors', spoilt)}; take a "
+            "checkpoint from before training went wrong"
         )
 
 
@@ -110,7 +109,7 @@ def _tensors_of(checkpoint: Mapping[str, Any], source: str | Path) -> dict[str, 
     weights = {str(key): value for key, value in entries[0].items()}
     foreign = [f"{key} (a {kind})" for key, value in weights.items() if (kind := _foreign_kind(value))]
     if foreign:
-        raise UserError(f"the weights of {source} must be tensors; {_listed('are not', foreign)}")
+        raise UserError(f"the weights of {source} must be tensors; {_counted('are not', foreign)}")
     if all(key.startswith(DATA_PARALLEL) for key in weights):
         return {key.removeprefix(DATA_PARALLEL): value for key, value in weights.items()}
     return weights
@@ -141,9 +140,9 @@ def load_weights(
     own = model.state_dict()
     other_shapes = _other_shapes(own, tensors)
     problems = [
-        _listed("missing", [key for key in own if key not in tensors]),
-        _listed("unexpected", [key for key in tensors if key not in own]),
-        _listed("of another shape", other_shapes),
+        _counted("missing", [key for key in own if key not in tensors]),
+        _counted("unexpected", [key for key in tensors if key not in own]),
+        _counted("of another shape", other_shapes),
     ]
     if any(problems):
         raise UserError(f"{weights.source} does not fit the model of this config: {'; '.join(filter(None, problems))}")
@@ -159,13 +158,13 @@ def _order_of_classes(
     if names is None or class_names is None or names == tuple(class_names):
         return None, []
     if are_the_same(names, class_names):
-        note = f"its classes stand in another order than the data's ({listed(names)}): matched by name"
+        note = f"its classes stand in another order than the data's ({short_list(names)}): matched by name"
         return [row for row in rows_of(class_names, names) if row is not None], [note]
     differences = (
         ("only the file has", without(names, class_names)),
         ("only the data has", without(class_names, names)),
     )
-    said = "; ".join(f"{what} {listed(some)}" for what, some in differences if some)
+    said = "; ".join(f"{what} {short_list(some)}" for what, some in differences if some)
     if trust_classes:
         return None, [f"its classes are taken as the data's, in order, though {said}"]
     raise UserError(
@@ -192,14 +191,14 @@ def start_from(model: nn.Module, weights: Weights, class_names: Sequence[str]) -
     if not fitting:
         raise UserError(
             f"--load_from {weights.source}: none of its tensors fits this config's model "
-            f"(they are {_listed('tensors', list(tensors))}); weights of a backbone alone belong into "
+            f"(they are {_counted('tensors', list(tensors))}); weights of a backbone alone belong into "
             "config.model.backbone.pretrained"
         )
     model.load_state_dict(fitting, strict=False)
     notes += [
-        _listed("not in the file", [key for key in own if key not in tensors]),
-        _listed("of another shape", _other_shapes(own, tensors)),
-        _listed("of the file not in the model", [key for key in tensors if key not in own]),
+        _counted("not in the file", [key for key in own if key not in tensors]),
+        _counted("of another shape", _other_shapes(own, tensors)),
+        _counted("of the file not in the model", [key for key in tensors if key not in own]),
     ]
     copied = f"{len(fitting)} of {len(own)} tensors copied"
     return "; ".join(filter(None, [f"{weights.origin}: {copied}", *notes]))
@@ -215,11 +214,11 @@ def _about_classes(names: Sequence[str], class_names: Sequence[str]) -> list[str
     if not (new or left):
         parts.append("(in another order in the file)")
     elif shared:
-        parts.append(f"({listed(shared)})")
+        parts.append(f"({short_list(shared)})")
     return [
         " ".join(parts),
-        *([f"new and as initialised: {listed(new)}"] if new else []),
-        *([f"left out: {listed(left)}"] if left else []),
+        *([f"new and as initialised: {short_list(new)}"] if new else []),
+        *([f"left out: {short_list(left)}"] if left else []),
     ]
 
 
@@ -251,9 +250,5 @@ def _other_shapes(own: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> l
     ]
 
 
-def _listed(kind: str, keys: Sequence[str]) -> str:
-    if not keys:
-        return ""
-    more = ", ..." if len(keys) > SHOWN_KEYS else ""
-    names = [key if len(key) <= LONGEST_KEY else f"{key[:LONGEST_KEY]}..." for key in keys[:SHOWN_KEYS]]
-    return f"{len(keys)} {kind} ({', '.join(names)}{more})"
+def _counted(kind: str, keys: Sequence[str]) -> str:
+    return f"{len(keys)} {kind} ({short_list(keys, LONGEST_KEY)})" if keys else ""

@@ -15,15 +15,15 @@ from tqdm import tqdm
 from mmdet.config import RunConfig, TestData
 from mmdet.config.build import build_part
 from mmdet.datasets import VISDataset, make_test_loader
-from mmdet.engine.checkpoints.class_names import are_the_same, listed, rows_of
+from mmdet.engine.checkpoints.class_names import are_the_same, rows_of
 from mmdet.engine.inference.predictor import VideoPredictor
 from mmdet.engine.process.endings import SIGNAL_CODE_BASE, RunEnded
 from mmdet.engine.process.signals import StopSignals
 from mmdet.engine.training.bad_frames import describe_bad_frames
-from mmdet.errors import UserError
+from mmdet.errors import UserError, short_list
 from mmdet.evaluation.ap.evaluate import evaluate
 from mmdet.evaluation.ap.video import IoUType
-from mmdet.fileio.results.result_file import load_ground_truth
+from mmdet.fileio.annotations.raw_json import load_ground_truth
 from mmdet.models.detectors.vis_model import VISModel
 from mmdet.ops.collectives import gather_objects, rank, world_size
 from mmdet.registry import DATASETS
@@ -99,8 +99,8 @@ def category_ids_of(class_names: Sequence[str], dataset: VISDataset) -> list[int
     rows = rows_of(class_names, dataset.class_names)
     if not are_the_same(class_names, dataset.class_names):
         raise UserError(
-            f"{dataset.ann_file} has other classes ({listed(dataset.class_names)}) than the training data "
-            f"({listed(class_names)}): validate on data of the same classes, named by data.valid"
+            f"{dataset.ann_file} has other classes ({short_list(dataset.class_names)}) than the training data "
+            f"({short_list(class_names)}): validate on data of the same classes, named by data.valid"
         )
     return [dataset.category_ids[row] for row in rows if row is not None]
 

@@ -29,9 +29,10 @@ from mmdet.errors import UserError
 from mmdet.evaluation.ap.evaluate import evaluate
 from mmdet.evaluation.ap.tables import format_figures, per_cent
 from mmdet.evaluation.loaded_results import rebuild_results
+from mmdet.fileio.annotations.raw_json import load_ground_truth
 from mmdet.fileio.pictures.frames import frame_path, read_frame
 from mmdet.fileio.pictures.images import header_of, size_fault
-from mmdet.fileio.results.result_file import load_ground_truth, load_results, write_results
+from mmdet.fileio.results.result_file import load_results, write_results
 from mmdet.fileio.results.submission import find_faults, write_submission
 from mmdet.ops.collectives import barrier
 from mmdet.structures import VideoResult

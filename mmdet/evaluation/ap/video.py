@@ -18,7 +18,7 @@ from mmdet.evaluation.ap.match import match
 from mmdet.evaluation.tracks.box_tracks import BoxTrack, box_ious, box_track_of, read_box_track
 from mmdet.evaluation.tracks.cases import ResultTrack, Track, TruthTrack, VideoCase
 from mmdet.evaluation.tracks.mask_tracks import MaskTrack, mask_ious, read_masks_of
-from mmdet.fileio.results.result_file import is_number
+from mmdet.fileio.results.result_file import is_finite_number
 
 IoUType = Literal["segm", "bbox"]
 
@@ -156,7 +156,7 @@ def _given_boxes(track: Track) -> Sequence[Any] | None:
 def _has_no_area(box: Any) -> bool:
     if not isinstance(box, list | tuple) or len(box) != 4:
         return not box
-    return all(map(is_number, box)) and (box[2] <= 0 or box[3] <= 0)
+    return all(map(is_finite_number, box)) and (box[2] <= 0 or box[3] <= 0)
 
 
 def _lacks_boxes(track: Track, boxes: Sequence[Any] | None) -> bool:

@@ -16,7 +16,7 @@ from pycocotools import mask as coco_mask
 
 from mmdet.errors import shown
 from mmdet.evaluation.tracks.mask_tracks import MaskTrack, area_sums
-from mmdet.fileio.results.result_file import is_number
+from mmdet.fileio.results.result_file import is_finite_number
 
 _SIDES = 4
 
@@ -50,7 +50,7 @@ def read_box_track(boxes: Sequence[Any], is_xyxy: bool) -> BoxTrack:
     for frame, box in enumerate(boxes):
         if not box:
             continue
-        if not isinstance(box, list | tuple) or len(box) != _SIDES or not all(is_number(side) for side in box):
+        if not isinstance(box, list | tuple) or len(box) != _SIDES or not all(is_finite_number(side) for side in box):
             raise ValueError(f"frame {frame}: a box is four numbers or null, got {shown(box)}")
         x, y, right, bottom = map(float, box)
         track[frame] = (x, y, right, bottom) if is_xyxy else (x, y, x + right, y + bottom)

@@ -18,7 +18,7 @@ from mmdet.evaluation.tracks.cases import ResultTrack, Truth, TruthTrack, VideoC
 from mmdet.fileio.annotations.annotated_frames import KEY as ANNOTATED_FRAMES
 from mmdet.fileio.annotations.annotated_frames import only_at, read_annotated_frames, sparse_note
 from mmdet.fileio.annotations.track_fields import read_crowd
-from mmdet.fileio.results.result_file import BOX_KEYS, check_results, is_id, is_number
+from mmdet.fileio.results.result_file import BOX_KEYS, check_results, is_finite_number, is_id
 from mmdet.ops.masks.segmentations import MAX_PIXELS
 
 LABEL_SCORES = {"no_occlusion": 0.0, "slight_occlusion": 0.25, "severe_occlusion": 0.75}
@@ -132,7 +132,7 @@ def _side(value: Any) -> int | None:
 
 
 def _is_whole(value: Any) -> bool:
-    return is_id(value) or (isinstance(value, float) and is_number(value) and value.is_integer())
+    return is_id(value) or (isinstance(value, float) and is_finite_number(value) and value.is_integer())
 
 
 def _annotated(entry: dict[str, Any], video: VideoCase | None) -> dict[str, Any]:

@@ -6,16 +6,17 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from mmdet import errors
-from mmdet.errors import SHOWN_LENGTH, UserError
+from mmdet.errors import SHOWN_LENGTH, UserError, shown
 
 _NUMBERS = (float, int)
 _PLAIN_NUMBERS = frozenset(_NUMBERS)
 _LIMIT = 2**63
+_MAX_DEPTH = 16  # of lists and dicts in each other; results and ground truths have 6
 
 
 def read_json(path: str | Path) -> Any:
@@ -33,10 +34,30 @@ def read_json(path: str | Path) -> Any:
 
 def read_object(path: str | Path) -> dict[str, Any]:
     """Read a file that holds one json object."""
-    raw = read_json(path)
+    return checked_object(read_json(path), path)
+
+
+def checked_object(raw: Any, path: str | Path) -> dict[str, Any]:
+    """Return a json value that must be an object, as all annotation files are."""
     if not isinstance(raw, dict):
         raise UserError(f"{path}: expected an object with videos and categories, got a {type(raw).__name__}")
     return raw
+
+
+def check_tree(value: Any, most: float = math.inf) -> None:
+    """Raise ValueError for lists and dicts that are nested too deep, or inside of themselves, or hold too many values.
+
+    All that reads them afterwards may then follow them to the end.
+    """
+    level, count = [value], 0
+    for _ in range(_MAX_DEPTH):
+        containers = [item for item in level if isinstance(item, list | tuple | dict)]
+        count += sum(map(len, containers))
+        if count > most:
+            raise ValueError(f"lists inside of lists add up to more than {most} values")
+        level = [item for part in containers for item in (part.values() if isinstance(part, dict) else part)]
+    if level:
+        raise ValueError(f"lists and dicts are nested deeper than {_MAX_DEPTH}")
 
 
 def check_unique(ids: Iterable[int], where: str) -> None:
@@ -51,7 +72,7 @@ def check_unique(ids: Iterable[int], where: str) -> None:
 def get_field(entry: Any, key: str, where: object) -> Any:
     """Return the value of a key that must be there."""
     if not isinstance(entry, dict):
-        raise UserError(f"{where}: is {shown(entry)}, expected an object")
+        raise UserError(f"{where}: is {shown_json(entry)}, expected an object")
     if key not in entry:
         raise UserError(f"{where}: the key {key!r} is missing")
     return entry[key]
@@ -61,45 +82,45 @@ def get_list(entry: Any, key: str, where: object) -> list[Any]:
     """Return the list that a key must hold."""
     value = get_field(entry, key, where)
     if not isinstance(value, list):
-        raise UserError(f"{where}: {key!r} is {shown(value)}, expected a list")
+        raise UserError(f"{where}: {key!r} is {shown_json(value)}, expected a list")
     return value
 
 
 def get_integer(entry: Any, key: str, where: str) -> int:
     """Return the integer that a key must hold; 3.0 is one."""
     value = get_field(entry, key, where)
-    if not is_number(value) or value != int(value):
-        raise UserError(f"{where}: {key!r} is {shown(value)}, expected an integer")
+    if not fits_int64(value) or value != int(value):
+        raise UserError(f"{where}: {key!r} is {shown_json(value)}, expected an integer")
     return int(value)
 
 
 def checked_text(value: Any, where: str) -> str:
     """Return a value that must be a text of at least one character, and one that can be written."""
     if not isinstance(value, str) or not value:
-        raise UserError(f"{where} is {shown(value)}, expected a text")
+        raise UserError(f"{where} is {shown_json(value)}, expected a text")
     if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
-        raise UserError(f"{where} is {shown(value)}, which holds half a character (an unpaired surrogate)")
+        raise UserError(f"{where} is {shown_json(value)}, which holds half a character (an unpaired surrogate)")
     return value
 
 
-def is_number(value: Any) -> bool:
+def fits_int64(value: Any) -> bool:
     """Say whether a value is a number that int64 can hold, so neither NaN nor infinite."""
     # asked of every number of a file: json's own types first, as they are quick to tell
     is_one = type(value) in _NUMBERS or (isinstance(value, int | float) and not isinstance(value, bool))
     return is_one and -_LIMIT < value < _LIMIT
 
 
-def are_numbers(values: list[Any]) -> bool:
-    """Say whether all values are numbers as `is_number` has it."""
+def all_fit_int64(values: list[Any]) -> bool:
+    """Say whether all values are numbers as `fits_int64` has it."""
     if _PLAIN_NUMBERS.issuperset(map(type, values)):  # quicker than one by one; the sum of what holds NaN is NaN
         return bool(min(values) > -_LIMIT and max(values) < _LIMIT and sum(values) == sum(values))
-    return all(map(is_number, values))
+    return all(map(fits_int64, values))
 
 
-def shown(value: Any) -> str:
+def shown_json(value: Any) -> str:
     """Return a value as short json text: a wrong entry may be megabytes long."""
     try:
         text = json.dumps(value)
     except (RecursionError, ValueError):  # nested too deep, or a number of too many digits
-        return errors.shown(value)
+        return shown(value)
     return text if len(text) <= SHOWN_LENGTH else f"{text[:SHOWN_LENGTH]}..."

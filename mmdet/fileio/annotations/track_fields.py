@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from mmdet.errors import UserError
-from mmdet.fileio.annotations.json_fields import are_numbers, is_number, shown
+from mmdet.fileio.annotations.json_fields import all_fit_int64, fits_int64, shown_json
 from mmdet.ops.masks.polygons import split_polygons
 from mmdet.ops.masks.segmentations import plain_counts
 from mmdet.structures import Size
@@ -25,7 +25,7 @@ def read_crowd(value: Any, where: str) -> bool:
     if isinstance(value, str):
         value = _TRUTHS.get(value.strip().lower(), value)
     if not isinstance(value, int | float | None) or value not in (None, 0, 1):
-        raise UserError(f"{where}: 'iscrowd' is {shown(value)}, expected 0 or 1")
+        raise UserError(f"{where}: 'iscrowd' is {shown_json(value)}, expected 0 or 1")
     return bool(value)
 
 
@@ -33,18 +33,18 @@ def read_box(value: Any, where: str) -> XYWH | None:
     """Return a box x, y, width, height; null and [] are none."""
     if value is None or value == []:
         return None
-    if isinstance(value, list) and len(value) == 4 and are_numbers(value):
+    if isinstance(value, list) and len(value) == 4 and all_fit_int64(value):
         x, y, width, height = value
         return float(x), float(y), float(width), float(height)
-    raise UserError(f"{where}: the box is {shown(value)}, expected four numbers x, y, width, height, or null")
+    raise UserError(f"{where}: the box is {shown_json(value)}, expected four numbers x, y, width, height, or null")
 
 
 def read_area(value: Any, where: str) -> float | None:
     """Return an area in square pixels; null and [] are none."""
     if value is None or value == []:
         return None
-    if not is_number(value):
-        raise UserError(f"{where}: the area is {shown(value)}, expected a number or null")
+    if not fits_int64(value):
+        raise UserError(f"{where}: the area is {shown_json(value)}, expected a number or null")
     return float(value)
 
 
@@ -60,7 +60,7 @@ def read_segmentation(value: Any, size: Size, where: str) -> tuple[Segmentation 
     if isinstance(value, list):
         polygons, dropped = split_polygons(value)
         return polygons or None, dropped
-    raise UserError(f"{where}: the segmentation is {shown(value)}, expected a RLE, polygons or null")
+    raise UserError(f"{where}: the segmentation is {shown_json(value)}, expected a RLE, polygons or null")
 
 
 def _rle(value: dict[str, Any], size: Size, where: str) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def _rle(value: dict[str, Any], size: Size, where: str) -> dict[str, Any]:
         keys = f"{sorted(value)!s:.80}"
         raise UserError(f"{where}: the segmentation has the keys {keys}, a RLE has 'counts' and 'size'")
     if value["size"] != [*size]:
-        raise UserError(f"{where}: the segmentation's size is {shown(value['size'])}, the video's is {[*size]}")
+        raise UserError(f"{where}: the segmentation's size is {shown_json(value['size'])}, the video's is {[*size]}")
     counts = value["counts"]
     if type(counts) is str and counts[1:2] in ("'", '"'):
         return {**value, "counts": plain_counts(counts)}

@@ -18,9 +18,9 @@ from typing import Any
 from mmdet.errors import UserError
 from mmdet.fileio.annotations.annotated_frames import KEY as ANNOTATED_FRAMES
 from mmdet.fileio.annotations.annotated_frames import read_annotated_frames, sparse_note
-from mmdet.fileio.annotations.foreign_json import foreign_format
-from mmdet.fileio.annotations.json_fields import check_unique, checked_text, get_field, get_integer, get_list, read_json
+from mmdet.fileio.annotations.json_fields import check_unique, checked_text, get_field, get_integer, get_list
 from mmdet.fileio.annotations.missing_boxes import take_from_masks
+from mmdet.fileio.annotations.raw_json import read_vis_object
 from mmdet.fileio.annotations.track_fields import XYWH, Segmentation, read_area, read_box, read_crowd, read_segmentation
 from mmdet.fileio.atomic import write_text_atomically
 from mmdet.structures import Size
@@ -89,13 +89,7 @@ def load_vis_json(path: str | Path, *, as_is: bool = False) -> VISJson:
     `as_is` keeps boxes and areas as the file has them, None where it has none: nothing is taken from the masks.
     """
     with _collector_at_rest():
-        raw = read_json(path)
-        foreign = foreign_format(raw)
-        if foreign:
-            raise UserError(f"{path} {foreign}")
-        if not isinstance(raw, dict):
-            raise UserError(f"{path}: expected an object with videos and categories, got a {type(raw).__name__}")
-        return _parse(raw, path, as_is)
+        return _parse(read_vis_object(path), path, as_is)
 
 
 @contextmanager

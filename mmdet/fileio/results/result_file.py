@@ -18,7 +18,7 @@ from typing import IO, Any
 import numpy as np
 
 from mmdet.errors import UserError, shown
-from mmdet.fileio.annotations.foreign_json import foreign_format
+from mmdet.fileio.annotations.json_fields import check_tree
 from mmdet.fileio.atomic import write_atomically
 from mmdet.fileio.results import plain_pickle
 from mmdet.structures import PerFrame
@@ -27,7 +27,6 @@ _PICKLE_PROTOCOL = 3  # the last without frames, whose lengths would forbid putt
 SUBMISSION_MEMBER = "results.json"  # at the root of a submission's zip
 _KEYS = ("video_id", "category_id", "score")
 BOX_KEYS = ("bboxes", "detections")  # xywh and xyxy, the first that is there counts
-_MAX_DEPTH = 16  # of lists and dicts in each other; results and ground truths have 6
 _MAX_SPREAD = 64  # values a byte of the file: a pickle may name the same list many times, as if it had many
 _MAX_UNPACKED = 200  # times the size of a zip; a real submission unpacks to some ten times
 _MAX_SMALL = 2**26  # bytes that may be unpacked from any zip
@@ -78,26 +77,10 @@ def parse_results(path: str | Path) -> Any:
         if suffix == ".zip":
             data = _unpacked(data)
         entries = plain_pickle.loads(data) if suffix == ".pkl" else json.loads(data)
-        _check_tree(entries, most=_MAX_SPREAD * len(data))
+        check_tree(entries, most=_MAX_SPREAD * len(data))
     except Exception as error:  # damaged zips raise nearly anything
         raise UserError(f"{path} is no result file: {type(error).__name__}: {error}") from error
     return entries
-
-
-def load_ground_truth(path: str | Path) -> dict[str, Any]:
-    """Read the json of a data set. Raises UserError with path and reason."""
-    data = _read(path)
-    try:
-        truth = json.loads(data)
-        _check_tree(truth, most=len(data))
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is no json file: {error}") from error
-    foreign = foreign_format(truth)
-    if foreign:
-        raise UserError(f"{path} {foreign}")
-    if not isinstance(truth, dict):
-        raise UserError(f"{path}: a ground truth is a dict with videos, categories and annotations")
-    return truth
 
 
 def check_results(entries: Any, source: str, *, boxes: bool = False) -> None:
@@ -118,7 +101,7 @@ def check_results(entries: Any, source: str, *, boxes: bool = False) -> None:
             if not is_id(entry[key]):
                 raise UserError(f"{source}: result {index} has {key} {shown(entry[key])}, expected a whole number")
         score = entry["score"]
-        if not is_number(score):
+        if not is_finite_number(score):
             raise UserError(f"{source}: result {index} has score {shown(score)}, expected a finite number")
         present = [key for key in shapes if entry.get(key) is not None]
         if not present:
@@ -133,7 +116,7 @@ def is_id(value: Any) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
-def is_number(value: Any) -> bool:
+def is_finite_number(value: Any) -> bool:
     """Whether a value is a number that a float holds, so neither NaN nor infinite."""
     number = value.item() if isinstance(value, np.number) else value
     return isinstance(number, int | float) and not isinstance(number, bool) and abs(number) <= sys.float_info.max
@@ -153,22 +136,6 @@ def _unpacked(data: bytes) -> bytes:
         if size > max(_MAX_SMALL, _MAX_UNPACKED * len(data)):
             raise ValueError(f"{SUBMISSION_MEMBER} would unpack to {size} bytes, {size // len(data)} times the zip's")
         return archive.read(SUBMISSION_MEMBER)
-
-
-def _check_tree(value: Any, most: int) -> None:
-    """Raise ValueError for lists and dicts that are nested too deep, or inside of themselves, or hold too many values.
-
-    All that reads them afterwards may then follow them to the end.
-    """
-    level, count = [value], 0
-    for _ in range(_MAX_DEPTH):
-        containers = [item for item in level if isinstance(item, list | tuple | dict)]
-        count += sum(map(len, containers))
-        if count > most:
-            raise ValueError(f"lists inside of lists add up to more than {most} values")
-        level = [item for part in containers for item in (part.values() if isinstance(part, dict) else part)]
-    if level:
-        raise ValueError(f"lists and dicts are nested deeper than {_MAX_DEPTH}")
 
 
 def _plain(value: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import IO, Any
 
 from mmdet.errors import UserError, shown
 from mmdet.fileio.atomic import write_atomically
-from mmdet.fileio.results.result_file import SUBMISSION_MEMBER, is_id, is_number, write_json
+from mmdet.fileio.results.result_file import SUBMISSION_MEMBER, is_finite_number, is_id, write_json
 from mmdet.ops.masks.segmentations import to_rle
 from mmdet.structures import PerFrame
 
@@ -27,15 +27,15 @@ def find_faults(entries: Any, ground_truth: dict[str, Any]) -> list[str]:
     """
     if not isinstance(entries, list):
         return [f"results are a list of entries, got {type(entries).__name__}"]
-    videos = {video["id"]: video for video in _listed(ground_truth, "videos", _VIDEO_KEYS)}
-    categories = {category["id"] for category in _listed(ground_truth, "categories", ("id",))}
+    videos = {video["id"]: video for video in _checked_entries(ground_truth, "videos", _VIDEO_KEYS)}
+    categories = {category["id"] for category in _checked_entries(ground_truth, "categories", ("id",))}
     faults = []
     for index, entry in enumerate(entries):
         faults += [f"result {index}: {fault}" for fault in _faults_of(entry, videos, categories)]
     return faults
 
 
-def _listed(ground_truth: dict[str, Any], key: str, wanted: tuple[str, ...]) -> list[dict[str, Any]]:
+def _checked_entries(ground_truth: dict[str, Any], key: str, wanted: tuple[str, ...]) -> list[dict[str, Any]]:
     values = ground_truth.get(key)
     if not isinstance(values, list):
         raise UserError(f"the data set's json has no list of {key}")
@@ -57,7 +57,7 @@ def _faults_of(entry: Any, videos: dict[Any, dict[str, Any]], categories: set[An
         return [f"has no {', '.join(missing)}"]
     faults = []
     score = entry["score"]
-    if not is_number(score):
+    if not is_finite_number(score):
         faults.append(f"score {shown(score)} is no finite number")
     if not is_id(entry["category_id"]) or entry["category_id"] not in categories:
         faults.append(f"category_id {shown(entry['category_id'])} is not in the data set")

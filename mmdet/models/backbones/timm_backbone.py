@@ -13,7 +13,7 @@ from timm.layers import BatchNormAct2d, FrozenBatchNormAct2d
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mmdet.errors import UserError, near, shown
+from mmdet.errors import UserError, shown, suggestion
 from mmdet.models.backbones.matching_weights import load_matching
 from mmdet.models.freezing import rest_frozen_parts
 from mmdet.registry import BACKBONES
@@ -43,7 +43,7 @@ class TimmBackbone(nn.Module):
     ) -> None:
         super().__init__()
         if not timm.is_model(name):
-            raise UserError(f"TimmBackbone: timm has no model {name!r}; {near(name, timm.list_models())}")
+            raise UserError(f"TimmBackbone: timm has no model {name!r}; {suggestion(name, timm.list_models())}")
         self.name, self.pretrained, self.frozen_bn = name, pretrained, frozen_bn
         self.body = self._create(dict(options or {}))
         self.channels = tuple(self.body.feature_info.channels())

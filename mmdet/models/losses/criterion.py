@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from mmdet.config.ranges import Amount, Count, Fraction, Positive
-from mmdet.errors import UserError, near
+from mmdet.errors import UserError, suggestion
 from mmdet.models.losses.cnp import cnp_loss
 from mmdet.models.losses.contrastive import gathered_contrastive_loss, match_accuracy
 from mmdet.models.losses.detection import box_loss, centerness_loss, class_loss
@@ -66,7 +66,7 @@ class Criterion(nn.Module):
         self.loss_weights = dict(loss_weights or {})
         for name in self.loss_weights:
             if name not in LOSSES:
-                raise UserError(f"loss_weights: unknown loss {name!r}; {near(name, LOSSES)}")
+                raise UserError(f"loss_weights: unknown loss {name!r}; {suggestion(name, LOSSES)}")
 
     def forward(self, outputs: HeadOutputs, batch: ClipBatch) -> dict[str, Tensor]:
         """Return the scalars of LOSSES, to be summed, and `match_acc`, a fraction, without gradient.

@@ -24,7 +24,7 @@ def split_polygons(segmentation: Sequence[Any]) -> tuple[list[Any], int]:
     """Return the flat polygons of a segmentation that have at least 3 points, unchecked, and how many have fewer."""
     if not segmentation:
         return [], 0
-    if _is_number(segmentation[0]):
+    if _is_numeric(segmentation[0]):
         parts: Sequence[Any] = [segmentation]
     elif len(segmentation) > 1 and all(_is_point(part) for part in segmentation):
         parts = [_joined(segmentation)]
@@ -58,7 +58,7 @@ def _points(polygon: Any) -> np.ndarray:
     """Return the points (P, 2) of a flat polygon."""
     # asked one by one: numpy would look into lists inside of lists, again in every place where one occurs
     numbers = polygon if _is_list(polygon) else []
-    if not numbers or not all(_is_number(number) for number in numbers):
+    if not numbers or not all(_is_numeric(number) for number in numbers):
         raise ValueError(f"a polygon is a list of numbers, got {shown(polygon)}")
     try:
         values = np.array(numbers, dtype=np.float64)
@@ -70,7 +70,7 @@ def _points(polygon: Any) -> np.ndarray:
 
 
 def _is_too_small(part: Any) -> bool:
-    return _is_list(part) and len(part) < _LEAST_NUMBERS and len(part) % 2 == 0 and all(map(_is_number, part))
+    return _is_list(part) and len(part) < _LEAST_NUMBERS and len(part) % 2 == 0 and all(map(_is_numeric, part))
 
 
 def _joined(points: Sequence[Any]) -> list[Any]:
@@ -79,12 +79,12 @@ def _joined(points: Sequence[Any]) -> list[Any]:
 
 
 def _is_point(value: Any) -> bool:
-    return _is_list(value) and len(value) == 2 and _is_number(value[0]) and _is_number(value[1])
+    return _is_list(value) and len(value) == 2 and _is_numeric(value[0]) and _is_numeric(value[1])
 
 
 def _is_list(value: Any) -> bool:
     return isinstance(value, list | tuple | np.ndarray)
 
 
-def _is_number(value: Any) -> bool:
+def _is_numeric(value: Any) -> bool:
     return isinstance(value, int | float | np.number)

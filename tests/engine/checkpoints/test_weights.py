@@ -98,7 +98,7 @@ def test_weights_that_do_not_fit_are_listed_and_not_loaded():
         load_weights(model, Weights(tensors=wrong, source="w.pth"), None)
     message = str(caught.value)
     assert "w.pth does not fit" in message
-    assert "14 missing (0.bias, 1.bias, 2.weight, 2.bias, 3.weight, ...)" in message
+    assert "14 missing (0.bias, 1.bias, 2.weight, 2.bias, 3.weight and 9 more)" in message
     assert "1 unexpected (extra)" in message
     assert "1 of another shape (1.weight (3, 2) instead of (2, 2))" in message
     assert torch.equal(model[0].weight, before)

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from mmdet.errors import UserError
+from mmdet.fileio.annotations.raw_json import load_ground_truth
 from mmdet.fileio.annotations.vis_json import load_vis_json
-from mmdet.fileio.results.result_file import load_ground_truth
 
 IMAGE = {"id": 1, "file_name": "a/0.jpg", "height": 4, "width": 5}
 MARK = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [0, 0, 1, 1], "segmentation": []}

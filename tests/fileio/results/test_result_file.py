@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mmdet.errors import UserError
-from mmdet.fileio.results.result_file import load_ground_truth, load_results, write_results
+from mmdet.fileio.results.result_file import load_results, write_results
 from mmdet.structures import PerFrame
 
 ENTRIES = [
@@ -144,12 +144,3 @@ def test_missing_keys_and_wrong_shapes_are_refused(tmp_path):
         (tmp_path / "r.json").write_text(json.dumps(content))
         with pytest.raises(UserError, match=reason):
             load_results(tmp_path / "r.json")
-
-
-def test_a_ground_truth_must_be_a_json_dict(tmp_path):
-    (tmp_path / "gt.json").write_text("[]")
-    with pytest.raises(UserError, match="videos, categories and annotations"):
-        load_ground_truth(tmp_path / "gt.json")
-    (tmp_path / "gt.json").write_text("{")
-    with pytest.raises(UserError, match="no json"):
-        load_ground_truth(tmp_path / "gt.json")

@@ -12,9 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmdet.engine.checkpoints.class_names import listed
 from mmdet.engine.checkpoints.weights import check_finite
-from mmdet.errors import UserError
+from mmdet.errors import UserError, short_list
 
 NAMES = "param_names"  # torch's key of a group; states written before it was used fit by position
 START_ANEW = "start anew from its weights by --load_from"
@@ -39,7 +38,7 @@ def _check_kind(optimizer: torch.optim.Optimizer, saved: Mapping[str, Any], sour
     if theirs - ours and ours - theirs:
         raise UserError(
             f"{source} was trained with another optimizer than this config's {type(optimizer).__name__} (its settings "
-            f"are {listed(sorted(theirs - ours))}): set that one, or {START_ANEW}"
+            f"are {short_list(sorted(theirs - ours))}): set that one, or {START_ANEW}"
         )
 
 
@@ -54,7 +53,7 @@ def _in_our_order(optimizer: torch.optim.Optimizer, saved: Mapping[str, Any], so
     )
     changes = (("now frozen or gone", theirs.keys() - ours), ("now trained", ours.keys() - theirs))
     if any(names for _, names in changes):
-        said = "; ".join(f"{what}: {listed(sorted(names))}" for what, names in changes if names)
+        said = "; ".join(f"{what}: {short_list(sorted(names))}" for what, names in changes if names)
         raise UserError(f"{source} trained other parameters ({said}): freeze the same, or {START_ANEW}")
     state = {ours[name]: saved["state"][number] for name, number in theirs.items() if number in saved["state"]}
     return {"state": state, "param_groups": groups}
