@@ -87,3 +87,12 @@ def anchors(page):
 def test_links_of_the_pages_lead_somewhere(page):
     missing = [link for link in anchors(page) if not (page.parent / link.split("#")[0]).exists()]
     assert missing == []
+
+
+@pytest.mark.parametrize("page", ["docs/results.md", "README.md"])
+def test_figures_stand_in_a_log(page):
+    logs = "".join(path.read_text() for path in (ROOT / "docs" / "logs").glob("2*.md"))
+    tables = "\n".join(line for line in (ROOT / page).read_text().splitlines() if line.startswith("|"))
+    figures = set(re.findall(r"(?<![\w.=])\d+\.\d+(?![\w.])", tables))
+    assert figures
+    assert [figure for figure in figures if figure not in logs] == []

@@ -30,7 +30,7 @@ class PlainHead(nn.Module):
         self.num_classes, self.strides, self.memory = num_classes, tuple(strides), NoMemory()
         self.classes = nn.Conv2d(channels, num_classes, 3, padding=1)
         self.boxes = nn.Conv2d(channels, 4 + 4 + 1, 3, padding=1)  # sides, their sigmas, centerness
-        nn.init.constant_(self.classes.bias, -4.6)  # a point is an object with a probability of 0.01
+        nn.init.constant_(self.classes.get_parameter("bias"), -4.6)  # a point is an object with a probability of 0.01
 
     def forward(self, pyramid: Sequence[Tensor], reference_pyramid: Sequence[Tensor] | None) -> HeadOutputs:
         """Maps (B, C, H/s, W/s) of the key frames and, in training, of their references."""
