@@ -15,7 +15,8 @@ from mmdet.engine.checkpoints.index import (
 )
 from mmdet.errors import UserError
 
-FOREIGN = ["../victim.pth", "ABSOLUTE", "victim.txt", "best.pth", "epoch_1.pth/../../victim.pth", "epoch_.pth", ""]
+MINE = ("victim.txt", "best.pth", "epoch_1.pth.mine", "my_epoch_1.pth")
+FOREIGN = ["../victim.pth", "ABSOLUTE", *MINE, "epoch_1.pth/../../victim.pth", "epoch_.pth", ""]
 
 
 def save(folder, name, step):
@@ -26,7 +27,7 @@ def save(folder, name, step):
 @pytest.mark.parametrize("name", FOREIGN)
 def test_an_index_deletes_no_file_but_checkpoints(tmp_path, name, form):
     folder = tmp_path / "run"
-    victims = [tmp_path / "victim.pth", folder / "victim.txt", folder / "best.pth"]
+    victims = [tmp_path / "victim.pth", *(folder / own for own in MINE)]
     for path in victims:
         path.parent.mkdir(exist_ok=True)
         path.touch()

@@ -37,6 +37,14 @@ def test_sgd_takes_every_trainable_parameter():
     assert set(rates(optimizer, "initial_lr").values()) == {1e-3}
 
 
+def test_what_a_config_leaves_out_is_as_published():
+    sgd, adamw = (build_optimizer(nn.Linear(2, 2), {"type": kind, "lr": 0.1}) for kind in ("SGD", "AdamW"))
+    (group,) = sgd.param_groups
+    assert (group["momentum"], group["weight_decay"], group["nesterov"]) == (0.9, 0.0, False)
+    assert {group["weight_decay"] for group in adamw.param_groups} == {0.05, 0.0}  # 0 of biases and norms
+    assert {group["betas"] for group in adamw.param_groups} == {(0.9, 0.999)}
+
+
 def test_layer_decay_falls_towards_the_first_layer():
     model = Layered()
     found = rates(build_optimizer(model, {"type": "AdamW", "lr": 1.0, "layer_decay": 0.5}), "initial_lr")

@@ -95,6 +95,18 @@ def test_a_loss_that_is_not_finite_makes_no_step_though_its_gradient_is(start, v
     assert torch.equal(model.memory, memory)
 
 
+def test_a_gradient_that_is_infinite_makes_no_step_though_the_loss_is_finite(start):
+    trainer, batches = start(grad_clip=1.0)
+    model = trainer.model
+    model.head.weight.register_hook(lambda gradient: torch.full_like(gradient, math.inf))
+    memory = model.memory.clone()
+    step, figures = moved(trainer, batches[:1])
+    assert figures["loss_error"].isfinite()
+    assert figures["grad_norm"] == math.inf
+    assert not step.any()
+    assert torch.equal(model.memory, memory)
+
+
 def test_a_run_in_which_nothing_learns_is_warned_of_once(miniature, tmp_path):
     trainer = miniature.make_trainer(tmp_path, length=120, epochs=1)
     for parameter in trainer.model.parameters():
