@@ -113,6 +113,7 @@ def test_videos_are_shared_by_their_length():
     assert sorted(video for share in shares for video in share) == [0, 1, 2, 3, 4]
     frames = [sum([10, 1, 9, 2, 8][video] for video in share) for share in shares]
     assert max(frames) <= 4 / 3 * sum(frames) / 2  # what longest-first guarantees
+    assert shares == [[0, 1, 3], [2, 4]]  # the longest first, each to whoever has least
     assert share_videos([5], ranks=3) == [[0], [], []]
 
 

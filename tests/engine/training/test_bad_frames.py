@@ -48,6 +48,13 @@ def test_a_bad_frame_ends_the_run_saved_and_the_mended_run_equals_one_without_it
     assert_same(whole, second)
 
 
+def test_one_step_before_a_bad_frame_is_saved(make, tmp_path):
+    order = [key.index for batch in make("order").loader.batch_sampler for key in batch]
+    with pytest.raises(UserError, match=r"--resume_from .*step_1\.pth"):
+        make("run", order[2]).run()  # in the second batch
+    assert load_checkpoint(tmp_path / "run" / "step_1.pth")["position"]["step"] == 1
+
+
 def test_a_bad_frame_before_the_first_step_saves_nothing(make, tmp_path):
     with pytest.raises(UserError, match="is damaged") as caught:
         make("run", *range(12)).run()

@@ -40,6 +40,7 @@ def send(number, at):
         ({"dropout": 0.5}, 3),
         ({"dropout": 0.5}, 6),  # an epoch's end
         ({"accumulate": 4}, 5),  # an epoch is a step of 4 batches and one of 2
+        ({"accumulate": 4}, 2),  # between the two
         ({"optimizer": {"type": "AdamW", "lr": 0.01}}, 8),
         ({"workers": 1}, 2),
     ],
@@ -184,6 +185,14 @@ def test_the_best_validation_is_kept(miniature, tmp_path):
     trainer.run()
     best = load_checkpoint(tmp_path / BEST)
     assert (best["best"], best["position"]["epoch"]) == (0.3, 2)
+
+
+def test_of_equal_validations_the_first_is_the_best_and_without_figures_there_is_none(miniature, tmp_path):
+    for folder, figures in (("equal", {"AP": 0.3}), ("none", {})):
+        (tmp_path / folder).mkdir()
+        miniature.make_trainer(tmp_path / folder, epochs=2, validate=lambda figures=figures: figures).run()
+    assert load_checkpoint(tmp_path / "equal" / BEST)["position"]["epoch"] == 1
+    assert not (tmp_path / "none" / BEST).exists()
 
 
 def test_a_resumed_run_knows_the_best_validation_so_far(miniature, tmp_path):

@@ -51,6 +51,17 @@ def test_a_state_comes_back_by_name_into_other_groups(settings):
     assert rate[id(after.head.weight)] == pytest.approx(0.01)
 
 
+@pytest.mark.parametrize("named", [True, False])
+def test_rates_and_decays_are_the_configs_and_not_the_saved_ones(named):
+    state = saved(Two(), {**SGD, "weight_decay": 0.5})
+    if not named:  # as older versions of torch saved it
+        del state["param_groups"][0]["param_names"]
+    optimizer = build_optimizer(Two(), {"type": "SGD", "lr": 0.02, "momentum": 0.8})
+    restore_optimizer(optimizer, state, SOURCE)
+    (group,) = optimizer.param_groups
+    assert [group[key] for key in ("lr", "initial_lr", "momentum", "weight_decay")] == [0.02, 0.02, 0.8, 0.0]
+
+
 def test_a_state_of_other_shapes_is_refused_in_one_line():
     state = saved(Two(width=3), SGD)
     with pytest.raises(UserError, match=r"momentum_buffer of head\.weight has the shape \(3, 2\), not .*\(2, 2\)"):
