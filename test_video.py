@@ -58,14 +58,14 @@ def parse_arguments(argv: list[str] | None = None) -> Namespace:
 def main(ranks: Ranks, args: Namespace) -> None:
     """Test in this process."""
     # here, as they import torch: --help and a wrong option need none of it
-    from mmdet.engine.inference.options import TestOptions
+    from mmdet.engine.inference.options import InferenceOptions
     from mmdet.engine.inference.run import run_test
     from mmdet.engine.process.randomness import seed_everything
 
     config = load_config(args.config, args.cfg_options)
     seed_everything(args.seed)
     work_dir = Path(args.work_dir or config.work_dir or f"workdir/{config.name}")
-    options = TestOptions(
+    options = InferenceOptions(
         checkpoint=args.checkpoint,
         trust_checkpoint=args.trust_checkpoint,
         trust_classes=args.trust_classes,

@@ -94,7 +94,7 @@ def make_truth(shift):
 
 def make_batch():
     meta = FrameMeta(video_id=1, frame_index=0, original_size=SIZE, input_size=SIZE, scale=1.0)
-    return ClipBatch.of(
+    return ClipBatch.make(
         images=make_images(2)[None],
         valid=torch.ones(1, 2, *SIZE, dtype=torch.bool),
         truths=((make_truth(0), make_truth(1)),),

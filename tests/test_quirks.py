@@ -232,11 +232,11 @@ def test_q15_a_track_keeps_the_label_that_it_was_first_seen_with(matching):
 def test_q19_a_test_item_decodes_one_frame(monkeypatch, tmp_path):
     read = []
 
-    def read_frame(path, size):
+    def read_image(path, size):
         read.append(Path(path).name)
         return np.zeros((*size, 3), np.uint8)
 
-    monkeypatch.setattr(vis_dataset, "read_frame", read_frame)
+    monkeypatch.setattr(vis_dataset, "read_image", read_image)
     names = [f"v/{index}.jpg" for index in range(6)]
     videos = [{"id": 1, "height": 8, "width": 8, "file_names": names}]
     (tmp_path / "a.json").write_text(json.dumps({"videos": videos, "categories": [{"id": 3, "name": "cat"}]}))

@@ -66,7 +66,7 @@ def main() -> None:
 
     from mmdet.benchmark.data import measure_data
     from mmdet.benchmark.network import measure_model, measure_training
-    from mmdet.benchmark.report import describe_run, format_cases
+    from mmdet.benchmark.report import format_cases, make_report
     from mmdet.benchmark.settings import BenchmarkSettings
     from mmdet.benchmark.video import measure_end_to_end, measure_stream
     from mmdet.fileio.atomic import write_text_atomically
@@ -83,7 +83,7 @@ def main() -> None:
     cases = dict(zip(MODES, measures, strict=True))[args.mode](config, settings)
     print(format_cases(cases))
     if args.json:
-        write_text_atomically(args.json, json.dumps(describe_run(args.mode, config, settings, cases), indent=1))
+        write_text_atomically(args.json, json.dumps(make_report(args.mode, config, settings, cases), indent=1))
 
 
 def _device(name: str | None) -> torch.device:

@@ -78,7 +78,7 @@ def _check(ann_file: Path, args: Namespace) -> list[str]:
 def _draw(dataset: VISDataset, folder: Path, num_videos: int) -> list[str]:
     """Draw a sheet a video; return what cannot be read. Raises UserError before it writes over what is not its own."""
     from mmdet.fileio.pictures.drawn_jpeg import refuse_foreign
-    from mmdet.fileio.pictures.frames import frame_path
+    from mmdet.fileio.pictures.frame_files import frame_path
     from mmdet.visualization.contact_sheet import TruthFrame, evenly_spaced, truth_sheet, write_sheet
 
     faults = []

@@ -32,7 +32,8 @@ def main() -> None:
     check_config_file(args.config)
     from mmdet.engine.inference.dataset import build_test_dataset
     from mmdet.engine.inference.run import results_of
-    from mmdet.fileio.pictures.frames import frame_path, read_frame
+    from mmdet.fileio.pictures.frame_files import frame_path
+    from mmdet.fileio.pictures.image_decoding import read_image
     from mmdet.fileio.results.result_file import load_results
     from mmdet.visualization.contact_sheet import write_sheet
     from mmdet.visualization.draw import contact_sheet, draw_objects, enlarge
@@ -47,7 +48,7 @@ def main() -> None:
         video, result = dataset.videos[position], results[position]
         kept = replace(result, tubes=tuple(tube for tube in result.tubes if tube.score >= args.thresh))
         for frame in args.frames:
-            image = read_frame(frame_path(dataset.img_prefix, video.file_names[frame]), video.size)
+            image = read_image(frame_path(dataset.img_prefix, video.file_names[frame]), video.size)
             objects = objects_of_frame(kept, frame, dataset.class_names)
             pictures.append(draw_objects(*enlarge(image, objects, FACTOR)))
     sheet = contact_sheet(pictures, columns=len(args.frames))

@@ -26,7 +26,7 @@ from mmdet.datasets import ItemKey, MixedDataset, VISDataset, make_train_loader
 from mmdet.engine.inference.dataset import build_test_dataset
 from mmdet.engine.training.run import build_train_dataset
 from mmdet.engine.training.steps.readback import Readback
-from mmdet.fileio.pictures.frames import frame_path
+from mmdet.fileio.pictures.frame_files import frame_path
 from mmdet.structures import ClipBatch
 
 ITEMS, ITEM_WARMUP = 100, 10
@@ -157,7 +157,7 @@ def _measure_wait(train: TrainData, config: RunConfig, settings: BenchmarkSettin
     figures: dict[str, float | Spread] = {
         "step_ms": loaded / steps,
         "step_from_memory_ms": from_memory / steps,
-        "wait_ms": Spread.of(waits),
+        "wait_ms": Spread.from_values(waits),
         "wait_share_percent": 100 * sum(waits) / loaded,
         "lost_to_input_percent": 100 * max(0.0, 1 - from_memory / loaded),
         **peak_memory(device),
@@ -214,7 +214,7 @@ def _time_calls(call: Callable[[int], object], settings: BenchmarkSettings) -> S
         start = time.perf_counter()
         call(index)
         times.append(MS * (time.perf_counter() - start))
-    return Spread.of(times[warmup:])
+    return Spread.from_values(times[warmup:])
 
 
 def _endless(loader: DataLoader[ClipBatch]) -> Iterator[ClipBatch]:

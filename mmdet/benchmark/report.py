@@ -31,7 +31,7 @@ class Case:
     notes: tuple[str, ...] = ()
 
 
-def describe_run(mode: str, config: RunConfig, settings: BenchmarkSettings, cases: Sequence[Case]) -> dict[str, Any]:
+def make_report(mode: str, config: RunConfig, settings: BenchmarkSettings, cases: Sequence[Case]) -> dict[str, Any]:
     """Return the whole report as plain values: what ran, on what, with what, and every figure."""
     environment = describe_environment()
     environment["versions"]["cuda"] = torch.version.cuda

@@ -35,7 +35,7 @@ class Spread:
     max: float
 
     @staticmethod
-    def of(values: Sequence[float]) -> Spread:
+    def from_values(values: Sequence[float]) -> Spread:
         """Describe at least one value."""
         quantiles = np.quantile(values, (0, 0.25, 0.5, 0.75, 0.95, 1)).tolist()
         low, lower, middle, upper, p95, high = quantiles
@@ -61,8 +61,8 @@ class StepTimes:
         """Return the times as figures."""
         return {
             f"{name}_wall_ms": self.mean,
-            f"{name}_ms": Spread.of(self.steps),
-            f"{name}_host_ms": Spread.of(self.host),
+            f"{name}_ms": Spread.from_values(self.steps),
+            f"{name}_host_ms": Spread.from_values(self.host),
         }
 
 

@@ -69,7 +69,7 @@ def _measure_stream_at(size: Size, predictor: VideoPredictor, settings: Benchmar
 
     times = time_steps(push, settings, steps=STREAM_STEPS, warmup=STREAM_WARMUP)
     figures: dict[str, float | Spread] = {
-        "latency_ms": Spread.of(times.host),
+        "latency_ms": Spread.from_values(times.host),
         "frames_per_second": MS / times.mean,
         **peak_memory(settings.device),
         **_describe_tracks([stream.finish()]),
@@ -92,8 +92,8 @@ def _measure_passes(config: RunConfig, folder: Path, settings: BenchmarkSettings
 
     times = time_steps(test, settings, steps=PASSES, warmup=1)
     figures: dict[str, float | Spread] = {
-        "frames_per_second": Spread.of([MS * frames / passed for passed in times.host]),
-        "pass_ms": Spread.of(times.host),
+        "frames_per_second": Spread.from_values([MS * frames / passed for passed in times.host]),
+        "pass_ms": Spread.from_values(times.host),
         "result_json_mib": (folder / "results.pkl.json").stat().st_size / 2**20,
         **peak_memory(settings.device),
         **_describe_tracks(results),

@@ -6,10 +6,10 @@ from mmdet.config.sections import (
     AmpName,
     CustomImports,
     DataSection,
+    EvalData,
     RunConfig,
     RuntimeSection,
     ScheduleSection,
-    TestData,
     TrainData,
 )
 
@@ -21,7 +21,7 @@ __all__ = [
     "RunConfig",
     "RuntimeSection",
     "ScheduleSection",
-    "TestData",
+    "EvalData",
     "TrainData",
     "check_config_file",
     "load_config",

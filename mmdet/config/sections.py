@@ -35,10 +35,9 @@ class TrainData:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TestData:
+class EvalData:
     """What is tested on: videos of one dataset, in chunks of frames."""
 
-    __test__ = False  # not a test, whatever pytest makes of the name
     dataset: dict[str, Any]
     chunk_size: Count = 4  # frames of one video a batch
     workers: Natural = 2
@@ -49,8 +48,8 @@ class DataSection:
     """The data of training, of testing, and of validation during training (None: the test data)."""
 
     train: TrainData
-    test: TestData
-    valid: TestData | None = None
+    test: EvalData
+    valid: EvalData | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Sampler
 
-from mmdet.datasets.bad_frames import ReadableClips, ReadableFrames
 from mmdet.datasets.items import ClipDataset
+from mmdet.datasets.readable import ReadableClips, ReadableFrames
 from mmdet.datasets.samplers import ChunkSampler, PairBatchSampler
 from mmdet.datasets.vis_dataset import VISDataset
 from mmdet.datasets.workers import signals_held_back, start_worker

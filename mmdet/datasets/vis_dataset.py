@@ -21,7 +21,8 @@ from mmdet.datasets.transforms.geometric import RandomFlip, RawFrame, ResizeKeep
 from mmdet.datasets.transforms.independent_crop import IndependentCrop
 from mmdet.errors import FrameError, UserError
 from mmdet.fileio.annotations.vis_json import Track, VideoInfo, load_vis_json
-from mmdet.fileio.pictures.frames import frame_path, missing_frames, read_frame
+from mmdet.fileio.pictures.frame_files import frame_path, missing_frames
+from mmdet.fileio.pictures.image_decoding import read_image
 from mmdet.ops.masks.pixels import decode_masks
 from mmdet.registry import DATASETS, TRANSFORMS
 from mmdet.structures import ClipSample, FrameMeta, FrameTruth, Size
@@ -183,7 +184,7 @@ class VISDataset:
         video = self.videos[video_index]
         path = frame_path(self.img_prefix, video.file_names[frame_index])
         try:
-            image = read_frame(path, video.size)
+            image = read_image(path, video.size)
         except UserError as error:
             raise FrameError(str(error)) from error
         boxes = [seen_box(track, frame_index, video.size, self.min_box_size) for track in tracks]

@@ -37,7 +37,7 @@ def make_batch(arrays: Arrays) -> ClipBatch:
     images = torch.stack((images_of(arrays, "img_i8"), images_of(arrays, "ref_i8")), dim=1)
     height, width = images.shape[-2:]
     meta = FrameMeta(video_id=1, frame_index=0, original_size=(height, width), input_size=(height, width), scale=1.0)
-    return ClipBatch.of(
+    return ClipBatch.make(
         images=images,
         valid=torch.ones(len(images), 2, height, width, dtype=torch.bool),
         truths=[(_key_truth(arrays, b), _reference_truth(arrays, b, (height, width))) for b in range(len(images))],

@@ -37,7 +37,7 @@ class ClipBatch:
     bad_frames: tuple[tuple[str, ...], ...] = ()  # B, as in the samples; () where all could be read
 
     @staticmethod
-    def of(
+    def make(
         images: Tensor,
         valid: Tensor,
         truths: Sequence[tuple[FrameTruth, ...]],
@@ -72,7 +72,7 @@ class ClipBatch:
         return self._each(Tensor.pin_memory)
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> ClipBatch:
-        truth = None if self.truth is None else self.truth.each(change)
+        truth = None if self.truth is None else self.truth.map_tensors(change)
         return replace(self, images=change(self.images), valid=change(self.valid), truth=truth)
 
     def describe(self) -> str:
@@ -91,7 +91,7 @@ def collate_clips(samples: Sequence[ClipSample], divisor: int = 32) -> ClipBatch
         inside = (..., slice(sample.images.shape[-2]), slice(sample.images.shape[-1]))
         padded[inside] = sample.images
         marks[inside] = True
-    return ClipBatch.of(
+    return ClipBatch.make(
         images=images,
         valid=valid,
         truths=[sample.truths for sample in samples],

@@ -136,6 +136,6 @@ class FrameTracks(FrameDetections):
         self._check(track_ids=())
 
     @staticmethod
-    def of(objects: FrameObjects, masks: Tensor, track_ids: Tensor) -> FrameTracks:
+    def from_objects(objects: FrameObjects, masks: Tensor, track_ids: Tensor) -> FrameTracks:
         """Give every object its mask and its id."""
         return FrameTracks(**objects._named(), masks=masks, track_ids=track_ids)

@@ -41,7 +41,7 @@ class PaddedTruth:
         """(B,) bool: the key frame shows an object."""
         return self.valid.any(dim=1)
 
-    def each(self, change: Callable[[Tensor], Tensor]) -> PaddedTruth:
+    def map_tensors(self, change: Callable[[Tensor], Tensor]) -> PaddedTruth:
         """Return a copy with every tensor changed alike, as in moving it to a device."""
         return PaddedTruth(**{field.name: change(getattr(self, field.name)) for field in fields(self)})
 

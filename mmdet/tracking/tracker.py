@@ -98,6 +98,6 @@ class Tracker:
         return after.most_recent(self.max_tracks), ids
 
 
-def standing(ids: Tensor) -> list[int]:
+def kept_rows(ids: Tensor) -> list[int]:
     """Return the rows of raw ids (N,) that a frame shows: of equal ids the last one, and none that was dropped."""
     return sorted({track_id: row for row, track_id in enumerate(ids.tolist()) if track_id != DROPPED}.values())

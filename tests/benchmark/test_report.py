@@ -138,13 +138,19 @@ def test_mistakes_are_one_line(run, capsys, arguments, message):
 
 
 def test_a_spread_tells_quartiles_and_extremes():
-    spread = Spread.of([5.0, 1.0, 3.0, 2.0, 4.0])
+    spread = Spread.from_values([5.0, 1.0, 3.0, 2.0, 4.0])
     assert (spread.min, spread.lower_quartile, spread.median, spread.upper_quartile, spread.max) == (1, 2, 3, 4, 5)
     assert (spread.count, spread.p95) == (5, pytest.approx(4.8))
 
 
 def test_the_table_shows_numbers_of_every_magnitude():
-    figures = {"big": 123456.7, "small": 0.000123456, "zero": 0, "not": float("nan"), "some": Spread.of([1.0, 2.0])}
+    figures = {
+        "big": 123456.7,
+        "small": 0.000123456,
+        "zero": 0,
+        "not": float("nan"),
+        "some": Spread.from_values([1.0, 2.0]),
+    }
     lines = format_cases([Case(name="a case", figures=figures, notes=("a note",))]).splitlines()
     shown = {line.split()[0]: line.split()[1:] for line in lines[2:-1]}
     assert shown == {

@@ -5,13 +5,13 @@ import shutil
 
 import pytest
 
-from mmdet.datasets import bad_frames
+from mmdet.datasets import readable
 from mmdet.engine.checkpoints.index import latest_checkpoint
 
 
 @pytest.fixture(autouse=True)
 def _no_pause(monkeypatch):
-    monkeypatch.setattr(bad_frames, "RETRY_PAUSE_S", 0)
+    monkeypatch.setattr(readable, "RETRY_PAUSE_S", 0)
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_frames_that_do_not_belong_to_the_file_are_refused_before_the_work(test_
         path.write_bytes(b"")
     done, entries = test_on()
     assert done.code == 2
-    assert "so it is with the first frame of every video" in done.err
+    assert "the same holds for the first frame of every video" in done.err
     assert "is img_prefix right?" in done.err
     assert entries is None
 

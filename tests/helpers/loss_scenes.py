@@ -40,7 +40,7 @@ def make_batch(images, crowd=()):
         count = image // 10
         truths.append((make_frame(count, source, crowd), make_frame(max(0, count - 1), source)))
         jitter.append(torch.rand(max(0, count - 1), 4, generator=source) * 0.1 - 0.05)
-    return ClipBatch.of(
+    return ClipBatch.make(
         images=torch.zeros(len(images), 2, 3, HEIGHT, WIDTH, dtype=torch.uint8),
         valid=torch.ones(len(images), 2, HEIGHT, WIDTH, dtype=torch.bool),
         truths=tuple(truths),

@@ -121,7 +121,7 @@ class PretendedLosses(LossGraph):
     """Stands for a CUDA graph of losses on the CPU: `replay` computes them again, from the truth that it was given."""
 
     def __init__(self, network, weigh, batch, space):
-        self._truth = batch.truth_of_pairs.each(torch.zeros_like)
+        self._truth = batch.truth_of_pairs.map_tensors(torch.zeros_like)
         self._losses = {}
 
         def launch():

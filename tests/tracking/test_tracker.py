@@ -13,7 +13,7 @@ from mmdet.structures import FrameDetections
 from mmdet.tracking import Tracker, TrackState
 from mmdet.tracking.affinity import affinity, legacy_iou
 from mmdet.tracking.matching import greedy
-from mmdet.tracking.tracker import standing
+from mmdet.tracking.tracker import kept_rows
 
 
 def detect(*rows, dim=8):
@@ -34,7 +34,7 @@ def detect(*rows, dim=8):
 def tracked(tracker, state, frame):
     """The next state and the ids of a frame's tracks."""
     state, ids = tracker.assign(state, frame)
-    return state, [ids[row].item() for row in standing(ids)]
+    return state, [ids[row].item() for row in kept_rows(ids)]
 
 
 def run(tracker, frames):
@@ -112,7 +112,7 @@ def test_greedy_lets_a_stronger_later_rival_take_over():
     after, raw = tracker.assign(state, detect(weak, strong))
     assert raw.tolist() == [0, 0]
     assert after.boxes[0, 0] == 0
-    assert standing(raw) == [1]  # the strong one
+    assert kept_rows(raw) == [1]  # the strong one
 
 
 def test_two_videos_interleaved_equal_one_after_the_other(tracker):
@@ -236,5 +236,5 @@ def test_overlaps_are_those_of_the_ops():
 
 
 def test_of_equal_ids_the_last_row_stands_and_dropped_ones_do_not():
-    assert standing(torch.tensor([4, -1, 2, 4, -1, 0])) == [2, 3, 5]
-    assert standing(torch.tensor([], dtype=torch.int64)) == []
+    assert kept_rows(torch.tensor([4, -1, 2, 4, -1, 0])) == [2, 3, 5]
+    assert kept_rows(torch.tensor([], dtype=torch.int64)) == []

@@ -16,7 +16,8 @@ from tqdm import tqdm
 from mmdet.datasets.prepare.findings import Finding, Kind
 from mmdet.errors import UserError
 from mmdet.fileio.annotations.vis_json import VISJson
-from mmdet.fileio.pictures.frames import frame_path, missing_frames, read_frame
+from mmdet.fileio.pictures.frame_files import frame_path, missing_frames
+from mmdet.fileio.pictures.image_decoding import read_image
 from mmdet.fileio.pictures.images import header_of, size_fault
 from mmdet.structures import Size
 
@@ -52,7 +53,7 @@ def _decoded(frame: tuple[str, Size]) -> Finding | None:
     if finding is not None and finding.kind.is_error:
         return finding
     try:
-        read_frame(*frame)
+        read_image(*frame)
     except UserError as error:
         return Finding(UNREADABLE, str(error))
     return finding

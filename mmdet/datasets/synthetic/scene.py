@@ -116,7 +116,7 @@ def _render(rng: np.random.Generator, length: int, size: tuple[int, int], held_o
     hidden = np.zeros((count, length))
     for index in range(length):
         time = index / max(length - 1, 1)
-        canvas = backdrop.at(time, size)
+        canvas = backdrop.draw(time, size)
         owner = np.full(canvas.shape[:2], NOBODY, np.uint8)
         areas = np.zeros(count, np.int64)
         for track in order:
@@ -256,7 +256,7 @@ class _Backdrop:
         start, end = rng.uniform(0.35, 0.65, (2, 2)) * room
         return _Backdrop(image=image, start=start, drift=end - start, zoom=float(rng.uniform(-0.08, 0.08)))
 
-    def at(self, time: float, size: tuple[int, int]) -> Image:
+    def draw(self, time: float, size: tuple[int, int]) -> Image:
         """Return the supersampled background (H', W', 3) at `time` in 0..1."""
         factor = (1 + self.zoom * time) / SUPERSAMPLING
         corner = self.start + self.drift * time

@@ -20,7 +20,7 @@ def are_the_same(names: Sequence[str], others: Sequence[str]) -> bool:
     return Counter(names) == Counter(others)
 
 
-def without(names: Sequence[str], others: Sequence[str]) -> list[str]:
+def missing_in(names: Sequence[str], others: Sequence[str]) -> list[str]:
     """Return those of `names` that `others` lacks, in order."""
     return [name for name, row in zip(names, rows_of(names, others), strict=True) if row is None]
 

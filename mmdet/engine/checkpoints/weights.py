@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmdet.engine.checkpoints.class_names import are_the_same, rows_of, without
+from mmdet.engine.checkpoints.class_names import are_the_same, missing_in, rows_of
 from mmdet.engine.checkpoints.file import load_checkpoint
 from mmdet.engine.checkpoints.release_names import from_release, is_release
 from mmdet.errors import UserError, short_list, shown
@@ -161,8 +161,8 @@ def _order_of_classes(
         note = f"its classes stand in another order than the data's ({short_list(names)}): matched by name"
         return [row for row in rows_of(class_names, names) if row is not None], [note]
     differences = (
-        ("only the file has", without(names, class_names)),
-        ("only the data has", without(class_names, names)),
+        ("only the file has", missing_in(names, class_names)),
+        ("only the data has", missing_in(class_names, names)),
     )
     said = "; ".join(f"{what} {short_list(some)}" for what, some in differences if some)
     if trust_classes:
@@ -208,8 +208,8 @@ def _about_classes(names: Sequence[str], class_names: Sequence[str]) -> list[str
     """Say which classes a file's rows were copied for."""
     if tuple(names) == tuple(class_names):
         return []
-    new, left = without(class_names, names), without(names, class_names)
-    shared = without(class_names, new)
+    new, left = missing_in(class_names, names), missing_in(names, class_names)
+    shared = missing_in(class_names, new)
     parts = [f"classes matched by name: {len(shared)} copied"]
     if not (new or left):
         parts.append("(in another order in the file)")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import torch
 from tqdm import tqdm
 
-from mmdet.config import RunConfig, TestData
+from mmdet.config import EvalData, RunConfig
 from mmdet.config.build import build_part
 from mmdet.datasets import VISDataset, make_test_loader
 from mmdet.engine.checkpoints.class_names import are_the_same, rows_of
@@ -32,7 +32,7 @@ from mmdet.structures import ClipBatch, VideoResult, results_to_json
 OnResult = Callable[[VideoResult], None]
 
 
-def build_test_dataset(section: TestData, where: str) -> VISDataset:
+def build_test_dataset(section: EvalData, where: str) -> VISDataset:
     """Build a dataset of videos to test on: all frames of all videos, whether or not the config says `test_mode`."""
     dataset: VISDataset = build_part(DATASETS, {**section.dataset, "test_mode": True}, f"{where}.dataset")
     return dataset
@@ -54,7 +54,7 @@ def share_videos(lengths: list[int], ranks: int) -> list[list[int]]:
 def predict_dataset(
     predictor: VideoPredictor,
     dataset: VISDataset,
-    section: TestData,
+    section: EvalData,
     on_result: OnResult | None = None,
     only: Sequence[int] | None = None,
     signals: StopSignals | None = None,

@@ -20,7 +20,7 @@ from mmdet.config import RunConfig
 from mmdet.datasets import VISDataset
 from mmdet.engine.inference.dataset import OnResult, end_if_stopped, predict_dataset
 from mmdet.engine.inference.kept_videos import Entries, KeptVideos
-from mmdet.engine.inference.options import TestOptions
+from mmdet.engine.inference.options import InferenceOptions
 from mmdet.engine.inference.predictor import VideoPredictor
 from mmdet.engine.process.endings import SIGNAL_CODE_BASE, RunEnded
 from mmdet.engine.process.faults import START_AGAIN, telling_faults
@@ -42,7 +42,7 @@ class Predicted:
     kept: KeptVideos | None
 
 
-def describe_test(config: RunConfig, options: TestOptions, dataset: VISDataset) -> dict[str, Any]:
+def describe_test(config: RunConfig, options: InferenceOptions, dataset: VISDataset) -> dict[str, Any]:
     """Return what the results of a test depend on, as plain values under names that a user understands."""
     values = json.loads(json.dumps(config.source.to_dict(), default=str))
     return {
@@ -62,7 +62,7 @@ def predict_and_keep(
     predictor: VideoPredictor,
     config: RunConfig,
     ranks: Ranks,
-    options: TestOptions,
+    options: InferenceOptions,
     dataset: VISDataset,
     draw: OnResult | None,
 ) -> Predicted:
@@ -101,7 +101,7 @@ def predict_and_keep(
 
 
 def _finished_before(
-    ranks: Ranks, options: TestOptions, dataset: VISDataset, kept: KeptVideos | None
+    ranks: Ranks, options: InferenceOptions, dataset: VISDataset, kept: KeptVideos | None
 ) -> dict[int, Entries]:
     """Return the videos that an interrupted test has finished, by index. The result is the same in every process."""
     if kept is None:

@@ -15,17 +15,15 @@ from mmdet.datasets import VISDataset
 from mmdet.errors import UserError
 from mmdet.evaluation.ap.video import IoUType
 from mmdet.fileio.overwriting import check_output_file, check_output_folder, refuse_overwriting
-from mmdet.fileio.pictures.frames import frame_path
+from mmdet.fileio.pictures.frame_files import frame_path
 from mmdet.fileio.results.result_file import SUBMISSION_MEMBER
 from mmdet.visualization.mp4 import check_video_size
 from mmdet.visualization.video_writer import drawn_paths, refuse_foreign_files
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TestOptions:
+class InferenceOptions:
     """What a test is to do: at least one of `out`, `evaluate`, `submission` and `show`."""
-
-    __test__ = False  # keeps pytest from collecting the class as a test
 
     checkpoint: str | None
     trust_checkpoint: bool = False  # the checkpoint may hold any object, and so run any code
@@ -48,7 +46,7 @@ class TestOptions:
         return Path(f"{output}.partial") if output else None
 
 
-def check_options(options: TestOptions) -> None:
+def check_options(options: InferenceOptions) -> None:
     """Raise UserError for options that do not fit together, and for outputs that cannot be written."""
     if not (options.out or options.evaluate or options.show or options.submission):
         raise UserError("nothing to do: give at least one of --out, --eval segm, --format-only and --show")
@@ -86,7 +84,7 @@ def _check_is_submission(path: Path) -> None:
         raise UserError(f"--format-only: {path} exists and is not a submission: give --out another name")
 
 
-def check_outputs(options: TestOptions, config: RunConfig, dataset: VISDataset, names: Mapping[int, str]) -> None:
+def check_outputs(options: InferenceOptions, config: RunConfig, dataset: VISDataset, names: Mapping[int, str]) -> None:
     """Raise UserError if an output is an input, or if a drawing would replace files that this program did not draw.
 
     `names` are the names of the drawn videos, by video id.

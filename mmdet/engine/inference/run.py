@@ -20,7 +20,7 @@ from mmdet.config import RunConfig
 from mmdet.datasets import VideoInfo, VISDataset
 from mmdet.engine.inference.dataset import build_test_dataset, check_truth
 from mmdet.engine.inference.kept_testing import ending_at_once, predict_and_keep, saying_what_is_kept
-from mmdet.engine.inference.options import TestOptions, check_options, check_outputs
+from mmdet.engine.inference.options import InferenceOptions, check_options, check_outputs
 from mmdet.engine.inference.predictor import VideoPredictor
 from mmdet.engine.process.devices import limit_threads
 from mmdet.engine.process.endings import RunEnded
@@ -30,7 +30,8 @@ from mmdet.evaluation.ap.evaluate import evaluate
 from mmdet.evaluation.ap.tables import format_figures, per_cent
 from mmdet.evaluation.loaded_results import rebuild_results
 from mmdet.fileio.annotations.raw_json import load_ground_truth
-from mmdet.fileio.pictures.frames import frame_path, read_frame
+from mmdet.fileio.pictures.frame_files import frame_path
+from mmdet.fileio.pictures.image_decoding import read_image
 from mmdet.fileio.pictures.images import header_of, size_fault
 from mmdet.fileio.results.result_file import load_results, write_results
 from mmdet.fileio.results.submission import find_faults, write_submission
@@ -42,7 +43,7 @@ from mmdet.visualization.video_writer import write_video
 SHOWN_FAULTS = 100
 
 
-def run_test(config: RunConfig, ranks: Ranks, options: TestOptions) -> None:
+def run_test(config: RunConfig, ranks: Ranks, options: InferenceOptions) -> None:
     """Test as the options say.
 
     Raises UserError before anything is written if options, data and model do not fit together.
@@ -84,7 +85,7 @@ def run_test(config: RunConfig, ranks: Ranks, options: TestOptions) -> None:
         raise RunEnded(bad[-1])
 
 
-def _load_predictor(config: RunConfig, ranks: Ranks, options: TestOptions, dataset: VISDataset) -> VideoPredictor:
+def _load_predictor(config: RunConfig, ranks: Ranks, options: InferenceOptions, dataset: VISDataset) -> VideoPredictor:
     """Load the whole checkpoint, match its classes to the data's by name, and print what was loaded."""
     return VideoPredictor.from_checkpoint(
         config,
@@ -141,7 +142,7 @@ def picture_names(videos: Sequence[VideoInfo]) -> dict[int, str]:
     }
 
 
-def _draw(result: VideoResult, dataset: VISDataset, options: TestOptions, names: dict[int, str]) -> None:
+def _draw(result: VideoResult, dataset: VISDataset, options: InferenceOptions, names: dict[int, str]) -> None:
     """Write the drawn frames and the mp4 of one video."""
     video = next(video for video in dataset.videos if video.video_id == result.video_id)
 
@@ -149,7 +150,7 @@ def _draw(result: VideoResult, dataset: VISDataset, options: TestOptions, names:
         for name in video.file_names:
             path = frame_path(dataset.img_prefix, name)
             try:
-                picture = read_frame(path, video.size)
+                picture = read_image(path, video.size)
             except UserError as error:
                 tqdm.write(f"{error}: drawn black", file=sys.stderr)
                 picture = np.zeros((*video.size, 3), np.uint8)
@@ -160,7 +161,7 @@ def _draw(result: VideoResult, dataset: VISDataset, options: TestOptions, names:
     write_video(result, frames(), options.show_folder, name, classes, threshold=options.threshold, factor=factor)
 
 
-def _report(entries: list[dict[str, Any]], dataset: VISDataset, options: TestOptions) -> None:
+def _report(entries: list[dict[str, Any]], dataset: VISDataset, options: InferenceOptions) -> None:
     say = partial(print, file=sys.stdout, flush=True)
     if options.out:
         write_results(options.out, entries)

@@ -22,7 +22,7 @@ from mmdet.structures import ChunkDetections, ClipBatch, FrameMeta, FrameObjects
 from mmdet.structures.chunk_detections import unpack_rows
 from mmdet.tracking.accumulator import VideoAccumulator
 from mmdet.tracking.state import TrackState
-from mmdet.tracking.tracker import standing
+from mmdet.tracking.tracker import kept_rows
 
 
 class Assigns(Protocol):
@@ -102,7 +102,7 @@ class VideoStream:
         for frame in objects:
             self.state, own = self.tracker.assign(self.state, frame)
             ids.append(own)
-        rows = [standing(own) for own in ids]
+        rows = [kept_rows(own) for own in ids]
         masks = self.detector.draw(chunk.found, rows, chunk.meta)
         codes = encode_masks(masks)
         tracks, start = [], 0
@@ -111,7 +111,7 @@ class VideoStream:
             if len(shown) < len(own):
                 kept = torch.tensor(shown, dtype=torch.int64)
                 frame, own = frame[kept], own[kept]
-            seen = FrameTracks.of(frame, masks[part], own)
+            seen = FrameTracks.from_objects(frame, masks[part], own)
             self.accumulator.add(seen, codes[part])
             tracks.append(seen)
             start = part.stop

@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from mmdet.errors import UserError
+from mmdet.fileio.pictures.image_decoding import read_image
 from mmdet.fileio.pictures.images import (
     IMAGE_ENDINGS,
     PILLOW_ERRORS,
@@ -24,7 +25,6 @@ from mmdet.fileio.pictures.images import (
     names_of,
     opened_by_pillow,
 )
-from mmdet.fileio.pictures.pixels import read_image
 from mmdet.fileio.pictures.video import DEFAULT_RATE, TimedFrame, VideoFile
 
 VIDEO_ENDINGS = (

@@ -19,7 +19,7 @@ from av.filter import Graph
 from av.video.reformatter import Colorspace
 
 from mmdet.errors import UserError
-from mmdet.fileio.pictures.pixels import turned
+from mmdet.fileio.pictures.image_decoding import turned
 from mmdet.fileio.pictures.video_faults import why_no_video
 from mmdet.fileio.pictures.video_streams import (
     DEFAULT_RATE,
@@ -77,7 +77,7 @@ class VideoFile:
                 name = f"{self.path}, frame {self._num_read}"
                 self._num_read += 1
                 self._num_partial += frame.is_corrupt
-                yield TimedFrame(image=upright(_rgb(frame), frame), time_s=self._times.of(frame), name=name)
+                yield TimedFrame(image=upright(_rgb(frame), frame), time_s=self._times.time_of(frame), name=name)
         self._at_end = True
         if self._num_read == 0:
             codec = self._stream.codec_context.name
@@ -152,7 +152,7 @@ class _Times:
         """When the last frame ends, by the file's clock, which may begin before the first frame."""
         return self._last + self._shown + max(self._first or 0, 0)
 
-    def of(self, frame: av.VideoFrame) -> float:
+    def time_of(self, frame: av.VideoFrame) -> float:
         """Return the time of the next frame."""
         own = frame.time
         if own is not None and self._first is None:

@@ -25,7 +25,7 @@ def decode_masks(segmentations: Sequence[Any], size: Size) -> np.ndarray:
     _, runs = read_masks(segmentations, size, merged=False)
     masks = np.zeros((len(segmentations), *size), np.uint8)
     for index, mask in enumerate(masks):
-        _fill(mask, runs.of(index))
+        _fill(mask, runs.lengths_of(index))
     return masks
 
 

@@ -43,7 +43,7 @@ class Runs:
     starts: NDArray[np.int64]  # (N + 1,) where each mask's runs begin, and the end
     areas: NDArray[np.int64]  # (N,) pixels of each mask
 
-    def of(self, mask: int) -> NDArray[np.int32]:
+    def lengths_of(self, mask: int) -> NDArray[np.int32]:
         """Return the runs of one mask."""
         return self.lengths[self.starts[mask] : self.starts[mask + 1]]
 

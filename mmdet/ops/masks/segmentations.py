@@ -97,7 +97,7 @@ def read_masks(
     empty[runs.starts[1:] - 1] = False  # the last one where the last pixel is not
     for index in np.unique(np.searchsorted(runs.starts, np.flatnonzero(empty), side="right") - 1).tolist():
         height, width = rles[index]["size"]
-        rles[index] = _from_runs(runs.of(index), (height, width))
+        rles[index] = _from_runs(runs.lengths_of(index), (height, width))
     return rles, runs
 
 

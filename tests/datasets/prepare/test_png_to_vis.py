@@ -10,7 +10,7 @@ from PIL import Image
 from mmdet.datasets import VISDataset, load_vis_json
 from mmdet.datasets.prepare.png_to_vis import convert_pngs
 from mmdet.errors import UserError
-from mmdet.fileio.pictures.frames import read_frame
+from mmdet.fileio.pictures.image_decoding import read_image
 from mmdet.fileio.pictures.mask_png import read_ids
 from mmdet.ops.masks.segmentations import decode_segmentation
 
@@ -233,7 +233,7 @@ def test_masks_and_frames_that_exif_turns_have_one_size(pngs, drawn_on):
     pngs.add_png("dog", ids)
     (video,) = pngs.convert().data.videos
     assert video.size == ids.shape
-    assert read_frame(frame, video.size).shape[:2] == ids.shape
+    assert read_image(frame, video.size).shape[:2] == ids.shape
 
 
 def test_images_of_any_kind_that_is_read_are_frames(pngs):

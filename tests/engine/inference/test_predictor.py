@@ -9,8 +9,7 @@ import pytest
 import torch
 from pycocotools.mask import area
 
-from mmdet.config import TestData as DataOfTest
-from mmdet.config import load_config
+from mmdet.config import EvalData, load_config
 from mmdet.datasets import RandomFlip, RawFrame, ResizeKeepRatio, VideoInfo
 from mmdet.engine.inference import predictor as predictor_module
 from mmdet.engine.inference.dataset import build_test_dataset, share_videos
@@ -236,5 +235,5 @@ def test_the_videos_of_data_test_are_tested_whole_whatever_test_mode_says(tmp_pa
     for name in frames:
         cv2.imwrite(str(tmp_path / name), np.zeros((48, 64, 3), np.uint8))
     data = {"type": "VISDataset", "ann_file": str(tmp_path / "valid.json"), "img_prefix": str(tmp_path)}
-    dataset = build_test_dataset(DataOfTest(dataset={**data, "transforms": [], **said}), "config.data.test")
+    dataset = build_test_dataset(EvalData(dataset={**data, "transforms": [], **said}), "config.data.test")
     assert (dataset.test_mode, len(dataset)) == (True, 3)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mmdet.datasets import bad_frames
+from mmdet.datasets import readable
 from mmdet.engine.checkpoints.file import load_checkpoint
 from mmdet.engine.checkpoints.index import latest_checkpoint
 from mmdet.errors import UserError
@@ -11,7 +11,7 @@ from mmdet.errors import UserError
 
 @pytest.fixture(autouse=True)
 def _no_pause(monkeypatch):
-    monkeypatch.setattr(bad_frames, "RETRY_PAUSE_S", 0)
+    monkeypatch.setattr(readable, "RETRY_PAUSE_S", 0)
 
 
 def assert_same(first, second):

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from mmdet.errors import UserError
+from mmdet.fileio.pictures.image_decoding import read_image
 from mmdet.fileio.pictures.images import IMAGE_ENDINGS, MAX_PIXELS, header_of, is_image_name, list_folder
-from mmdet.fileio.pictures.pixels import read_image
 
 
 def claim(path, width, height):

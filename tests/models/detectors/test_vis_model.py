@@ -48,7 +48,7 @@ def batch(boxes_of_clips, size=(64, 96)):
     generator = torch.Generator().manual_seed(0)
     meta = FrameMeta(video_id=1, frame_index=0, original_size=size, input_size=size, scale=1.0)
     count = len(boxes_of_clips)
-    return ClipBatch.of(
+    return ClipBatch.make(
         images=torch.randint(0, 256, (count, 2, 3, *size), dtype=torch.uint8, generator=generator),
         valid=torch.ones(count, 2, *size, dtype=torch.bool),
         truths=tuple((truth(boxes, size), truth(boxes, size)) for boxes in boxes_of_clips),

@@ -148,7 +148,7 @@ def test_the_contrastive_loss_stands_though_no_pair_matches(scenes):
     leaves = {**leaves, "reference_embedding_map": -leaves["embedding_map"].detach().mean((2, 3), keepdim=True)}
     leaves["reference_embedding_map"] = leaves["reference_embedding_map"].expand(-1, -1, 8, 12)
     truth = scenes.make_batch([30]).truth
-    two = truth.each(lambda tensor: tensor[:, :2])
+    two = truth.map_tensors(lambda tensor: tensor[:, :2])
     opposite = dataclasses.replace(
         scenes.make_batch([30]), truth=dataclasses.replace(two, match=torch.tensor([[0, 1]]))
     )

@@ -30,7 +30,7 @@ def test_runs_and_areas_are_those_of_the_masks(compiled):
     masks[7, 0, 0] = True
     counts = [rle["counts"] for rle in encode_masks(masks)]
     runs = decode_counts(counts, [37 * 90] * len(masks), compiled=compiled)
-    assert [runs.of(index).tolist() for index in range(len(masks))] == [runs_of(mask) for mask in masks]
+    assert [runs.lengths_of(index).tolist() for index in range(len(masks))] == [runs_of(mask) for mask in masks]
     assert runs.areas.tolist() == masks.sum(axis=(1, 2)).tolist()
 
 
@@ -128,7 +128,7 @@ def test_numbers_of_all_lengths_are_written_as_pycocotools_writes_them(runs):
     if sum(runs) < 2**29:  # pycocotools adds up in 32 bits
         assert encode_counts(lengths, starts) == encode_counts(lengths, starts, compiled=False)
         (counts,) = encode_counts(lengths, starts)
-        assert decode_counts([counts], [sum(runs)]).of(0)[: len(runs)].tolist() == runs
+        assert decode_counts([counts], [sum(runs)]).lengths_of(0)[: len(runs)].tolist() == runs
 
 
 @pytest.mark.cuda

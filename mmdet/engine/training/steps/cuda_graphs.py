@@ -121,7 +121,7 @@ class LossGraph:
     """
 
     def __init__(self, network: NetworkGraph, weigh: Weigh, batch: ClipBatch, space: CaptureSpace) -> None:
-        self._truth = batch.truth_of_pairs.each(torch.clone)
+        self._truth = batch.truth_of_pairs.map_tensors(torch.clone)
         self._graph = torch.cuda.CUDAGraph()
         batch = replace(batch, images=network.images, valid=network.valid, truth=self._truth)
 

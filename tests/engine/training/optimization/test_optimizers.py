@@ -7,7 +7,7 @@ import torch
 from mmengine.config import Config
 from torch import nn
 
-from mmdet.config import DataSection, RunConfig, RuntimeSection, ScheduleSection, TestData, TrainData, load_config
+from mmdet.config import DataSection, EvalData, RunConfig, RuntimeSection, ScheduleSection, TrainData, load_config
 from mmdet.engine.training.optimization.optimizers import build_optimizer, scale_learning_rate, step_if
 from mmdet.errors import UserError
 from mmdet.models.build import build_model
@@ -94,7 +94,7 @@ def config_for(base_batch_size, **optimizer):
     return RunConfig(
         model={},
         tracker={},
-        data=DataSection(train=TrainData(datasets=[{}], batch_size=2), test=TestData(dataset={})),
+        data=DataSection(train=TrainData(datasets=[{}], batch_size=2), test=EvalData(dataset={})),
         optimizer={"type": "SGD", "momentum": 0.8, **optimizer},
         schedule=ScheduleSection(epochs=1, base_batch_size=base_batch_size),
         runtime=RuntimeSection(accumulate=3),

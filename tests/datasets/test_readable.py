@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from mmdet.datasets import ItemKey, VISDataset, bad_frames
-from mmdet.datasets.bad_frames import ReadableClips, ReadableFrames, read_patiently
+from mmdet.datasets import ItemKey, VISDataset, readable
+from mmdet.datasets.readable import ReadableClips, ReadableFrames, read_patiently
 from mmdet.errors import FrameError, UserError
 from mmdet.structures import collate_clips
 
@@ -14,7 +14,7 @@ from mmdet.structures import collate_clips
 def pauses(monkeypatch):
     """The pauses that are made, none of which takes time."""
     made = []
-    monkeypatch.setattr(bad_frames.time, "sleep", made.append)
+    monkeypatch.setattr(readable.time, "sleep", made.append)
     return made
 
 
@@ -28,7 +28,7 @@ def test_a_frame_that_comes_back_after_a_pause_is_no_bad_frame(pauses):
         return answer
 
     assert read_patiently(read) == "sample"
-    assert pauses == [bad_frames.RETRY_PAUSE_S]
+    assert pauses == [readable.RETRY_PAUSE_S]
 
 
 @pytest.fixture

@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 
 from mmdet.errors import UserError
-from mmdet.fileio.pictures.frames import frame_path, missing_frames, read_frame
+from mmdet.fileio.pictures.frame_files import frame_path, missing_frames
+from mmdet.fileio.pictures.image_decoding import read_image
 
 
 @pytest.fixture
@@ -16,19 +17,19 @@ def picture():
 
 def test_a_frame_is_read_as_rgb(tmp_path, picture):
     cv2.imwrite(str(tmp_path / "a.png"), picture[..., ::-1])
-    frame = read_frame(tmp_path / "a.png")
+    frame = read_image(tmp_path / "a.png")
     assert frame.dtype == np.uint8
     assert np.array_equal(frame, picture)
 
 
 def test_a_jpeg_is_read(tmp_path, picture):
     cv2.imwrite(str(tmp_path / "a.jpg"), picture[..., ::-1])
-    assert read_frame(tmp_path / "a.jpg", (30, 40)).shape == (30, 40, 3)
+    assert read_image(tmp_path / "a.jpg", (30, 40)).shape == (30, 40, 3)
 
 
 def test_a_grey_image_has_three_channels(tmp_path, picture):
     cv2.imwrite(str(tmp_path / "a.png"), picture[..., 0])
-    assert read_frame(tmp_path / "a.png").shape == (30, 40, 3)
+    assert read_image(tmp_path / "a.png").shape == (30, 40, 3)
 
 
 @pytest.mark.parametrize("kind", [".jpg", ".png"])
@@ -39,13 +40,13 @@ def test_a_cut_off_image_is_an_error_with_its_path(tmp_path, kind, share):
     path = tmp_path / f"cut{kind}"
     path.write_bytes(data[: int(len(data) * share)])
     with pytest.raises(UserError, match=f"cut{kind} is damaged or no image"):
-        read_frame(path)
+        read_image(path)
 
 
 def test_a_jpeg_with_bytes_behind_its_end_is_read(tmp_path, picture):
     path = tmp_path / "a.jpg"
     path.write_bytes(cv2.imencode(".jpg", picture)[1].tobytes() + b"\0" * 50)
-    assert read_frame(path).shape == (30, 40, 3)
+    assert read_image(path).shape == (30, 40, 3)
 
 
 def test_a_cut_off_jpeg_with_a_whole_one_inside_is_an_error(tmp_path, picture):
@@ -55,27 +56,27 @@ def test_a_cut_off_jpeg_with_a_whole_one_inside_is_an_error(tmp_path, picture):
     comment = b"\xff\xfe" + (len(preview) + 2).to_bytes(2, "big") + preview
     path = tmp_path / "a.jpg"
     path.write_bytes(data[:2] + comment + data[2:])
-    assert read_frame(path).shape == (60, 80, 3)
+    assert read_image(path).shape == (60, 80, 3)
     path.write_bytes(data[:2] + comment + data[2 : len(data) // 2])
     with pytest.raises(UserError, match="a.jpg is damaged or no image"):
-        read_frame(path)
+        read_image(path)
 
 
 def test_a_file_that_is_no_image_is_an_error(tmp_path):
     (tmp_path / "a.jpg").write_text("<html>not found</html>")
     with pytest.raises(UserError, match="a.jpg is damaged or no image"):
-        read_frame(tmp_path / "a.jpg")
+        read_image(tmp_path / "a.jpg")
 
 
 def test_a_missing_frame_is_an_error(tmp_path):
     with pytest.raises(UserError, match="none.jpg cannot be read: No such file"):
-        read_frame(tmp_path / "none.jpg")
+        read_image(tmp_path / "none.jpg")
 
 
 def test_another_size_than_the_json_says_is_an_error(tmp_path, picture):
     cv2.imwrite(str(tmp_path / "a.png"), picture)
     with pytest.raises(UserError, match="a.png is 40x30, its annotation file says 30x40"):
-        read_frame(tmp_path / "a.png", (40, 30))
+        read_image(tmp_path / "a.png", (40, 30))
 
 
 def test_missing_frames_are_listed_in_order(tmp_path):
@@ -106,7 +107,7 @@ def test_a_frame_behind_a_linked_folder_is_read(tmp_path, picture):
     (tmp_path / "images").mkdir()
     cv2.imwrite(str(tmp_path / "elsewhere" / "0.png"), picture)
     (tmp_path / "images" / "v").symlink_to(tmp_path / "elsewhere")
-    assert read_frame(frame_path(tmp_path / "images", "v/0.png")).shape == (30, 40, 3)
+    assert read_image(frame_path(tmp_path / "images", "v/0.png")).shape == (30, 40, 3)
 
 
 def test_dots_do_not_lead_out_through_a_link(tmp_path, picture):
@@ -116,4 +117,4 @@ def test_dots_do_not_lead_out_through_a_link(tmp_path, picture):
     (tmp_path / "images" / "v").symlink_to(tmp_path / "elsewhere" / "v")
     assert frame_path("images", "v/../secret.png") == "images/secret.png"
     with pytest.raises(UserError, match="cannot be read"):
-        read_frame(frame_path(tmp_path / "images", "v/../secret.png"))
+        read_image(frame_path(tmp_path / "images", "v/../secret.png"))

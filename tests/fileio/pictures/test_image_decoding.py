@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from mmdet.errors import UserError
-from mmdet.fileio.pictures import pixels
-from mmdet.fileio.pictures.pixels import read_image
+from mmdet.fileio.pictures import image_decoding
+from mmdet.fileio.pictures.image_decoding import read_image
 
 KINDS = ["jpg", "jfif", "png", "bmp", "webp", "tif", "ppm", "gif", "avif"]
 FORMATS = {"jpg": "jpeg", "jfif": "jpeg", "tif": "tiff"}
@@ -167,7 +167,7 @@ def test_all_sixteen_bits_lose_the_lower_half(tmp_path):
 
 def test_the_deep_frames_of_a_folder_share_one_range(tmp_path):
     """A dark frame between light ones does not flicker."""
-    pixels._bits_of_folder.cache_clear()
+    image_decoding._bits_of_folder.cache_clear()
     for index, value in enumerate((3000, 100, 900)):
         cv2.imwrite(str(tmp_path / f"{index}.png"), np.full((8, 8), value, np.uint16))
     assert [int(read_image(tmp_path / f"{index}.png").max()) for index in range(3)] == [187, 6, 56]

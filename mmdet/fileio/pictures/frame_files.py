@@ -1,4 +1,4 @@
-"""Frames of data sets on disk: where they are, which are missing, and their pixels."""
+"""Frames of data sets on disk: where they are, and which are missing."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmdet.errors import UserError, shown
-from mmdet.fileio.pictures.pixels import read_image as read_frame
-
-__all__ = ["frame_path", "missing_frames", "read_frame"]
 
 
 def frame_path(img_prefix: str | Path, file_name: str) -> str:
