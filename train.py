@@ -49,22 +49,22 @@ def parse_arguments(argv: list[str] | None = None) -> Namespace:
 def main(ranks: Ranks, args: Namespace) -> None:
     """Train in this process."""
     from mmdet.engine.training.run import train  # here, as it imports torch: --help and a wrong option need none of it
+    from mmdet.engine.training.starting_point import StartRequest
     from mmdet.engine.training.work_dir import held_work_dir
 
     given = {"runtime.seed": args.seed, "runtime.amp": args.amp}
     overrides = [f"{key}={value}" for key, value in given.items() if value is not None]
     overrides += ["runtime.deterministic=True"] if args.deterministic else []
     config = load_config(args.config, [*args.cfg_options, *overrides])
+    start = StartRequest(load_from=args.load_from, resume_from=args.resume_from, trusted=args.trust_checkpoint)
     work_dir = Path(args.work_dir or config.work_dir or f"workdir/{config.name}")
     with held_work_dir(work_dir) if ranks.is_main else nullcontext():
         train(
             config,
             ranks,
             work_dir=work_dir,
-            load_from=args.load_from,
-            resume_from=args.resume_from,
+            start=start,
             validate=args.validate,
-            trusted=args.trust_checkpoint,
             auto_scale_lr=args.auto_scale_lr,
         )
 

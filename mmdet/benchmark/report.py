@@ -19,7 +19,7 @@ from mmdet.benchmark.settings import BenchmarkSettings
 from mmdet.benchmark.timing import Spread
 from mmdet.config import RunConfig
 from mmdet.engine.process.devices import available_cores
-from mmdet.engine.training.work_dir import describe_environment
+from mmdet.engine.training.run_about import describe_environment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class Case:
 
 def make_report(mode: str, config: RunConfig, settings: BenchmarkSettings, cases: Sequence[Case]) -> dict[str, Any]:
     """Return the whole report as plain values: what ran, on what, with what, and every figure."""
-    environment = describe_environment()
+    environment = describe_environment().to_plain()
     environment["versions"]["cuda"] = torch.version.cuda
     environment["versions"]["cudnn"] = torch.backends.cudnn.version()
     return {

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import signal
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,9 @@ import torch
 from mmdet.engine.checkpoints.file import load_checkpoint
 from mmdet.engine.checkpoints.index import BEST, latest_checkpoint
 from mmdet.engine.process.endings import RunEnded
-from mmdet.engine.training.resume_checks import check_data, describe_run, differences, fingerprint
+from mmdet.engine.training.resume_checks import check_data, differences
+from mmdet.engine.training.run_about import Environment, RunAbout, describe_run, fingerprint
+from mmdet.engine.training.run_state import RunState
 from mmdet.errors import UserError
 
 STEPS = 12  # two epochs of six
@@ -57,15 +59,12 @@ def score(model):
 
 
 def make(miniature, folder, **options):
-    trainer = miniature.make_trainer(folder, **{**OPTIONS, **options})
-    trainer.validate = partial(score, trainer.model)  # of the model: a trainer in a cycle keeps its workers for long
-    return trainer
+    return miniature.make_trainer(folder, **{**OPTIONS, "validate": score, **options})
 
 
 def resume(miniature, folder, **options):
     trainer = make(miniature, folder, **options)
-    trainer.resume(latest_checkpoint(folder))
-    trainer.run()
+    trainer.run(trainer.resume(latest_checkpoint(folder)))
     return trainer
 
 
@@ -120,13 +119,11 @@ def test_cut_off_without_a_checkpoint_it_repeats_the_lost_steps_and_logs_them_on
 
 
 def test_cut_off_in_a_validation_it_validates_again(miniature, whole, tmp_path):
-    def cut():
+    def cut(model):
         raise PowerCut
 
-    trainer = make(miniature, tmp_path)
-    trainer.validate = cut
     with pytest.raises(PowerCut):
-        trainer.run()
+        make(miniature, tmp_path, validate=cut).run()
     assert latest_checkpoint(tmp_path).name == "epoch_1.pth"
     resume(miniature, tmp_path)
     assert_same_end(tmp_path, whole)
@@ -134,9 +131,8 @@ def test_cut_off_in_a_validation_it_validates_again(miniature, whole, tmp_path):
 
 def test_a_validation_that_was_done_is_not_repeated(miniature, tmp_path):
     make(miniature, tmp_path, epochs=1).run()
-    again = make(miniature, tmp_path, epochs=1)
+    again = make(miniature, tmp_path, epochs=1, validate=lambda model: pytest.fail("validated again"))
     again.resume(tmp_path / "epoch_1.pth")
-    again.validate = lambda: pytest.fail("validated again")
     again.run()
 
 
@@ -179,7 +175,7 @@ def test_sums_of_a_log_that_no_run_saved_are_refused(miniature, tmp_path, state)
     make(miniature, tmp_path, epochs=1).run()
     path = latest_checkpoint(tmp_path)
     torch.save({**load_checkpoint(path), "log": state}, path)
-    with pytest.raises((TypeError, AttributeError)):  # train() tells them in one line
+    with pytest.raises(UserError, match="holds no state of a run that can be taken up"):
         make(miniature, tmp_path).resume(path)
 
 
@@ -194,26 +190,24 @@ def test_a_resumed_run_drops_later_curves_of_tensorboard(miniature, tmp_path):
     assert [event.step for event in board.Scalars("train/loss_error")] == [5, 10, 12]
 
 
-ABOUT = {
-    "settings": {"optimizer": {"lr": 0.1}, "runtime": {"keep_last": 3}, "data": {"train": {"workers": 2}}},
-    "fingerprints": {"train.json": "a" * 64},
-    "environment": {"versions": {"torch": "2.12"}},
-}
-POSITION = {"world_size": 1}
+ABOUT = RunAbout(
+    settings={"optimizer": {"lr": 0.1}, "runtime": {"keep_last": 3}, "data": {"train": {"workers": 2}}},
+    fingerprints={"train.json": "a" * 64},
+    environment=Environment(versions={"torch": "2.12"}),
+)
 
 
 def test_the_same_run_has_no_differences():
-    state = {"position": POSITION, "about": ABOUT}
-    assert list(differences(state, state)) == []
-    assert list(differences({"position": POSITION}, state)) == []  # of a checkpoint that says nothing
+    assert list(differences(ABOUT, ABOUT, 1, 1)) == []
+    assert list(differences(RunAbout(), ABOUT, None, 1)) == []  # of a checkpoint that says nothing
 
 
 def test_what_differs_is_named_and_what_does_not_matter_is_not():
-    now = {
-        "settings": {"optimizer": {"lr": 0.2}, "runtime": {"keep_last": 5}, "data": {"train": {"workers": 0}}},
-        "environment": {"versions": {"torch": "2.13"}},
-    }
-    lines = list(differences({"position": POSITION, "about": ABOUT}, {"position": {"world_size": 4}, "about": now}))
+    now = RunAbout(
+        settings={"optimizer": {"lr": 0.2}, "runtime": {"keep_last": 5}, "data": {"train": {"workers": 0}}},
+        environment=Environment(versions={"torch": "2.13"}),
+    )
+    lines = list(differences(ABOUT, now, 1, 4))
     assert "4 processes instead of 1" in lines[0]
     assert lines[1].endswith("differ from the interrupted one: optimizer.lr 0.1 -> 0.2")
     assert lines[2].endswith("torch 2.12 -> 2.13")
@@ -222,7 +216,7 @@ def test_what_differs_is_named_and_what_does_not_matter_is_not():
 
 def test_differences_stand_at_the_head_of_the_resumed_log(miniature, tmp_path, capsys):
     make(miniature, tmp_path, epochs=1, about=ABOUT).run()
-    about = {**ABOUT, "settings": {**ABOUT["settings"], "optimizer": {"lr": 0.3}}}
+    about = replace(ABOUT, settings={**ABOUT.settings, "optimizer": {"lr": 0.3}})
     resume(miniature, tmp_path, about=about)
     assert "resumed with another config, so the run will differ" in capsys.readouterr().err
     assert "optimizer.lr 0.1 -> 0.3" in (tmp_path / "train.log").read_text()
@@ -233,7 +227,7 @@ def test_annotations_that_changed_are_refused_and_moved_ones_are_not(tmp_path):
     old.write_text("{}")
     shutil.copy(old, moved)
     other.write_text("{} ")
-    saved, same, changed = ({"fingerprints": {str(path): fingerprint(path)}} for path in (old, moved, other))
+    saved, same, changed = (RunAbout(fingerprints={str(path): fingerprint(path)}) for path in (old, moved, other))
     check_data(saved, same, tmp_path / "epoch_1.pth")
     with pytest.raises(UserError, match="other.json is not what .*epoch_1.pth was trained on .*put the file back"):
         check_data(saved, changed, tmp_path / "epoch_1.pth")
@@ -244,17 +238,56 @@ def test_a_run_describes_its_settings_and_its_data_as_plain_values(tmp_path):
 
     (tmp_path / "a.json").write_text("{}")
     train = Part(datasets=[{"ann_file": str(tmp_path / "a.json")}, {"ann_file": "nowhere.json"}, {"type": "Own"}])
-    source = Part(to_dict=lambda: {"optimizer": {"lr": 1}, "scale": (1, 2), "call": print})
+    source = Part(to_dict=lambda: {"optimizer": {"lr": 1}, "scale": (1, 2), "call": print}, pretty_text="lr = 2")
     about = describe_run(Part(source=source, optimizer={"lr": 2}, data=Part(train=train)))
-    assert about["settings"]["optimizer"] == {"lr": 2}
-    assert about["settings"]["scale"] == [1, 2]
-    assert isinstance(about["settings"]["call"], str)
-    assert list(about["fingerprints"]) == [str(tmp_path / "a.json")]
+    assert about.settings["optimizer"] == {"lr": 2}
+    assert about.settings["scale"] == [1, 2]
+    assert isinstance(about.settings["call"], str)
+    assert list(about.fingerprints) == [str(tmp_path / "a.json")]
+    assert about.config == "lr = 2"
 
 
 def test_a_run_is_not_resumed_with_its_classes_in_another_order():
-    saved, turned = {"class_names": ["cat", "dog"]}, {"class_names": ["dog", "cat"]}
+    saved, turned = RunAbout(class_names=("cat", "dog")), RunAbout(class_names=("dog", "cat"))
     check_data(saved, saved, Path("e.pth"))
-    check_data({}, turned, Path("e.pth"))  # written before classes were
+    check_data(RunAbout(), turned, Path("e.pth"))  # written before classes were
     with pytest.raises(UserError, match=r"e.pth was trained for the classes \['cat', 'dog'\], now .* \['dog', 'cat'\]"):
         check_data(saved, turned, Path("e.pth"))
+
+
+# the keys of a checkpoint, and those that the first runs did not write
+KEYS = {
+    "": {"model", "optimizer", "scaler", "random_states", "position", "best", "about", "log", "bad_frames"},
+    "position": {"step", "epoch", "batch", "batches_per_epoch", "accumulate", "pairs_a_batch", "world_size"},
+    "about": {"environment", "config", "settings", "fingerprints", "class_names"},
+    "log": {"sums", "counts", "skipped"},
+}
+YOUNGER_KEYS = {
+    "": {"best", "about", "log", "bad_frames"},
+    "position": {"epoch", "batch", "accumulate", "pairs_a_batch", "world_size"},
+}
+
+
+def test_a_checkpoint_holds_plain_values_by_the_names_of_old(miniature, whole):
+    plain = load_checkpoint(latest_checkpoint(whole))  # which refuses objects of classes
+    for place, keys in KEYS.items():
+        assert set(plain[place] if place else plain) == keys
+    assert {type(plain["random_states"]), type(plain["bad_frames"]), type(plain["about"]["class_names"])} == {list}
+    assert plain["random_states"][0].keys() >= {"python", "torch"}
+    state = RunState.from_plain(plain)
+    assert_equal(state.to_plain(), plain)
+
+
+def test_a_checkpoint_that_lacks_what_the_first_runs_did_not_write_is_resumed_bit_for_bit(miniature, tmp_path):
+    plain_end = make(miniature, tmp_path / "whole", validate=None)
+    (tmp_path / "whole").mkdir()
+    plain_end.run()
+    path = tmp_path / "whole" / "epoch_1.pth"
+    old = {key: value for key, value in load_checkpoint(path).items() if key not in YOUNGER_KEYS[""]}
+    old["position"] = {key: value for key, value in old["position"].items() if key not in YOUNGER_KEYS["position"]}
+    (tmp_path / "parts").mkdir()
+    torch.save(old, tmp_path / "parts" / "epoch_1.pth")
+    trainer = make(miniature, tmp_path / "parts", validate=None)
+    assert trainer.resume(tmp_path / "parts" / "epoch_1.pth") == [f"resumed from {tmp_path / 'parts' / 'epoch_1.pth'}"]
+    trainer.run()
+    assert_equal(dict(trainer.model.state_dict()), dict(plain_end.model.state_dict()))

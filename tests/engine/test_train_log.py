@@ -72,7 +72,8 @@ def test_the_total_loss_stands_in_every_log(miniature, tmp_path):
 def test_the_bar_fits_a_terminal_of_80_columns(monkeypatch, tmp_path):
     terminal = set_up_terminal(monkeypatch)
     monkeypatch.setattr(time, "perf_counter", Clock())
-    with logging.TrainLog(tmp_path, total_steps=98_000, steps_per_epoch=7000, log_every=50, first_step=69_900) as log:
+    log = logging.TrainLog(tmp_path, total_steps=98_000, steps_per_epoch=7000, log_every=50)
+    with log.opened(first_step=69_900):
         for step in range(69_901, 70_101):
             log.step(step, {"loss_error": 12.345678, "loss_size": 0.1}, images=8)
     bars = [line for line in terminal.getvalue().replace("\n", "\r").split("\r") if "s/step" in line]
@@ -111,9 +112,9 @@ def test_the_log_tells_a_resumed_run_and_why_each_part_ended(miniature, tmp_path
         miniature.make_trainer(tmp_path, after_loss=stop).run()
     assert f"ended: stopped by SIGTERM after step 4 of 12; go on with --resume_from {tmp_path}" in log_of(tmp_path)
     resumed = miniature.make_trainer(tmp_path, after_loss=lambda call: math.nan if call == 2 else 1.0)
-    resumed.resume(tmp_path / "step_4.pth")
+    notes = resumed.resume(tmp_path / "step_4.pth")
     with pytest.raises(RunEnded):
-        resumed.run()
+        resumed.run(notes)
     assert f"resumed from {tmp_path / 'step_4.pth'}" in log_of(tmp_path)
     assert "ended: step 6 (epoch 1) is not finite" in log_of(tmp_path)
 
@@ -136,13 +137,13 @@ def test_the_log_names_the_error_that_ended_a_run(miniature, tmp_path, error, li
 
 
 def test_a_validation_is_told_in_per_cent_and_written_as_fractions(miniature, tmp_path, capsys):
-    miniature.make_trainer(tmp_path, epochs=1, validate=lambda: {"AP": 0.3528, "APs": -1.0}).run()
+    miniature.make_trainer(tmp_path, epochs=1, validate=lambda model: {"AP": 0.3528, "APs": -1.0}).run()
     assert "step 6 validation, per cent: AP 35.3, APs -" in capsys.readouterr().err
     assert [entry["AP"] for entry in entries_of(tmp_path) if entry["kind"] == "validation"] == [0.3528]
 
 
 def test_an_accuracy_of_training_is_told_in_per_cent_and_written_as_a_fraction(tmp_path):
-    with logging.TrainLog(tmp_path, total_steps=1, steps_per_epoch=1, log_every=1) as log:
+    with logging.TrainLog(tmp_path, total_steps=1, steps_per_epoch=1, log_every=1).opened() as log:
         log.step(1, {"loss_match": 0.3, "match_acc": 0.4222}, images=8)
     assert "loss_match 0.3, match_acc 42.2 %, " in log_of(tmp_path)
     assert entries_of(tmp_path)[0]["match_acc"] == 0.4222
@@ -150,7 +151,7 @@ def test_an_accuracy_of_training_is_told_in_per_cent_and_written_as_a_fraction(t
 
 def test_a_run_ends_with_its_checkpoints_and_the_next_command(miniature, tmp_path, capsys):
     figures = iter([{"AP": 0.3}, {"AP": 0.2}])
-    miniature.make_trainer(tmp_path, validate=lambda: next(figures)).run()
+    miniature.make_trainer(tmp_path, validate=lambda model: next(figures)).run()
     lines = capsys.readouterr().err.splitlines()[-2:]
     best, last = tmp_path / "best.pth", tmp_path / "epoch_2.pth"
     assert lines[0] == f"all 12 steps done: best checkpoint {best} (AP 30.0 per cent), last {last}"

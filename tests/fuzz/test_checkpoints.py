@@ -14,7 +14,6 @@ from torch import nn
 
 from mmdet.engine.checkpoints.file import check_whole, load_checkpoint
 from mmdet.engine.checkpoints.weights import load_weights, read_weights, start_from
-from mmdet.engine.training.run import _resume
 from mmdet.errors import UserError
 
 STATE = {
@@ -122,7 +121,7 @@ def saved_run(folder):
     (folder / "work").mkdir()
     trainer = make_trainer(folder / "work", epochs=1)
     trainer.run()
-    return load_checkpoint(folder / "work" / trainer.checkpoint_name)
+    return load_checkpoint(folder / "work" / trainer.checkpoint_path.name)
 
 
 @hostile(5)
@@ -130,4 +129,4 @@ def saved_run(folder):
 def test_runs_are_resumed_or_refused(folder, saved_run, ways, tensor_ways):
     trainer, path = make_trainer(folder / "work", epochs=1), folder / "resumed.pth"
     path.write_bytes(saved(changed(changed(saved_run, ways), tensor_ways)))
-    refused_or_read(lambda: _resume(trainer, path, trusted=False), UserError)
+    refused_or_read(lambda: trainer.resume(path), UserError)

@@ -14,7 +14,6 @@ from sound_documents import RESULTS, RLE, TRUTH
 from mmdet.config import load_config
 from mmdet.engine.checkpoints.file import load_checkpoint
 from mmdet.engine.checkpoints.weights import read_weights
-from mmdet.engine.training.run import _resume
 from mmdet.errors import UserError, shown
 from mmdet.evaluation.ap.evaluate import evaluate
 from mmdet.evaluation.ap.tables import format_figures
@@ -145,10 +144,10 @@ def test_tensors_without_numbers_are_no_weights(folder, tensor):
 def test_a_checkpoint_with_parts_of_another_kind_is_not_resumed(tmp_path, change):
     trainer = make_trainer(tmp_path, epochs=1)
     trainer.run()
-    state = load_checkpoint(tmp_path / trainer.checkpoint_name)
+    state = load_checkpoint(tmp_path / trainer.checkpoint_path.name)
     torch.save({**state, **change}, tmp_path / "changed.pth")
     with pytest.raises(UserError, match="no state of a run that can be taken up"):
-        _resume(make_trainer(tmp_path, epochs=1), tmp_path / "changed.pth", trusted=False)
+        make_trainer(tmp_path, epochs=1).resume(tmp_path / "changed.pth")
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,8 @@ from mmdet.engine.process.processes import Ranks
 from mmdet.engine.process.randomness import seed_everything
 from mmdet.engine.process.signals import CAUGHT
 from mmdet.engine.training.optimization.optimizers import build_optimizer
-from mmdet.engine.training.trainer import Trainer
+from mmdet.engine.training.run_about import RunAbout
+from mmdet.engine.training.trainer import Trainer, TrainSetup
 from mmdet.errors import FrameError, UserError
 from mmdet.ops.collectives import sum_over_ranks
 from mmdet.structures import ClipSample, FrameMeta, FrameTruth
@@ -119,7 +120,7 @@ def make_trainer(
     """Return a trainer of the tiny model."""
     seed_everything(0)
     model = TinyModel(dropout, after_loss).to(ranks.device)
-    return Trainer(
+    setup = TrainSetup(
         model=model,
         optimizer=build_optimizer(model, optimizer or {"type": "SGD", "lr": 0.05, "weight_decay": 1e-4}),
         loader=make_train_loader(
@@ -129,10 +130,11 @@ def make_trainer(
         runtime=RuntimeSection(**{"grad_clip": 1.0, "log_every": 2, "cuda_graphs": False, **runtime}),
         ranks=ranks,
         work_dir=work_dir,
-        about=about or {"class_names": ["noise"]},
+        about=about or RunAbout(class_names=("noise",)),
         max_bad_frames=max_bad_frames,
         validate=validate,
     )
+    return Trainer(setup)
 
 
 def at_call(number, here, action):

@@ -15,9 +15,10 @@ from mmdet.datasets.loader import make_train_loader
 from mmdet.engine.process.processes import Ranks, connect
 from mmdet.engine.process.randomness import compute_deterministically, seed_everything
 from mmdet.engine.training.optimization.optimizers import build_optimizer
+from mmdet.engine.training.run_about import RunAbout
 from mmdet.engine.training.steps import cuda_graphs as training_graphs
 from mmdet.engine.training.steps.cuda_graphs import LossGraph, NetworkGraph, TrainingGraphs
-from mmdet.engine.training.trainer import Trainer
+from mmdet.engine.training.trainer import Trainer, TrainSetup
 from mmdet.models import VISModel
 from mmdet.structures import ClipSample, FrameMeta, FrameTruth
 
@@ -83,7 +84,7 @@ def make_trainer(folder, ranks=ALONE, batch_size=2, backbone=BACKBONE, workers=0
     folder.mkdir(parents=True, exist_ok=True)
     seed_everything(0)
     model = VISModel(backbone=dict(backbone), **MODEL).to(ranks.device)
-    return Trainer(
+    setup = TrainSetup(
         model=model,
         optimizer=build_optimizer(model, {"type": "SGD", "lr": 0.02, "weight_decay": 1e-4}),
         loader=make_train_loader(AwkwardDataset(), batch_size, workers, 0, ranks.rank, ranks.world_size),
@@ -91,8 +92,9 @@ def make_trainer(folder, ranks=ALONE, batch_size=2, backbone=BACKBONE, workers=0
         runtime=RuntimeSection(**{"grad_clip": 35.0, "log_every": 1, "checkpoint_every": 9, **runtime}),
         ranks=ranks,
         work_dir=folder,
-        about={},
+        about=RunAbout(),
     )
+    return Trainer(setup)
 
 
 class PretendedGraph(NetworkGraph):

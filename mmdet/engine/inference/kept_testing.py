@@ -27,7 +27,7 @@ from mmdet.engine.process.faults import START_AGAIN, telling_faults
 from mmdet.engine.process.processes import Ranks
 from mmdet.engine.process.signals import StopSignals, heeded
 from mmdet.engine.training.bad_frames import describe_bad_frames
-from mmdet.engine.training.resume_checks import fingerprint
+from mmdet.engine.training.run_about import fingerprint
 from mmdet.errors import UserError
 from mmdet.ops.collectives import gather_objects
 from mmdet.structures import VideoResult

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
 
 def seed_everything(seed: int) -> None:
@@ -30,18 +33,38 @@ def compute_deterministically() -> None:
     torch.use_deterministic_algorithms(True)
 
 
-def random_state() -> dict[str, Any]:
-    """Return the generators' state as tensors and plain values."""
-    state: dict[str, Any] = {"python": random.getstate(), "torch": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        state["cuda"] = torch.cuda.get_rng_state()
-    return state
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RandomState:
+    """The state of a process's generators."""
+
+    python: tuple[Any, ...]  # as random.getstate returns it
+    torch: Tensor
+    cuda: Tensor | None  # of the process's GPU
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return tensors and plain values, as a checkpoint holds them."""
+        plain: dict[str, Any] = {"python": self.python, "torch": self.torch}
+        return plain if self.cuda is None else {**plain, "cuda": self.cuda}
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> RandomState:
+        """Read what a checkpoint holds. Raises LookupError, TypeError or ValueError for anything else."""
+        version, values, gauss = plain["python"]
+        return cls(python=(version, tuple(values), gauss), torch=plain["torch"], cuda=plain.get("cuda"))
 
 
-def restore_random_state(state: dict[str, Any]) -> None:
+def random_state() -> RandomState:
+    """Return the generators' state."""
+    return RandomState(
+        python=random.getstate(),
+        torch=torch.get_rng_state(),
+        cuda=torch.cuda.get_rng_state() if torch.cuda.is_available() else None,
+    )
+
+
+def restore_random_state(state: RandomState) -> None:
     """Take up a state returned by `random_state`."""
-    version, values, gauss = state["python"]
-    random.setstate((version, tuple(values), gauss))
-    torch.set_rng_state(state["torch"])
-    if "cuda" in state and torch.cuda.is_available():
-        torch.cuda.set_rng_state(state["cuda"])
+    random.setstate(state.python)
+    torch.set_rng_state(state.torch)
+    if state.cuda is not None and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state.cuda)

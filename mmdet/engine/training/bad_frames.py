@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from mmdet.ops.collectives import gather_objects, gather_sizes
 from mmdet.structures import ClipBatch, VideoResult
@@ -41,13 +40,14 @@ class BadFrames:
             say(f"{line}; another pair was drawn ({len(self._known)} of {self.most} bad frames allowed)")
         return None
 
-    def state(self) -> list[str]:
-        """Return what a resumed run has to know."""
-        return list(self._known)
+    @property
+    def known(self) -> tuple[str, ...]:
+        """Lines that name those met so far, which a resumed run has to know."""
+        return tuple(self._known)
 
-    def take_up(self, state: Any) -> None:
-        """Go on from a state; one of another kind is that of a run which did not count."""
-        self._known = dict.fromkeys(line for line in state if isinstance(line, str)) if isinstance(state, list) else {}
+    def take_up(self, known: Sequence[str]) -> None:
+        """Go on from those that the resumed run has met."""
+        self._known = dict.fromkeys(known)
 
 
 def describe_bad_frames(results: Sequence[VideoResult]) -> list[str]:

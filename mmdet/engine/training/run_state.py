@@ -1,58 +1,73 @@
-"""What has to be saved of a run so that it resumes exactly: weights, optimiser, loss scale, random generators."""
+"""What is saved of a run so that it resumes exactly; `to_plain` and `from_plain` are the border to the file."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-import torch
-from torch import nn
+from torch import Tensor
 
-from mmdet.engine.checkpoints.weights import Weights, check_finite, load_weights
-from mmdet.engine.process.endings import RunEnded
-from mmdet.engine.process.processes import Ranks
-from mmdet.engine.process.randomness import random_state, restore_random_state
-from mmdet.engine.training.optimization.optimizer_state import restore_optimizer
-from mmdet.ops.collectives import gather_objects
+from mmdet.engine.process.randomness import RandomState
+from mmdet.engine.training.plan import Position
+from mmdet.engine.training.run_about import RunAbout
+from mmdet.engine.training.train_log import LogState
+from mmdet.errors import shown
+
+TorchState = Mapping[str, Any]  # what a `state_dict()` of torch's returns; torch alone reads it
 
 
-def capture_state(
-    model: nn.Module, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler, ranks: Ranks
-) -> dict[str, Any]:
-    """Return the state as tensors and plain values; all processes take part.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RunState:
+    """A run after a step. The file's keys are the names of the fields."""
 
-    Raises RunEnded if a weight is not finite: such a state is never saved.
-    """
-    weights = model.state_dict()
-    spoilt = [key for key, value in weights.items() if value.is_floating_point() and not value.isfinite().all()]
-    if spoilt:
-        raise RunEnded(
-            f"nothing was saved: {len(spoilt)} tensors of the model are not finite, the first is {spoilt[0]}"
+    model: Mapping[str, Tensor]
+    optimizer: TorchState
+    scaler: TorchState  # of the loss, in float16
+    random_states: tuple[RandomState, ...]  # by rank
+    position: Position
+    best: float | None  # figure of the validations so far
+    about: RunAbout
+    log: LogState
+    bad_frames: tuple[str, ...]  # lines that name those met so far
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return tensors and plain values, as a checkpoint holds them."""
+        return {
+            "model": self.model,
+            "optimizer": self.optimizer,
+            "scaler": self.scaler,
+            "random_states": [state.to_plain() for state in self.random_states],
+            "position": self.position.to_plain(),
+            "best": self.best,
+            "about": self.about.to_plain(),
+            "log": self.log.to_plain(),
+            "bad_frames": list(self.bad_frames),
+        }
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> RunState:
+        """Read what a checkpoint holds; what older ones lack is empty. Raises LookupError or TypeError for others."""
+        best, bad_frames = plain.get("best"), plain.get("bad_frames")
+        if not (best is None or is_figure(best)):
+            raise TypeError(f"best figure {shown(best)}")
+        return cls(
+            model=plain["model"],
+            optimizer=plain["optimizer"],
+            scaler=plain["scaler"],
+            random_states=tuple(RandomState.from_plain(state) for state in plain["random_states"]),
+            position=Position.from_plain(plain["position"]),
+            best=best,
+            about=RunAbout.from_plain(plain.get("about", {})),
+            log=LogState.from_plain(plain.get("log", {})),
+            # another kind is that of a run which did not count
+            bad_frames=tuple(line for line in bad_frames if isinstance(line, str))
+            if isinstance(bad_frames, list)
+            else (),
         )
-    return {
-        "model": weights,
-        "optimizer": optimizer.state_dict(),
-        "scaler": scaler.state_dict(),
-        "random_states": gather_objects(random_state()),
-    }
 
 
-def restore_state(
-    state: dict[str, Any],
-    source: Path,
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    scaler: torch.amp.GradScaler,
-    ranks: Ranks,
-) -> None:
-    """Take up a captured state. Raises UserError if it does not fit.
-
-    Learning rates and the like stay the config's, and random generators as they are in another number of processes.
-    """
-    check_finite(state["model"], source)
-    load_weights(model, Weights(tensors=state["model"], source=str(source)), None)
-    restore_optimizer(optimizer, state["optimizer"], source)
-    if scaler.is_enabled() and state["scaler"]:
-        scaler.load_state_dict(state["scaler"])
-    if len(state["random_states"]) == ranks.world_size:
-        restore_random_state(state["random_states"][ranks.rank])
+def is_figure(value: Any) -> bool:
+    """Whether a value of a file can be the figure of a validation; -inf stands for none yet."""
+    return isinstance(value, int | float) and not math.isnan(value)

@@ -12,8 +12,9 @@ import os
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -32,40 +33,40 @@ BAR = "{desc} {n_fmt}/{total_fmt} |{bar}| ETA {remaining}, {rate_inv_fmt}{postfi
 TOTAL = "loss"  # the sum of all losses, which is what is trained on
 
 
-class TrainLog:
-    """Figures are averaged over `log_every` steps and then written; `folder` None makes every method do nothing.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogState:
+    """The means that a log is at: what a resumed run needs to go on with them."""
 
-    On a terminal a progress bar tells the total loss alone, elsewhere lines tell every figure, as the text log does.
-    `taken_up` is the `state()` of the run that is resumed after `first_step` steps, None for a new run.
-    """
+    sums: Mapping[str, float] = field(default_factory=dict)  # of each figure since it was last written
+    counts: Mapping[str, int] = field(default_factory=dict)
+    skipped: int = 0  # steps
 
-    def __init__(
-        self,
-        folder: Path | None,
-        *,
-        total_steps: int,
-        steps_per_epoch: int,
-        log_every: int,
-        first_step: int = 0,
-        taken_up: Mapping[str, Any] | None = None,
-    ) -> None:
-        self._folder, self._log_every, self._steps_per_epoch = folder, log_every, steps_per_epoch
-        self._total_steps = total_steps
-        taken_up = taken_up or {}
-        self._sums: dict[str, float] = defaultdict(float, taken_up.get("sums", {}))
-        self._counts: dict[str, int] = defaultdict(int, taken_up.get("counts", {}))
-        self._skipped: int = taken_up.get("skipped", 0)
-        self._steps, self._images, self._since = 0, 0, time.perf_counter()
-        self._early_line_due: float | None = self._since + EARLY_LINE_EVERY_S
-        if folder is None:
-            return
+    def to_plain(self) -> dict[str, Any]:
+        """Return plain values, as a checkpoint holds them."""
+        return {"sums": dict(self.sums), "counts": dict(self.counts), "skipped": self.skipped}
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> LogState:
+        """Read what a checkpoint holds. Raises TypeError for any other value."""
+        sums, counts, skipped = plain.get("sums", {}), plain.get("counts", {}), plain.get("skipped", 0)
+        sound = all(isinstance(part, Mapping) for part in (sums, counts)) and sums.keys() == counts.keys()
+        numbers = [*sums.values(), *counts.values(), skipped] if sound else []
+        if not sound or not all(isinstance(number, int | float) for number in numbers):
+            raise TypeError(f"sums of the log {shown(plain)}")
+        return cls(sums=sums, counts=counts, skipped=skipped)
+
+
+class LogFiles:
+    """The open files of a log, and the bar; entries after `first_step` of the run that is resumed are dropped."""
+
+    def __init__(self, folder: Path, first_step: int, total_steps: int) -> None:
         from torch.utils.tensorboard import SummaryWriter  # takes a second to import: only where it is used
 
-        self._written, note = _keep_until(folder / "train.jsonl", first_step)
-        self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=first_step + 1 if first_step else None)
-        self._text: TextIO = open(folder / "train.log", "a", buffering=1, encoding="utf-8")  # noqa: SIM115  # closed by `close`
-        self._json: TextIO = open(folder / "train.jsonl", "a", buffering=1, encoding="utf-8")  # noqa: SIM115
-        self._bar = tqdm(
+        self.written, self.note = _keep_until(folder / "train.jsonl", first_step)
+        self.board = SummaryWriter(str(folder / "tensorboard"), purge_step=first_step + 1 if first_step else None)
+        self.text: TextIO = open(folder / "train.log", "a", buffering=1, encoding="utf-8")  # noqa: SIM115  # see `close`
+        self.json: TextIO = open(folder / "train.jsonl", "a", buffering=1, encoding="utf-8")  # noqa: SIM115
+        self.bar = tqdm(
             total=total_steps,
             initial=first_step,
             disable=not sys.stderr.isatty(),
@@ -74,36 +75,81 @@ class TrainLog:
             smoothing=0.05,
             bar_format=BAR,
         )
-        if note:
-            self.say(note)
 
-    def __enter__(self) -> TrainLog:
-        return self
+    def write_line(self, line: str) -> None:
+        """Write a line to the text log."""
+        self.text.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
 
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if error is not None:
+    def record(self, entry: Mapping[str, str | float], step: int, kind: str, figures: Mapping[str, float]) -> None:
+        """Write an entry to the JSON lines, and its figures to TensorBoard."""
+        self.json.write(json.dumps(entry) + "\n")
+        for name, value in figures.items():
+            self.board.add_scalar(f"{kind}/{name}", value, step)
+
+    def close(self) -> None:
+        """Close all of them."""
+        self.bar.close()
+        self.board.close()
+        self.text.close()
+        self.json.close()
+
+
+class TrainLog:
+    """Figures are averaged over `log_every` steps and then written; without a `folder` nothing is.
+
+    On a terminal a progress bar tells the total loss alone, elsewhere lines tell every figure, as the text log does.
+    It speaks only while it is open.
+    """
+
+    def __init__(self, folder: Path | None, *, total_steps: int, steps_per_epoch: int, log_every: int) -> None:
+        self._folder, self._log_every, self._steps_per_epoch = folder, log_every, steps_per_epoch
+        self._total_steps = total_steps
+        self._files: LogFiles | None = None  # while it is open
+        self._sums: dict[str, float] = defaultdict(float)
+        self._counts: dict[str, int] = defaultdict(int)
+        self._skipped = 0
+        self._steps, self._images, self._since = 0, 0, time.perf_counter()
+        self._early_line_due: float | None = self._since + EARLY_LINE_EVERY_S
+
+    def take_up(self, state: LogState) -> None:
+        """Go on with the means of the run that is resumed."""
+        self._sums, self._counts = defaultdict(float, state.sums), defaultdict(int, state.counts)
+        self._skipped = state.skipped
+
+    @contextmanager
+    def opened(self, first_step: int = 0) -> Iterator[TrainLog]:
+        """Open the files of a run after `first_step` steps; an error that ends it is noted before they close."""
+        if self._folder is None:
+            yield self
+            return
+        self._files = LogFiles(self._folder, first_step, self._total_steps)
+        self._since = time.perf_counter()
+        self._early_line_due = self._since + EARLY_LINE_EVERY_S
+        try:
+            if self._files.note:
+                self.say(self._files.note)
+            yield self
+        except BaseException as error:
             with suppress(OSError):  # of a full disk, say, which is what ends the run
                 end = end_by(error)
-                self._note(f"ended: {end.message if end else f'{type(error).__name__}: {error}'}")
-        self.close()
+                self._files.write_line(f"ended: {end.message if end else f'{type(error).__name__}: {error}'}")
+            raise
+        finally:
+            self._files.close()
+            self._files = None
 
     def say(self, line: str) -> None:
         """Write a line to stderr and the text log."""
-        if self._folder is not None:
+        if self._files is not None:
             tell(line)
-            self._note(line)
-
-    def _note(self, line: str) -> None:
-        """Write a line to the text log alone."""
-        if self._folder is not None:
-            self._text.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
+            self._files.write_line(line)
 
     def step(self, step: int, figures: Mapping[str, float], images: int, skipped: bool = False) -> None:
         """Count step number `step` (1 for the first) with its figures and the images of all processes.
 
         `skipped`: it was not made, as its gradient was not finite.
         """
-        if self._folder is None:
+        if self._files is None:
             return
         self._skipped += skipped
         for name, value in _with_total(figures).items():
@@ -111,21 +157,21 @@ class TrainLog:
             self._counts[name] += 1
         self._steps += 1
         self._images += images
-        self._show_bar(step)
+        self._show_bar(self._files.bar, step)
         now = time.perf_counter()
         if step % self._log_every == 0 or step == self._total_steps:
-            self._write_step(step, now)
+            self._write_step(self._files, step, now)
         elif self._early_line_due is not None and now >= self._early_line_due:
             self._early_line_due = now + EARLY_LINE_EVERY_S
-            self._tell_step(step, now)
+            self._tell_step(self._files, step, now)
 
     def figures(self, step: int, kind: str, figures: Mapping[str, float]) -> None:
         """Write figures that belong to a step, such as a validation's: fractions, per cent for people."""
-        if self._folder is None:
+        if self._files is None:
             return
         shown = ", ".join(f"{name} {per_cent(value)}" for name, value in figures.items())
         self.say(f"step {step} {kind}, per cent: {shown}")
-        self._record({"kind": kind, "step": step, **figures}, step, kind, figures)
+        self._files.record({"kind": kind, "step": step, **figures}, step, kind, figures)
 
     def end(self, step: int, last: Path, best: Path, best_figure: str | None, config_file: Path) -> None:
         """Say what the run leaves behind and how to test it; without a figure there is no best checkpoint."""
@@ -135,22 +181,13 @@ class TrainLog:
 
     def has(self, step: int, kind: str) -> bool:
         """Say whether the run that was resumed had written such figures of a step up to its checkpoint."""
-        return self._folder is not None and (step, kind) in self._written
+        return self._files is not None and (step, kind) in self._files.written
 
-    def state(self) -> dict[str, Any]:
-        """Return what a resumed run needs to go on with the means, as plain values; what is written is on the disk."""
-        if self._folder is not None:
-            os.fsync(self._json.fileno())
-        return {"sums": dict(self._sums), "counts": dict(self._counts), "skipped": self._skipped}
-
-    def close(self) -> None:
-        """Close the files."""
-        if self._folder is None:
-            return
-        self._bar.close()
-        self._board.close()
-        self._text.close()
-        self._json.close()
+    def state(self) -> LogState:
+        """Return what a resumed run needs to go on with the means; what is written is on the disk."""
+        if self._files is not None:
+            os.fsync(self._files.json.fileno())
+        return LogState(sums=dict(self._sums), counts=dict(self._counts), skipped=self._skipped)
 
     def _means(self) -> dict[str, float]:
         return {name: total / self._counts[name] for name, total in self._sums.items()}
@@ -158,13 +195,13 @@ class TrainLog:
     def _epoch(self, step: int) -> int:
         return 1 + (step - 1) // self._steps_per_epoch
 
-    def _show_bar(self, step: int) -> None:
-        self._bar.set_description_str(f"epoch {self._epoch(step)}/{self._epoch(self._total_steps)}", refresh=False)
+    def _show_bar(self, bar: tqdm[Any], step: int) -> None:
+        bar.set_description_str(f"epoch {self._epoch(step)}/{self._epoch(self._total_steps)}", refresh=False)
         if TOTAL in self._sums:
-            self._bar.set_postfix_str(f"{TOTAL} {self._sums[TOTAL] / self._counts[TOTAL]:.4g}", refresh=False)
-        self._bar.update()
+            bar.set_postfix_str(f"{TOTAL} {self._sums[TOTAL] / self._counts[TOTAL]:.4g}", refresh=False)
+        bar.update()
 
-    def _tell_step(self, step: int, now: float) -> None:
+    def _tell_step(self, files: LogFiles, step: int, now: float) -> None:
         """Write the means of the steps since they were last written, and how fast these were."""
         seconds = (now - self._since) / self._steps
         parts = [_shown(name, value) for name, value in self._means().items()]
@@ -172,27 +209,21 @@ class TrainLog:
         parts += [f"{self._images / max(now - self._since, 1e-9):.1f} images/s", f"{seconds:.3g} s/step"]
         eta = tqdm.format_interval((self._total_steps - step) * seconds)
         line = f"epoch {self._epoch(step)} step {step}/{self._total_steps}: {', '.join(parts)}, ETA {eta}"
-        if self._bar.disable:
-            self.say(line)
-        else:
-            self._note(line)
+        if files.bar.disable:
+            tell(line)
+        files.write_line(line)
 
-    def _write_step(self, step: int, now: float) -> None:
-        self._tell_step(step, now)
+    def _write_step(self, files: LogFiles, step: int, now: float) -> None:
+        self._tell_step(files, step, now)
         means, epoch = self._means(), self._epoch(step)
         rate = self._images / max(now - self._since, 1e-9)
         skipped = {"skipped_steps": self._skipped} if self._skipped else {}
         figures = {**means, **skipped, "images_per_second": rate}
-        self._record({"kind": "train", "step": step, "epoch": epoch, **figures}, step, "train", figures)
+        files.record({"kind": "train", "step": step, "epoch": epoch, **figures}, step, "train", figures)
         self._early_line_due = None
         self._sums.clear()
         self._counts.clear()
         self._steps, self._images, self._skipped, self._since = 0, 0, 0, now
-
-    def _record(self, entry: dict[str, Any], step: int, kind: str, figures: Mapping[str, float]) -> None:
-        self._json.write(json.dumps(entry) + "\n")
-        for name, value in figures.items():
-            self._board.add_scalar(f"{kind}/{name}", value, step)
 
 
 def _shown(name: str, value: float) -> str:
@@ -236,13 +267,3 @@ def _entry(line: str) -> tuple[int, str] | None:
     if not isinstance(entry, dict) or type(entry.get("step")) is not int or not isinstance(entry.get("kind"), str):
         return None
     return entry["step"], entry["kind"]
-
-
-def checked_state(state: Any) -> dict[str, Any]:
-    """Return a state of TrainLog as a checkpoint has it. Raises TypeError for any other value."""
-    sums, counts, skipped = (state.get(key, default) for key, default in (("sums", {}), ("counts", {}), ("skipped", 0)))
-    sound = all(isinstance(part, dict) for part in (sums, counts)) and sums.keys() == counts.keys()
-    numbers = [*sums.values(), *counts.values(), skipped] if sound else []
-    if not sound or not all(isinstance(number, int | float) for number in numbers):
-        raise TypeError(f"sums of the log {shown(state)}")
-    return {"sums": sums, "counts": counts, "skipped": skipped}

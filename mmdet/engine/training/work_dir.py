@@ -9,38 +9,22 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import platform
 import socket
-import subprocess
-import sys
 import tempfile
 import threading
-import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from importlib import metadata
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from mmdet.config import RunConfig
 from mmdet.engine.checkpoints.index import BEST, INDEX, is_checkpoint_name, numbered_checkpoints
 from mmdet.engine.process.endings import RunEnded
+from mmdet.engine.training.run_about import Environment, RunAbout
 from mmdet.errors import UserError, shown
 from mmdet.fileio.atomic import set_aside, write_text_atomically
 from mmdet.fileio.overwriting import check_output_folder, refuse_overwriting
 
-PACKAGES = (
-    "memcnp-vis",
-    "torch",
-    "torchvision",
-    "timm",
-    "numpy",
-    "opencv-python-headless",
-    "pycocotools",
-    "mmengine-lite",
-)
 CONFIG, CONFIG_HEADER = "resolved_config.py", "# Written by train.py: the config of this run with all of its values.\n"
 ENVIRONMENT, LOCK = "environment.json", ".lock"
 TENSORBOARD = "tensorboard"
@@ -165,13 +149,8 @@ def files_of(config: RunConfig) -> Iterator[Path]:
             yield Path(value)
 
 
-def describe_start(config: RunConfig) -> dict[str, Any]:
-    """Return what is needed to repeat a run: {"environment": ..., "config": text}; takes some tenths of a second."""
-    return {"environment": describe_environment(), "config": config.source.pretty_text}
-
-
-def prepare_work_dir(folder: Path, config: RunConfig, start: Mapping[str, Any]) -> None:
-    """Write config and environment, as `describe_start` has them, into `folder`.
+def prepare_work_dir(folder: Path, config: RunConfig, about: RunAbout) -> None:
+    """Write the config and the environment of a run into `folder`.
 
     Makes the folder if it is missing. Raises UserError if it cannot be made or written.
     """
@@ -179,8 +158,8 @@ def prepare_work_dir(folder: Path, config: RunConfig, start: Mapping[str, Any]) 
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
-        _write_config(folder / CONFIG, start["config"], Path(config.source.filename))
-        _write_environment(folder / ENVIRONMENT, start["environment"])
+        _write_config(folder / CONFIG, about.config, Path(config.source.filename))
+        _write_environment(folder / ENVIRONMENT, about.environment)
     except OSError as error:
         raise _unwritable(folder, error) from error
 
@@ -202,7 +181,7 @@ def _write_config(path: Path, text: str, source: Path) -> None:
     write_text_atomically(path, whole)
 
 
-def _write_environment(path: Path, environment: dict[str, Any]) -> None:
+def _write_environment(path: Path, environment: Environment) -> None:
     """Write the environment of this start; under `earlier` it keeps those of the starts before.
 
     A file of this name that no run wrote, or that is damaged, gets another name first.
@@ -214,7 +193,7 @@ def _write_environment(path: Path, environment: dict[str, Any]) -> None:
             set_aside(path)
         else:
             earlier = [*last.pop("earlier", []), last]
-    text = json.dumps({**environment, **({"earlier": earlier} if earlier else {})}, indent=2) + "\n"
+    text = json.dumps({**environment.to_plain(), **({"earlier": earlier} if earlier else {})}, indent=2) + "\n"
     write_text_atomically(path, text)
 
 
@@ -228,38 +207,3 @@ def _read_environment(path: Path) -> dict[str, Any] | None:
         return None
     starts = last.get("earlier", [])
     return last if isinstance(starts, list) and all(isinstance(start, dict) for start in starts) else None
-
-
-def describe_environment() -> dict[str, Any]:
-    """Return command line, date, git revision, package versions and devices, as plain values."""
-    return {
-        "command": " ".join([Path(sys.executable).name, *sys.argv]),
-        "started": time.strftime("%Y-%m-%d %H:%M:%S"),
-        "git_revision": git_revision(),
-        "versions": {"python": platform.python_version(), **_versions()},
-        "gpus": [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())],
-    }
-
-
-def git_revision() -> str | None:
-    """Return the commit of the package's checkout, with "+" if files differ from it; None outside of a checkout."""
-    try:
-        commit, changes = (
-            subprocess.run(
-                ["git", "-C", str(Path(__file__).parent), *command], capture_output=True, text=True, check=True
-            ).stdout.strip()
-            for command in (("rev-parse", "HEAD"), ("status", "--porcelain", "--untracked-files=no"))
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return commit + ("+" if changes else "")
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found

@@ -59,7 +59,7 @@ def test_a_gpu_out_of_memory_names_the_batch_its_sizes_and_what_to_lower(miniatu
 
 
 def test_a_gpu_out_of_memory_in_a_validation_names_what_to_lower(miniature, tmp_path):
-    def validate():
+    def validate(model):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
     end = end_of(miniature.make_trainer(tmp_path, validate=validate))

@@ -82,7 +82,7 @@ def test_a_run_that_resumes_draws_the_same_others_and_goes_on_counting(make, tmp
     again.resume(tmp_path / "parts" / "epoch_1.pth")
     again.run()
     assert_same(whole, again)
-    assert sorted(again.bad_frames.state()) == ["frame 3.jpg is damaged", "frame 7.jpg is damaged"]
+    assert sorted(again.bad_frames.known) == ["frame 3.jpg is damaged", "frame 7.jpg is damaged"]
     more = make("parts", 1, max_bad_frames=2, epochs=3)
     more.resume(tmp_path / "parts" / "epoch_2.pth")
     with pytest.raises(UserError, match="frame 1.jpg is damaged .bad frames so far: 3, data.train.max_bad_frames: 2"):

@@ -1,13 +1,13 @@
 """What is checked before training starts."""
 
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from mmdet.datasets.items import ItemKey
 from mmdet.datasets.synthetic.demo_set import generate_demo_set
-from mmdet.engine.training.run import build_train_dataset, check_classes, train
+from mmdet.engine.training.run import build_train_dataset, check_classes
+from mmdet.engine.training.starting_point import StartRequest
 from mmdet.errors import UserError
 from mmdet.registry import DATASETS
 
@@ -31,7 +31,7 @@ def test_classes_that_do_not_fit_name_both_numbers_and_the_key():
 
 def test_loading_and_resuming_exclude_each_other():
     with pytest.raises(UserError, match="only one"):
-        train(config(1), None, work_dir=Path("w"), load_from="a", resume_from="b")
+        StartRequest(load_from="a", resume_from="b")
 
 
 @pytest.fixture(scope="module")

@@ -86,7 +86,7 @@ def test_a_run_started_with_a_signal_ignored_goes_on_ignoring_it(miniature, tmp_
     signal.signal(number, signal.SIG_IGN)
     trainer = miniature.make_trainer(tmp_path, after_loss=send(number, 4))
     trainer.run()
-    assert trainer.step == trainer.total_steps
+    assert trainer.step == trainer.plan.total_steps
 
 
 @pytest.mark.usefixtures("from_a_terminal")
@@ -181,7 +181,7 @@ def test_weights_that_are_not_finite_are_never_saved(miniature, tmp_path):
 
 def test_the_best_validation_is_kept(miniature, tmp_path):
     figures = iter([{"AP": 0.1}, {"AP": 0.3}, {"AP": 0.2}])
-    trainer = miniature.make_trainer(tmp_path, epochs=3, validate=lambda: next(figures))
+    trainer = miniature.make_trainer(tmp_path, epochs=3, validate=lambda model: next(figures))
     trainer.run()
     best = load_checkpoint(tmp_path / BEST)
     assert (best["best"], best["position"]["epoch"]) == (0.3, 2)
@@ -190,14 +190,14 @@ def test_the_best_validation_is_kept(miniature, tmp_path):
 def test_of_equal_validations_the_first_is_the_best_and_without_figures_there_is_none(miniature, tmp_path):
     for folder, figures in (("equal", {"AP": 0.3}), ("none", {})):
         (tmp_path / folder).mkdir()
-        miniature.make_trainer(tmp_path / folder, epochs=2, validate=lambda figures=figures: figures).run()
+        miniature.make_trainer(tmp_path / folder, epochs=2, validate=lambda model, figures=figures: figures).run()
     assert load_checkpoint(tmp_path / "equal" / BEST)["position"]["epoch"] == 1
     assert not (tmp_path / "none" / BEST).exists()
 
 
 def test_a_resumed_run_knows_the_best_validation_so_far(miniature, tmp_path):
-    miniature.make_trainer(tmp_path, epochs=1, validate=lambda: {"AP": 0.3}).run()
-    resumed = miniature.make_trainer(tmp_path, epochs=2, validate=lambda: {"AP": 0.2})
+    miniature.make_trainer(tmp_path, epochs=1, validate=lambda model: {"AP": 0.3}).run()
+    resumed = miniature.make_trainer(tmp_path, epochs=2, validate=lambda model: {"AP": 0.2})
     resumed.resume(tmp_path / "epoch_1.pth")
     resumed.run()
     assert load_checkpoint(tmp_path / BEST)["best"] == 0.3
@@ -207,7 +207,7 @@ def test_validation_leaves_the_model_in_training_mode(miniature, tmp_path):
     modes = []
     trainer = miniature.make_trainer(
         tmp_path,
-        validate=lambda: trainer.model.eval() and {},
+        validate=lambda model: model.eval() and {},
         after_loss=lambda call: modes.append(trainer.model.training) or 1.0,
     )
     trainer.run()

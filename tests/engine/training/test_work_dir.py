@@ -8,6 +8,7 @@ import pytest
 from mmengine.config import Config
 
 from mmdet.engine.training import work_dir
+from mmdet.engine.training.run_about import RunAbout, describe_environment, git_revision
 from mmdet.errors import UserError
 
 
@@ -22,9 +23,9 @@ class SomeConfig:
 
 
 def prepare(folder, config):
-    start = work_dir.describe_start(config)
-    work_dir.prepare_work_dir(folder, config, start)
-    return start
+    about = RunAbout(environment=describe_environment(), config=config.source.pretty_text)
+    work_dir.prepare_work_dir(folder, config, about)
+    return about
 
 
 def test_config_and_environment_are_written(tmp_path, monkeypatch):
@@ -41,8 +42,7 @@ def test_a_second_start_keeps_what_the_first_said(tmp_path, monkeypatch):
     for turn in "abc":
         monkeypatch.setattr("sys.argv", ["train.py", turn])
         about = prepare(tmp_path / "run", SomeConfig(tmp_path))
-        assert "earlier" not in about["environment"]
-        assert about["config"] == "lr = 0.5\n"
+        assert about.config == "lr = 0.5\n"
     environment = json.loads((tmp_path / "run" / "environment.json").read_text())
     assert environment["command"].endswith("train.py c")
     assert [start["command"][-1] for start in environment["earlier"]] == ["a", "b"]
@@ -169,6 +169,5 @@ def test_a_read_only_folder_is_refused(tmp_path):
         prepare(tmp_path / "run", SomeConfig(tmp_path))
 
 
-def test_outside_of_a_checkout_there_is_no_revision(tmp_path, monkeypatch):
-    monkeypatch.setattr(work_dir, "__file__", str(tmp_path / "work_dir.py"))
-    assert work_dir.git_revision() is None
+def test_outside_of_a_checkout_there_is_no_revision(tmp_path):
+    assert git_revision(tmp_path) is None

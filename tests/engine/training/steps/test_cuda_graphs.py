@@ -163,7 +163,7 @@ def test_a_capture_that_fails_ends_the_run_without_a_checkpoint(pretended, monke
     with pytest.raises(CaptureFailed):
         other.run()
     assert other.step == 1
-    assert not list(other.work_dir.glob("*.pth"))
+    assert not list(other.setup.work_dir.glob("*.pth"))
 
 
 def test_outputs_that_no_loss_reads_learn_nothing(pretended):

@@ -1,0 +1,103 @@
+"""The plan of a run: how it is divided into epochs, steps and batches, and what is due after which step.
+
+Pure functions of the number of optimiser steps that are done; epoch, batch and learning rate follow from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from mmdet.config import RuntimeSection, ScheduleSection
+from mmdet.engine.training.optimization.schedule import learning_rate_factor, total_steps
+from mmdet.errors import shown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """Where a run is, and what has to stay as it is for it to go on; None where an older checkpoint does not tell."""
+
+    step: int  # optimiser steps done
+    epoch: int | None  # epochs done
+    batch: int | None  # of the epoch, done
+    batches_per_epoch: int | None
+    accumulate: int | None
+    pairs_a_batch: int | None  # of all processes
+    world_size: int | None
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return plain values, as checkpoints hold them."""
+        return asdict(self)
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Position:
+        """Read what a checkpoint holds. Raises TypeError, and KeyError where the step is missing."""
+        if type(plain["step"]) is not int or plain["step"] < 0:
+            raise TypeError(f"step {shown(plain['step'])}")
+        values: dict[str, Any] = {name: plain.get(name) for name in cls.__slots__}
+        odd = [name for name, value in values.items() if not (value is None or type(value) is int)]
+        if odd:
+            raise TypeError(f"{odd[0]} {shown(values[odd[0]])}")
+        return cls(**values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPlan:
+    """What schedule and data make of a run. Steps are those done, 0 at its start."""
+
+    schedule: ScheduleSection
+    runtime: RuntimeSection
+    batches_per_epoch: int  # of each process
+    pairs_a_batch: int  # of all processes
+    world_size: int
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimiser steps; an epoch's last one may have fewer batches."""
+        return -(-self.batches_per_epoch // self.runtime.accumulate)
+
+    @property
+    def total_steps(self) -> int:
+        """Optimiser steps of the whole run."""
+        return total_steps(self.schedule, self.steps_per_epoch)
+
+    def learning_rate_factor(self, step: int) -> float:
+        """Return what to multiply the learning rate by in the step that follows `step` steps."""
+        return learning_rate_factor(step, self.schedule, self.steps_per_epoch)
+
+    def position(self, step: int) -> Position:
+        """Return where the run is after `step` steps."""
+        epoch, steps_done = divmod(step, self.steps_per_epoch)
+        return Position(
+            step=step,
+            epoch=epoch,
+            batch=steps_done * self.runtime.accumulate,
+            batches_per_epoch=self.batches_per_epoch,
+            accumulate=self.runtime.accumulate,
+            pairs_a_batch=self.pairs_a_batch,
+            world_size=self.world_size,
+        )
+
+    def checkpoint_name(self, step: int) -> str:
+        """Return the name of the file that the state after `step` steps is saved to."""
+        epoch, rest = divmod(step, self.steps_per_epoch)
+        return f"step_{step}.pth" if rest else f"epoch_{epoch}.pth"
+
+    def checkpoint_due(self, step: int) -> bool:
+        """Whether the state after `step` steps is to be saved."""
+        every_steps = self.runtime.checkpoint_every_steps
+        return (
+            step == self.total_steps
+            or self._ends_epoch(step, self.runtime.checkpoint_every)
+            or (every_steps is not None and step % every_steps == 0)
+        )
+
+    def validation_due(self, step: int) -> bool:
+        """Whether the model is to be validated after `step` steps."""
+        return step == self.total_steps or (step > 0 and self._ends_epoch(step, self.runtime.validate_every))
+
+    def _ends_epoch(self, step: int, interval: int) -> bool:
+        """Whether `step` steps are whole epochs, as many as a multiple of `interval`."""
+        epoch, rest = divmod(step, self.steps_per_epoch)
+        return rest == 0 and epoch % interval == 0

@@ -1,0 +1,143 @@
+"""What is said of a run: in its checkpoints, in environment.json, and compared when it resumes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mmdet.config import RunConfig
+from mmdet.errors import shown
+
+PACKAGES = (
+    "memcnp-vis",
+    "torch",
+    "torchvision",
+    "timm",
+    "numpy",
+    "opencv-python-headless",
+    "pycocotools",
+    "mmengine-lite",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """Where, when and by what command a run was started."""
+
+    command: str = ""
+    started: str = ""  # local time
+    git_revision: str | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)  # by package
+    gpus: tuple[str, ...] = ()  # names
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return plain values, as json and checkpoints hold them."""
+        return {**asdict(self), "versions": dict(self.versions), "gpus": list(self.gpus)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunAbout:
+    """A run's config, data and environment; empty where a checkpoint does not tell them."""
+
+    class_names: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)  # the config's values, nested as in its file
+    fingerprints: Mapping[str, str] = field(default_factory=dict)  # SHA-256 of what is trained on, by path
+    config: str = ""  # the resolved config as text
+    environment: Environment = Environment()
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return plain values, as checkpoints hold them."""
+        return {
+            "environment": self.environment.to_plain(),
+            "config": self.config,
+            "settings": dict(self.settings),
+            "fingerprints": dict(self.fingerprints),
+            "class_names": list(self.class_names),
+        }
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> RunAbout:
+        """Read what a checkpoint holds; versions are all that is compared of the environment. Raises TypeError."""
+        environment = _mapping(plain, "environment")
+        names, config = plain.get("class_names") or (), plain.get("config", "")
+        if not isinstance(names, list | tuple) or not isinstance(config, str):
+            raise TypeError(f"classes {shown(names)}, config {shown(config)}")
+        return cls(
+            class_names=tuple(names),
+            settings=_mapping(plain, "settings"),
+            fingerprints={str(path): str(value) for path, value in _mapping(plain, "fingerprints").items()},
+            config=config,
+            environment=Environment(versions=_mapping(environment, "versions")),
+        )
+
+
+def _mapping(plain: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = plain.get(key, {})
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{key} {shown(value)}")
+    return value
+
+
+def describe_run(config: RunConfig) -> RunAbout:
+    """Return what is said of a run of `config`, but for its classes; takes some tenths of a second."""
+    values = config.source.to_dict()
+    values["optimizer"] = config.optimizer  # with the learning rate that is used
+    files = [Path(part["ann_file"]) for part in config.data.train.datasets if "ann_file" in part]
+    return RunAbout(
+        settings=json.loads(json.dumps(values, default=str)),
+        fingerprints={str(path): fingerprint(path) for path in files if path.is_file()},
+        config=config.source.pretty_text,
+        environment=describe_environment(),
+    )
+
+
+def fingerprint(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def describe_environment() -> Environment:
+    """Return command line, date, git revision, package versions and devices."""
+    return Environment(
+        command=" ".join([Path(sys.executable).name, *sys.argv]),
+        started=time.strftime("%Y-%m-%d %H:%M:%S"),
+        git_revision=git_revision(),
+        versions={"python": platform.python_version(), **_versions()},
+        gpus=tuple(torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())),
+    )
+
+
+def git_revision(folder: Path = Path(__file__).parent) -> str | None:
+    """Return the commit of the checkout around a folder, with "+" if files differ from it; None outside of one."""
+    try:
+        commit, changes = (
+            subprocess.run(
+                ["git", "-C", str(folder), *command], capture_output=True, text=True, check=True
+            ).stdout.strip()
+            for command in (("rev-parse", "HEAD"), ("status", "--porcelain", "--untracked-files=no"))
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return commit + ("+" if changes else "")
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
