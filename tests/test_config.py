@@ -12,7 +12,7 @@ import pytest
 
 from mmdet import registry
 from mmdet.config import AMP_NAMES, load_config
-from mmdet.config.checking import _argument_types
+from mmdet.config.checking import argument_types
 from mmdet.engine.process.precision import AMP_TYPES
 from mmdet.errors import UserError
 from mmdet.models.heads.cnp_memory import UPDATE_MODES, CNPMemory
@@ -253,14 +253,14 @@ def test_a_part_of_another_kind_is_refused(override, message):
 def test_the_types_of_all_arguments_can_be_read(kind):
     load_config(MAIN)
     for part in kind.module_dict.values():
-        assert _argument_types(part).keys() - {"return"} == set(inspect.signature(part).parameters)
+        assert argument_types(part).keys() - {"return"} == set(inspect.signature(part).parameters)
 
 
 def test_the_words_of_a_type_are_those_that_are_built():
     load_config(MAIN)
-    matching = _argument_types(Tracker)["matching"]
+    matching = argument_types(Tracker)["matching"]
     assert set(get_args(matching)) == set(MATCHINGS)
-    assert set(get_args(_argument_types(CNPMemory)["update_mode"])) == set(UPDATE_MODES)
+    assert set(get_args(argument_types(CNPMemory)["update_mode"])) == set(UPDATE_MODES)
     assert set(AMP_NAMES) == set(AMP_TYPES)
 
 

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -36,6 +37,12 @@ def test_the_package_carries_its_types():
 def test_trackeval_has_one_range_of_versions():
     (wanted,) = PROJECT["project"]["optional-dependencies"]["hota"]
     assert f'"{wanted}"' in (ROOT / "tools" / "make_env.sh").read_text()
+
+
+def test_processes_that_tests_start_import_this_checkout_and_the_helpers(tmp_path):
+    code = "import mmdet, tiny_vis; print(mmdet.__file__, tiny_vis.__file__)"
+    said = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert said.split() == [str(ROOT / "mmdet" / "__init__.py"), str(ROOT / "tests" / "helpers" / "tiny_vis.py")]
 
 
 def hashed(text, tmp_path):

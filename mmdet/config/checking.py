@@ -80,7 +80,7 @@ def check_part(part: Any, where: str, kind: Kind | None = None) -> None:
     if "type" in part:
         found = find_part(part["type"], where, kind)
         _check_keys(part, found, where)
-        hints = _argument_types(found)
+        hints = argument_types(found)
     for key, value in part.items():
         if key != "type":
             _check(hints.get(key, Any), value, f"{where}.{key}", key)
@@ -105,7 +105,7 @@ def _check_keys(part: dict[str, Any], found: Any, where: str) -> None:
             raise UserError(f"{where}: {part['type']} needs the key {name!r}")
 
 
-def _argument_types(found: Any) -> dict[str, Any]:
+def argument_types(found: Any) -> dict[str, Any]:
     """Return the annotated types of a part's arguments; none where they cannot be read, as a user's may not be."""
     try:
         return get_type_hints(found.__init__ if inspect.isclass(found) else found, include_extras=True)

@@ -54,7 +54,7 @@ class VideoPredictor:
         self.model = self.detector.model
         self.class_names = tuple(map(str, range(model.num_classes)))
         # A queue beside the network's. It has priority on the GPU because the host waits for its results.
-        self._beside = torch.cuda.Stream(self.device, priority=-1) if on_gpu else None
+        self.queue_beside = torch.cuda.Stream(self.device, priority=-1) if on_gpu else None
 
     @staticmethod
     def from_model(
@@ -102,8 +102,8 @@ class VideoPredictor:
         A GPU computes the next chunk while the host tracks this one. Masks are drawn and encoded in a second queue.
         """
         chunks = self._launch_all(iter(batches), videos)
-        for stream, chunk, is_last in one_behind(chunks) if self._beside else chunks:
-            with torch.cuda.stream(self._beside) if self._beside else nullcontext():
+        for stream, chunk, is_last in one_behind(chunks) if self.queue_beside else chunks:
+            with torch.cuda.stream(self.queue_beside) if self.queue_beside else nullcontext():
                 stream.track(chunk)
             del chunk  # before the next one needs memory
             if is_last:

@@ -6,6 +6,7 @@ are float32 in any case.
 
 from __future__ import annotations
 
+import functools
 import logging
 
 import torch
@@ -19,7 +20,6 @@ DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 AUTOCAST = ("cpu", "cuda")
 
 logger = logging.getLogger(__name__)
-_announced: set[str] = set()
 
 
 def spatial_correlation_sample(
@@ -47,7 +47,7 @@ def spatial_correlation_sample(
     if device in kernels.COMPILED_FOR:
         return kernels.compiled_correlation(input1, input2, geometry)
     if not torch.compiler.is_compiling():
-        _announce(device)
+        announce_plain_torch(device)
     return reference_correlation(input1, input2, geometry)
 
 
@@ -74,9 +74,7 @@ def _check(input1: Tensor, input2: Tensor) -> None:
         raise ValueError(f"input1 and input2 must be on one device, got {input1.device} and {input2.device}")
 
 
-def _announce(device: str) -> None:
-    if device not in _announced:
-        _announced.add(device)
-        logger.warning(
-            "spatial correlation on %s runs in plain torch, slowly: `bash compile.sh` builds kernels", device
-        )
+@functools.cache
+def announce_plain_torch(device: str) -> None:
+    """Warn, once a device, that there are no kernels for it."""
+    logger.warning("spatial correlation on %s runs in plain torch, slowly: `bash compile.sh` builds kernels", device)

@@ -201,7 +201,7 @@ def test_one_chunk_behind_all_videos_have_the_same_results(tiny_video, predictor
             predictor_module.VideoStream, name, lambda *all, n=name, p=plain: (steps.append(n), p(*all))[1]
         )
     # as on a GPU, whose second queue is any object here
-    monkeypatch.setattr(predictor, "_beside", object())
+    monkeypatch.setattr(predictor, "queue_beside", object())
     monkeypatch.setattr(torch.cuda, "stream", lambda queue: contextlib.nullcontext())
     assert list(predictor.run(batches(), infos)) == expected
     assert steps == ["launch", *["launch", "track"] * 3, "track"]
