@@ -2,9 +2,9 @@
 
 The compiled ops (C++ and CUDA in `mmdet/ops/**/csrc`) become one library, `mmdet/_C*.so`, of custom torch ops. Without
 torch or a compiler at build time the package is pure Python, and says so. The environment variable MEMCNP_CUDA decides
-about the CUDA part: `0` leaves it out, `1` insists on it, unset builds it where nvcc fits torch and a GPU is visible or
-TORCH_CUDA_ARCH_LIST is set. Asked for directly (`python setup.py build_ext`) a failing compiler is an error; within an
-install it is a warning, unless MEMCNP_CUDA=1.
+about the CUDA part: `0` leaves it out, `1` requires it, unset builds it if nvcc fits torch and a GPU is visible or
+TORCH_CUDA_ARCH_LIST is set. With `python setup.py build_ext` a failing compiler is an error; during an install it is a
+warning, unless MEMCNP_CUDA=1.
 """
 
 import os
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent
 CUDA = os.environ.get("MEMCNP_CUDA", "")
 INSISTS = CUDA == "1"
 STRICT = INSISTS or "build_ext" in sys.argv
-# What a build for no GPU in particular aims at: A100, consumer Ampere and newer by their PTX, Hopper.
+# Targets of a build for no GPU in particular: A100, consumer Ampere and newer by their PTX, Hopper.
 ARCHITECTURES = ("8.0", "8.6", "9.0")
 
 
@@ -38,14 +38,14 @@ def find_nvcc() -> str | None:
 
 
 def cuda_home(nvcc: str) -> str:
-    """Ask nvcc where its toolkit lies, as it may be a link or a wrapper script."""
+    """Ask nvcc for the folder of its toolkit, because nvcc may be a link or a wrapper script."""
     lines = subprocess.run([nvcc, "--dryrun", "-x", "cu", os.devnull], capture_output=True, text=True).stderr
     top = re.search(r"^#\$ TOP=(.*)$", lines, re.MULTILINE)
     return str(Path(top.group(1).strip()).resolve() if top else Path(nvcc).resolve().parents[1])
 
 
 def cuda_refusal(torch_cuda: str | None, nvcc: str | None, nvcc_version: str) -> str:
-    """Say why no CUDA code can be built here, or nothing."""
+    """Return why no CUDA code can be built here, "" if it can."""
     if torch_cuda is None:
         return "this torch is a build without CUDA"
     if nvcc is None:
@@ -56,7 +56,7 @@ def cuda_refusal(torch_cuda: str | None, nvcc: str | None, nvcc_version: str) ->
 
 
 def choose_cuda(torch: ModuleType) -> str:
-    """Return the toolkit to build CUDA code with, or nothing; architectures go into TORCH_CUDA_ARCH_LIST."""
+    """Return the toolkit for CUDA code, "" for none. Sets TORCH_CUDA_ARCH_LIST to the architectures."""
     if CUDA not in ("", "0", "1"):
         raise SystemExit(f"memcnp-vis: MEMCNP_CUDA={CUDA!r} is none of 0, 1 and unset")
     if CUDA == "0":
@@ -94,7 +94,7 @@ def supported_architectures(nvcc: str) -> list[str]:
 
 
 def extension() -> dict:
-    """Return what `setup` needs to build the library, or nothing where that is impossible."""
+    """Return the arguments of `setup` that build the library, none if that is impossible."""
     folders = sorted(ROOT.glob("mmdet/ops/**/csrc"))
     sources = [path for folder in folders for path in sorted(folder.glob("*.cpp"))]
     cuda_sources = [path for folder in folders for path in sorted(folder.glob("*.cu"))]
@@ -135,7 +135,7 @@ def build_command() -> type:
     class BuildOps(BuildExtension):
         def finalize_options(self) -> None:
             super().finalize_options()
-            self.force = True  # sources come and go with MEMCNP_CUDA; ninja knows what is up to date
+            self.force = True  # sources depend on MEMCNP_CUDA; ninja knows what is up to date
 
         def build_extensions(self) -> None:
             try:

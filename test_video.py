@@ -1,7 +1,7 @@
 """Test a model on videos: python test_video.py CONFIG CHECKPOINT --out OUTPUT.pkl --eval segm [options].
 
-Tracks every object through every video, writes the results and the submission json, scores them where the truth is at
-hand, and draws them.
+Tracks every object through every video, writes the results and the submission json, scores them if there is a truth,
+and draws them.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ def parse_arguments(argv: list[str] | None = None) -> Namespace:
     parser.add_switch(
         "format_only", "write a checked submission (NAME.zip of --out, else submission.zip in the work dir)"
     )
-    parser.add_switch("show", "draw the tracks: frames and one mp4 a video (opens no window)")
+    parser.add_switch("show", "draw the tracks: frames and one mp4 per video (opens no window)")
     parser.add_option("save_vis_path", metavar="DIR", help="where to draw to (default: vis/ in the work dir)")
     parser.add_option(
         "thresh", type=within(Fraction), default=0.2, help="draw tracks with at least this score (default: 0.2)"
     )
     parser.add_option("load_result", metavar="FILE", help="score or draw this .pkl or .json instead of testing")
-    parser.add_switch("dump_bbox", "write the boxes (xyxy) and labels of every frame into the results too")
-    parser.add_switch("resume", "go on behind the videos that an interrupted test with the same --out has finished")
+    parser.add_switch("dump_bbox", "also write the boxes (xyxy) and labels of every frame into the results")
+    parser.add_switch("resume", "skip the videos that an interrupted test with the same --out has finished")
     parser.add_option("work_dir", help="folder for pictures (default: workdir/<name of the config>)")
-    parser.add_option("gpus", type=int, default=1, help="processes to share the videos, one a GPU (default: 1)")
+    parser.add_option("gpus", type=int, default=1, help="processes to share the videos, one per GPU (default: 1)")
     parser.add_option(
         "launcher",
         choices=LAUNCHERS,
@@ -48,7 +48,9 @@ def parse_arguments(argv: list[str] | None = None) -> Namespace:
         help="who started the processes: torchrun (pytorch), srun (slurm)",
     )
     parser.add_option("amp", choices=AMP_NAMES, default="off", help="precision on GPUs (default: off, float32)")
-    parser.add_option("seed", type=within(Seed), default=0, help="of parts that draw; testing itself draws nothing")
+    parser.add_option(
+        "seed", type=within(Seed), default=0, help="seed for models with random parts; testing itself is not random"
+    )
     parser.add_option(
         "cfg_options", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="config values to override"
     )
@@ -88,7 +90,7 @@ def _submission_path(args: Namespace, work_dir: Path) -> Path:
 
 
 def run() -> None:
-    """Start as many processes as asked for."""
+    """Start the requested number of processes."""
     args = parse_arguments()
     check_config_file(args.config)
     from mmdet.engine.process.launch import launch

@@ -1,7 +1,7 @@
 """Train a model as a config describes it: python train.py CONFIG [options].
 
-Logs, checkpoints, the resolved config and the versions of everything go to the work dir. Interrupted by Ctrl-C,
-SIGTERM or SIGHUP the run finishes its step and saves; go on with `--resume_from auto`.
+Logs, checkpoints, the resolved config and the versions of everything go to the work dir. On Ctrl-C, SIGTERM or SIGHUP
+the run finishes its step and saves; go on with `--resume_from auto`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def parse_arguments(argv: list[str] | None = None) -> Namespace:
     parser = CommandParser(description="Train a model as a config describes it.")
     parser.add_argument("config", metavar="CONFIG", help="a file of configs/")
     parser.add_option("work_dir", help="folder for all output (default: workdir/<name of the config>)")
-    parser.add_option("gpus", type=int, default=1, help="data-parallel processes to start, one a GPU (default: 1)")
+    parser.add_option("gpus", type=int, default=1, help="data-parallel processes to start, one per GPU (default: 1)")
     parser.add_option(
         "launcher",
         choices=LAUNCHERS,
@@ -37,8 +37,8 @@ def parse_arguments(argv: list[str] | None = None) -> Namespace:
     parser.add_switch("trust_checkpoint", "load any object from these files: only if you know where they come from")
     parser.add_switch("validate", "validate during training and keep the best checkpoint")
     parser.add_option("seed", type=within(Seed), help="same as --cfg-options runtime.seed=N")
-    parser.add_switch("deterministic", "equal runs on a GPU, too, more slowly; same as runtime.deterministic=True")
-    parser.add_switch("auto_scale_lr", "scale the learning rate by the pairs a step over schedule.base_batch_size")
+    parser.add_switch("deterministic", "reproducible runs on a GPU, more slowly; same as runtime.deterministic=True")
+    parser.add_switch("auto_scale_lr", "scale the learning rate by pairs per step / schedule.base_batch_size")
     parser.add_option("amp", choices=AMP_NAMES, help="same as --cfg-options runtime.amp=...; GPUs only")
     parser.add_option(
         "cfg_options", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="config values to override"
@@ -70,7 +70,7 @@ def main(ranks: Ranks, args: Namespace) -> None:
 
 
 def run() -> None:
-    """Start as many processes as asked for."""
+    """Start the requested number of processes."""
     args = parse_arguments()
     check_config_file(args.config)
     from mmdet.engine.process.launch import launch

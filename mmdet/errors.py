@@ -1,6 +1,6 @@
-"""The user's mistakes: the error that one line explains, wrong values and lists of names as short text, and near names.
+"""Mistakes of the user: an error that one line explains, and short texts of wrong values and of similar names.
 
-Imports nothing heavy: command lines read it before they know that there is work to do.
+Imports nothing heavy, because every command line imports it first.
 """
 
 from __future__ import annotations
@@ -13,42 +13,42 @@ from typing import Any
 SHOWN_LENGTH = 80  # characters of a value in an error message
 LISTED_NAMES = 5  # of a short list
 LONGEST_NAME = 40  # characters of each
-SHOWN_NAMES = 20  # of all that are known, where none is near
+SHOWN_NAMES = 20  # shown of all known names if none is similar
 _SHOWN_BITS = 64  # of a whole number
 
 
 class UserError(Exception):
-    """A mistake of the user's that one line explains; the command lines print it and exit with 2."""
+    """A mistake of the user that one line explains. Command lines print it and exit with 2."""
 
 
 class FrameError(UserError):
-    """A frame's file cannot be read or is not of its video's size; the message names it.
+    """A frame's file cannot be read or does not have its video's size. The message names it.
 
-    A dataset that raises it in making a sample lets the loader try again and draw another instead.
+    If a dataset raises it while making a sample, the loader tries again and then draws another sample.
     """
 
 
 class _ShortText(reprlib.Repr):
-    """Looks at little of a value, however large, deep, or often repeated inside of itself it is."""
+    """Shows a short part of a value, however large, deep or recursive it is."""
 
     def __init__(self) -> None:
         super().__init__()
         self.maxlevel, self.maxstring, self.maxother = 3, SHOWN_LENGTH, SHOWN_LENGTH
 
     def repr_int(self, x: int, level: int) -> str:
-        """Python refuses to write out numbers of thousands of digits."""
+        """Return a short text, because Python refuses to write numbers with thousands of digits."""
         return repr(x) if x.bit_length() <= _SHOWN_BITS else f"a number of {x.bit_length()} bits"
 
 
 def shown(value: Any) -> str:
-    """Return a value as short text for an error: a wrong one may be megabytes long."""
+    """Return a value as short text for an error, because a wrong value may be megabytes long."""
     text = _ShortText().repr(value)
     return text if len(text) <= SHOWN_LENGTH else f"{text[:SHOWN_LENGTH]}..."
 
 
 def suggestion(name: str, known: Sequence[str]) -> str:
-    """Return the end of an error message: near names, or all of them, the first where they would fill a screen."""
-    names = [key for key in known if isinstance(key, str)]  # of a config's keys some may be none
+    """Return the end of an error message: similar names, or the known names, at most SHOWN_NAMES of them."""
+    names = [key for key in known if isinstance(key, str)]  # keys of a config need not be strings
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.5) if isinstance(name, str) else []
     if close:
         return f"did you mean {', '.join(close)}?"

@@ -1,8 +1,8 @@
-"""The registries: a part named by `type` in a config is looked up among the parts of the kind that its key expects.
+"""The registries: they find the part that `type` names in a config, among the parts of the kind that the key expects.
 
-There are five: models and their parts, parts of the task around them, data sets, transforms, optimisers. A name stands
-once in its registry, and each part is of a kind. Parts register themselves where they are defined, under their kind
-(`@BACKBONES.register_module()`); packages import their parts explicitly, so grep finds who builds what.
+There are five: models and their parts, parts of the task around them, data sets, transforms, optimisers. A name is
+unique in its registry, and each part has a kind. Parts register themselves where they are defined, under their kind
+(`@BACKBONES.register_module()`); packages import their parts explicitly.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from mmengine.registry import Registry
 
-# The scope is fixed because an inferred one would look for another package.
+# The scope is fixed, because mmengine would otherwise infer one and search another package.
 _SCOPE = "memcnp"
 
 
@@ -21,10 +21,10 @@ class Kind:
 
     def __init__(self, name: str, registry: Registry, kinds: dict[str, str]) -> None:
         self.name, self.registry = name, registry
-        self.kinds = kinds  # of the parts of the registry, by their names
+        self.kinds = kinds  # name of a part -> its kind
 
     def register_module(self, name: str | None = None, force: bool = False, module: Any = None) -> Any:
-        """Register a class or function under its own name or another; without `module`, as a decorator."""
+        """Register a class or function under its own name or `name`. Without `module` it works as a decorator."""
 
         def register(part: Any) -> Any:
             self.registry.register_module(name, force, part)
@@ -35,11 +35,11 @@ class Kind:
 
     @property
     def module_dict(self) -> dict[str, Any]:
-        """The parts of this kind by their names."""
+        """The parts of this kind, by name."""
         return {name: part for name, part in self.registry.module_dict.items() if self.kinds.get(name) == self.name}
 
     def build(self, part: Mapping[str, Any]) -> Any:
-        """Build a part from its `type` and arguments. Raises ValueError unless the type is a name of this kind."""
+        """Build a part from its `type` and arguments. Raises ValueError unless `type` names a part of this kind."""
         known = self.module_dict
         if part.get("type") not in known:
             raise ValueError(f"there is no {self.name} {part.get('type')!r}; known: {', '.join(sorted(known))}")
@@ -58,7 +58,7 @@ ASSIGNERS, CRITERIA, POSTPROCESSORS, TRACKERS = _kinds("task", "assigner", "crit
 (TRANSFORMS,) = _kinds("transforms", "transform")
 (OPTIMIZERS,) = _kinds("optimizers", "optimizer")
 
-# The kind of the part or parts that a key of a config holds, in sections and in parts.
+# Key of a config -> the kind of the part or parts in it, for sections and parts.
 OF_KEY: dict[str, Kind] = {
     "model": MODELS,
     "backbone": BACKBONES,
@@ -77,5 +77,5 @@ OF_KEY: dict[str, Kind] = {
 }
 KINDS: tuple[Kind, ...] = tuple(dict.fromkeys(OF_KEY.values()))
 
-# Arguments that the program itself gives to parts: the model hands on its widths, the optimiser gets the model.
+# Arguments that the program gives to parts: the model passes on its widths, the optimiser gets the model.
 HANDED_ON = frozenset({"model", "in_channels", "channels", "strides"})

@@ -5,7 +5,7 @@ model       the network's forward pass, frames in batches and one by one
 stream      frames of a video one after the other: latency from a decoded frame to its tracks with masks
 end-to-end  from JPEG files to the result json, the way of test_video.py
 data        items, loading with workers, reading a large json, and how long training waits for its input
-Without --checkpoint weights are random; speeds are those of trained ones but where the masks' run-length codes count.
+Without --checkpoint weights are random; their speeds equal those of trained weights, except where masks are encoded.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ def parse_arguments() -> Namespace:
     parser.add_option("mode", choices=MODES, default="train")
     parser.add_option("size", type=int, nargs=2, action="append", metavar=("HEIGHT", "WIDTH"), help="may be repeated")
     parser.add_option("batch_size", type=int, help="pairs or frames (default: the config's)")
-    parser.add_option("objects", type=int, help="a frame, made up or detected")
+    parser.add_option("objects", type=int, help="objects per frame, made up or detected")
     parser.add_option("steps", type=int, help="timed: steps, frames or passes (default: the mode's)")
-    parser.add_option("warmup", type=int, help="before them (default: the mode's)")
+    parser.add_option("warmup", type=int, help="steps before the timed ones (default: the mode's)")
     parser.add_option("amp", choices=AMP_NAMES, help="on GPUs (default: training the config's, else off)")
     parser.add_switch("compile", "translate the network by torch.compile first")
     parser.add_switch("cuda_graph", "stream: launch every frame as one CUDA graph")
     parser.add_option("workers", type=int, help="loading processes (default: the config's)")
-    parser.add_option("videos", type=int, default=2, help="made up, a split (default: %(default)s)")
-    parser.add_option("frames", type=int, default=20, help="of each (default: %(default)s)")
-    parser.add_option("index_videos", type=int, default=3000, help="of the annotation file to read")
+    parser.add_option("videos", type=int, default=2, help="made-up videos per split (default: %(default)s)")
+    parser.add_option("frames", type=int, default=20, help="frames per video (default: %(default)s)")
+    parser.add_option("index_videos", type=int, default=3000, help="videos in the annotation file to read")
     parser.add_switch("data", "read the config's own data instead of made-up videos")
     parser.add_option("device", help="default: cuda where there is one")
     parser.add_option("checkpoint", metavar="FILE", help="weights (default: random)")

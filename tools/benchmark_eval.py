@@ -1,4 +1,4 @@
-"""Measure the evaluator against its plain form (two merges and areas a pair and frame), on made-up data, in one run.
+"""Time the evaluator against its plain form (two merges and areas per pair of tracks and frame) on made-up data.
 
 python tools/benchmark_eval.py [SCALE ...] [--repeats 3]      SCALE: youtube_vis, ovis_length, crowded_class
 """
@@ -57,7 +57,7 @@ def measure(cases: list[VideoCase], form: str, repeats: int) -> tuple[float, str
 
 
 def main() -> None:
-    """Print a table with a row for each scale and form; every form runs in a process of its own."""
+    """Print a table with one row per scale and form. Every form runs in its own process."""
     parser = CommandParser(description=__doc__)
     parser.add_argument("scales", nargs="*", metavar="SCALE")
     parser.add_argument("--repeats", type=within(Count), default=3)

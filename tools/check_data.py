@@ -1,11 +1,11 @@
-"""Check annotation files and every frame of theirs, and say what to write into a config.
+"""Check annotation files and all their frames, and print what to write into a config.
 
     python tools/check_data.py [DATA_ROOT]                    # everything in a folder, data/ by default
-    python tools/check_data.py ANN.json --img-prefix FOLDER   # one set; without --img-prefix it is looked for
-    python tools/check_data.py ANN.json --decode              # and decode the frames, not their headers alone
-    python tools/check_data.py ANN.json --draw DIR            # and draw the ground truth, a picture a video
+    python tools/check_data.py ANN.json --img-prefix FOLDER   # one set; without --img-prefix the folder is searched
+    python tools/check_data.py ANN.json --decode              # and decode the frames, not only their headers
+    python tools/check_data.py ANN.json --draw DIR            # and draw the ground truth, one picture per video
 
-Exit code 0, or 2 if there are faults, which are listed; warnings are of what may be meant.
+Exit code 0, or 2 if there are faults, which are listed. Warnings are about things that may be intended.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _check(ann_file: Path, args: Namespace) -> list[str]:
-    """Print the figures of one set and draw it on demand; return its faults and warnings."""
+    """Print the figures of one set and draw it if asked to. Return its faults and warnings."""
     from mmdet.datasets.prepare.check_set import check_set
     from mmdet.datasets.prepare.findings import report_lines
     from mmdet.datasets.vis_dataset import VISDataset
@@ -76,7 +76,10 @@ def _check(ann_file: Path, args: Namespace) -> list[str]:
 
 
 def _draw(dataset: VISDataset, folder: Path, num_videos: int) -> list[str]:
-    """Draw a sheet a video; return what cannot be read. Raises UserError before it writes over what is not its own."""
+    """Draw one sheet per video.
+
+    Return the frames that cannot be read. Raises UserError if a file that it did not draw would be replaced.
+    """
     from mmdet.fileio.pictures.drawn_jpeg import refuse_foreign
     from mmdet.fileio.pictures.frame_files import frame_path
     from mmdet.visualization.contact_sheet import TruthFrame, evenly_spaced, truth_sheet, write_sheet

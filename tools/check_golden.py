@@ -1,7 +1,7 @@
 """Compare this package with numbers recorded with the published release: python tools/check_golden.py DIR.
 
-DIR holds the numbers of one seed; a folder `parts` beside it is compared too. Prints a line per quantity, what is not
-compared, and OK or FAIL with the number of failures. Exit code 0, 1 for failures, 2 for bad input.
+DIR holds the numbers of one seed; a folder `parts` beside it is compared too. Prints one line per quantity, the numbers
+that are not compared, and OK or FAIL with the number of failures. Exit code 0, 1 for failures, 2 for bad input.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ CONFIG = Path(__file__).parents[1] / "configs" / "baselines" / "golden_small.py"
 
 
 def main() -> None:
-    """Compare and print; exits with 1 if a quantity is further off than it may be."""
+    """Compare and print. Exits with 1 if a quantity is outside of its tolerance."""
     parser = CommandParser(description="Compare with recorded numbers of the published release.")
     parser.add_argument("folder", type=Path, metavar="DIR", help="the recorded numbers of one seed")
     parser.add_argument("--config", type=Path, default=CONFIG, help="the model that they were recorded with")

@@ -1,4 +1,4 @@
-"""Turn COCO instances into a json to train on: videos where they have track ids, else pseudo-videos of one frame each.
+"""Turn COCO instances into a json to train on: videos if they have track ids, else pseudo-videos of one frame each.
 
 python tools/coco_to_vis.py instances_train2017.json --to youtube_vis_2021 --out coco_as_2021.json
 python tools/coco_to_vis.py cvat_export.json --to none --out videos.json    # track_id (CVAT), CocoVID
@@ -27,10 +27,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Convert; return the exit status: 2 for bad input."""
     parser = CommandParser(description=__doc__)
     parser.add_argument("instances", type=Path, help="json with COCO's images, annotations and categories")
-    parser.add_argument("--to", required=True, choices=[*TARGETS, "none"], help="whose categories; none: COCO's own")
+    parser.add_argument(
+        "--to", required=True, choices=[*TARGETS, "none"], help="categories of the result; none: those of the file"
+    )
     parser.add_argument("--out", required=True, type=Path, metavar="OUT.json")
     parser.add_argument("--keep-empty", action="store_true", help="keep images or videos without annotations")
-    parser.add_argument("--stills", action="store_true", help="a video of one frame from each image, whatever its ids")
+    parser.add_argument(
+        "--stills", action="store_true", help="make a video of one frame from each image, even with track ids"
+    )
     args = parser.parse_args(argv)
     from mmdet.datasets.prepare.coco_to_vis import convert_coco
     from mmdet.fileio.annotations.vis_json import write_vis_json
@@ -48,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _tell(args: Namespace, conversion: CocoConversion) -> None:
-    """Print what was made, and all that was joined or left out."""
+    """Print what was made, joined and left out."""
     data = conversion.data
     crowd = sum(track.is_crowd for track in data.tracks)
     if conversion.has_identities:

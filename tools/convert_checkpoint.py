@@ -1,8 +1,7 @@
 """Write the weights of a checkpoint under this package's names: python tools/convert_checkpoint.py IN OUT.
 
-IN is a checkpoint of the published release or of a run of this package, bare or with optimiser and the like around the
-weights. OUT holds {"model": weights} and, where IN names its classes, {"about": {"class_names": ...}}; nothing else. It
-is written whole or not at all.
+IN is a checkpoint of the published release or of a run of this package, with or without the state of an optimiser. OUT
+holds only {"model": weights} and, if IN names its classes, {"about": {"class_names": ...}}. It is written atomically.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from mmdet.fileio.overwriting import check_output_files
 if TYPE_CHECKING:
     from torch import Tensor
 
-NO_PARAMETERS = ("running_mean", "running_var", "num_batches_tracked")  # what batch norms keep beside theirs
+NO_PARAMETERS = ("running_mean", "running_var", "num_batches_tracked")  # buffers of batch norms that are not parameters
 
 
 def count_parameters(weights: Mapping[str, Tensor]) -> dict[str, int]:
@@ -31,7 +30,7 @@ def count_parameters(weights: Mapping[str, Tensor]) -> dict[str, int]:
 
 
 def main() -> None:
-    """Read, write, report."""
+    """Read, write and report."""
     parser = CommandParser(description="Write the weights of a checkpoint under this package's names.")
     parser.add_argument("source", metavar="IN")
     parser.add_argument("target", metavar="OUT", type=Path)

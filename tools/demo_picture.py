@@ -1,4 +1,4 @@
-"""Draw the README's picture: held-out videos of the demo set, a row each, with what the quickstart's model found.
+"""Draw the README's picture: held-out videos of the demo set, one row per video, with the quickstart model's tracks.
 
 python tools/demo_picture.py workdir/demo/results.pkl --out docs/demo.jpg [--videos 5 4 7 6] [--frames 0 3 6 9]
 """

@@ -1,4 +1,4 @@
-"""Evaluate a result file against the ground truth of a data set: the official YouTube-VIS figures, OVIS's with labels.
+"""Evaluate a result file against the ground truth: the official YouTube-VIS figures, and OVIS's if there are labels.
 
 python tools/eval_results.py GT.json RESULTS(.json|.zip|.pkl) [--bbox] [--ovis] [--class-agnostic] [--out FIGURES.json]
 """
@@ -24,7 +24,7 @@ def parse_arguments() -> Namespace:
     parser.add_argument("ground_truth", help="json of the data set, with annotations")
     parser.add_argument("results", help="result json, zip holding results.json, or pickle")
     parser.add_argument("--bbox", action="store_true", help="measure box tracks instead of masks")
-    parser.add_argument("--ovis", action="store_true", help="say so where labels for OVIS's figures are missing")
+    parser.add_argument("--ovis", action="store_true", help="warn if labels for OVIS's figures are missing")
     parser.add_argument("--class-agnostic", action="store_true", help="score all categories as one too")
     parser.add_argument("--strict", action="store_true", help="repeat the original's defect with annotation id 0")
     parser.add_argument("--diagnose", action="store_true", help="say how much AP wrong classes, tracks and masks cost")
@@ -40,7 +40,7 @@ def parse_arguments() -> Namespace:
 
 
 def main() -> int:
-    """Print the tables; returns the exit status: 2 for bad input."""
+    """Print the tables. Return the exit status: 2 for bad input."""
     args = parse_arguments()
     try:
         check_output_files({"--out": args.out}, [args.ground_truth, args.results])
@@ -55,7 +55,7 @@ def main() -> int:
 
 
 def _evaluate(args: Namespace) -> dict[str, Any]:
-    """Print what is asked for and return it as json."""
+    """Print the requested tables and return their figures as json content."""
     from mmdet.evaluation.ap.evaluate import evaluate
     from mmdet.evaluation.ap.tables import format_agnostic, format_figures
     from mmdet.evaluation.association.hota import association_figures, format_association

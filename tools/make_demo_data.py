@@ -1,4 +1,4 @@
-"""Generate the demo set (moving textured shapes, YouTube-VIS layout); does nothing where it already lies.
+"""Generate the demo set (moving textured shapes, YouTube-VIS layout); does nothing if it already exists.
 
 python tools/make_demo_data.py --root data/demo
 """
@@ -21,7 +21,7 @@ def parse_arguments() -> Namespace:
     parser.add_argument("--seed", type=int, default=0, help="same seed, same set (default: %(default)s)")
     parser.add_argument("--train-videos", type=int, default=160, help="default: %(default)s")
     parser.add_argument("--valid-videos", type=int, default=24, help="default: %(default)s")
-    parser.add_argument("--length", type=int, default=12, help="frames a video (default: %(default)s)")
+    parser.add_argument("--length", type=int, default=12, help="frames per video (default: %(default)s)")
     parser.add_argument(
         "--size", type=int, nargs=2, metavar=("HEIGHT", "WIDTH"), default=(128, 192), help="default: %(default)s"
     )
@@ -29,7 +29,7 @@ def parse_arguments() -> Namespace:
 
 
 def main() -> int:
-    """Generate the set unless it is there; print what it holds."""
+    """Generate the set unless it exists; print its statistics."""
     arguments = parse_arguments()
     from mmdet.datasets.synthetic.demo_set import SPLITS, DemoParameters, generate_demo_set, has_demo_set
 

@@ -1,8 +1,8 @@
-"""Hold some videos of an annotated file back, to validate with: whole videos, every category in proportion.
+"""Split an annotation file for validation: hold back whole videos, with every category in proportion.
 
 python tools/make_split.py instances_train.json --valid 0.1     # instances_train_train.json, instances_train_valid.json
 
-Each part has the videos and annotations of its own and everything else of the file. The images stay where they are.
+Each part has its own videos and annotations and all other keys of the file. The images stay where they are.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--valid", type=float, default=0.1, metavar="FRACTION", help="held back (default: 0.1)")
     parser.add_argument("--seed", type=int, default=0, help="another choice of videos (default: 0)")
     parser.add_argument("--out-dir", type=Path, metavar="DIR", help="default: the folder of the file")
-    parser.add_argument("--force", action="store_true", help="overwrite parts made before")
+    parser.add_argument("--force", action="store_true", help="overwrite existing parts")
     args = parser.parse_args(argv)
     from mmdet.datasets.prepare.split import track_table
 

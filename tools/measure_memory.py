@@ -1,7 +1,7 @@
 """Measure memory over a long made-up video: python tools/measure_memory.py [--config CONFIG] [--frames 2000].
 
-The config's model gets random weights, and thresholds and matching are set so that --objects tracks a frame come out.
-Prints a table over the frames, and by how many per cent memory has grown after the first tenth of them.
+The config's model gets random weights, and thresholds and matching are set so that every frame has --objects tracks.
+Prints a table over the frames, and the growth of memory in per cent after the first tenth of them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_option("config", default="configs/vitmae_cnp_contrast_ms_1x.py")
     parser.add_option("frames", type=int, default=2000)
     parser.add_option("size", type=int, nargs=2, default=(1080, 1920), metavar=("HEIGHT", "WIDTH"))
-    parser.add_option("objects", type=int, default=20, help="detections a frame")
+    parser.add_option("objects", type=int, default=20, help="detections per frame")
     parser.add_option("device", help="default: cuda where there is one")
     parser.add_option("json", type=Path, help="write the samples to this file, too")
     args = parser.parse_args()

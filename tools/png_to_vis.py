@@ -2,8 +2,8 @@
 
 python tools/png_to_vis.py JPEGImages Annotations --out instances.json [--categories cats.json | --category NAME]
 
-IMAGES/VIDEO/00000.jpg are the frames, ANNOTATIONS/VIDEO/00000.png (palette or grey) the ids of the objects: 0 is
-background, 255 void. cats.json: {"VIDEO": {"1": "dog"}}.
+IMAGES/VIDEO/00000.jpg are the frames, ANNOTATIONS/VIDEO/00000.png (palette or grey) hold object ids: 0 is background,
+255 void. cats.json: {"VIDEO": {"1": "dog"}}.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from mmdet.fileio.overwriting import check_output_files
 def main(argv: Sequence[str] | None = None) -> int:
     """Convert; return the exit status: 2 for bad input."""
     parser = CommandParser(description=__doc__)
-    parser.add_argument("images", type=Path, help="folder of a folder of frames a video")
-    parser.add_argument("annotations", type=Path, help="folder of a folder of PNGs a video")
+    parser.add_argument("images", type=Path, help="folder with one folder of frames per video")
+    parser.add_argument("annotations", type=Path, help="folder with one folder of PNGs per video")
     parser.add_argument("--out", required=True, type=Path, metavar="OUT.json")
     parser.add_argument("--binary", action="store_true", help="all pixels above 0 are one object (DAVIS 2016)")
     parser.add_argument("--missing-is-empty", action="store_true", help="a frame without a PNG shows nothing")
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--category", default="object", metavar="NAME", help="of all objects (default: object)")
+    which.add_argument("--category", default="object", metavar="NAME", help="category of all objects (default: object)")
     which.add_argument("--categories", type=Path, metavar="cats.json", help="the category of every object")
     args = parser.parse_args(argv)
     from mmdet.datasets.prepare.png_to_vis import convert_pngs, load_names

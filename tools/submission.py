@@ -1,6 +1,7 @@
-"""Check a result file and pack it for an evaluation server: every fault is named, and only sound results are packed.
+"""Check a result file and pack it for an evaluation server.
 
-python tools/submission.py RESULTS(.json|.pkl) --ann VALID.json --out submission.zip
+All faults are listed; only results without faults are packed. python tools/submission.py RESULTS(.json|.pkl) --ann
+VALID.json --out submission.zip
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ SHOWN = 100  # faults
 
 
 def main() -> int:
-    """Check and pack; returns the exit status: 2 for faults and bad input."""
+    """Check and pack. Return the exit status: 2 for faults and bad input."""
     parser = CommandParser(description="Check and pack a submission.")
     parser.add_argument("results", help="result file")
     parser.add_argument("--ann", required=True, help="json of the data set; it needs no annotations")

@@ -1,8 +1,8 @@
 """Track the objects of your own video: python tools/track_video.py CONFIG CHECKPOINT VIDEO --out FOLDER [--thresh 0.3].
 
 VIDEO is a video file, a folder of images, or an image. Writes FOLDER/NAME.mp4, with the times of the video, and
-FOLDER/NAME.json: its size, rate and times, and the tracks, run-length encoded, labels 0-based. Stopped by Ctrl-C or a
-signal it writes the frames so far.
+FOLDER/NAME.json: its size, rate and times, and the tracks, run-length encoded, labels 0-based. If Ctrl-C or a signal
+stops it, it writes the frames so far.
 """
 
 from __future__ import annotations

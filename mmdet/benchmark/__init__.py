@@ -1,1 +1,1 @@
-"""Speed and memory, measured: whole steps, streams, files, data. Tools and tests alone use it."""
+"""Measure speed and memory of whole steps, streams, files and data. Only tools and tests use it."""

@@ -1,4 +1,4 @@
-"""How fast data come: items on one core, a large annotation file, loading with workers, and what training waits for."""
+"""Speed of data loading: items on one core, a large annotation file, loading with workers, waiting of training."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ from mmdet.structures import ClipBatch
 ITEMS, ITEM_WARMUP = 100, 10
 BATCHES, BATCH_WARMUP = 60, 4
 STEPS, STEP_WARMUP, CPU_STEPS = 60, 10, 3
-INDEX_FRAMES, INDEX_OBJECTS = 30, 3  # a video, about YouTube-VIS's
+INDEX_FRAMES, INDEX_OBJECTS = 30, 3  # per video, about as in YouTube-VIS
 
 TrainData = VISDataset | MixedDataset
 
 
 def measure_data(config: RunConfig, settings: BenchmarkSettings) -> list[Case]:
-    """Measure items, index, loader and training's wait, on frames of the first size."""
+    """Measure items, index, loader and the waiting time of training, on frames of the first size."""
     size = (settings.sizes or (FRAME_SIZE,))[0]
     with benchmark_data(config, settings, size) as (data, _):
         train = build_train_dataset(data)
@@ -108,7 +108,7 @@ def _measure_loader(train: TrainData, config: RunConfig, settings: BenchmarkSett
     next(batches)
     first = time.perf_counter() - started
     steps = BATCHES if settings.steps is None else settings.steps
-    for _ in islice(batches, BATCH_WARMUP + 2 * section.workers):  # what workers have made in advance is not counted
+    for _ in islice(batches, BATCH_WARMUP + 2 * section.workers):  # without batches that workers made in advance
         pass
     start, cpu = time.perf_counter(), time.process_time()
     for _ in islice(batches, steps):
@@ -126,7 +126,7 @@ def _measure_loader(train: TrainData, config: RunConfig, settings: BenchmarkSett
 
 
 def _measure_wait(train: TrainData, config: RunConfig, settings: BenchmarkSettings) -> Case:
-    """Train as the trainer does, with the loader; then once more on the same batches, kept in memory."""
+    """Train as the trainer does, with the loader, then again on the same batches kept in memory."""
     section, device = config.data.train, settings.device
     steps = (STEPS if device.type == "cuda" else CPU_STEPS) if settings.steps is None else settings.steps
     warmup = STEP_WARMUP if settings.warmup is None else settings.warmup
@@ -136,7 +136,7 @@ def _measure_wait(train: TrainData, config: RunConfig, settings: BenchmarkSettin
         return _endless(make_train_loader(train, section.batch_size, section.workers, settings.seed))
 
     def take(source: Iterator[ClipBatch], number: int) -> tuple[list[float], float]:
-        """Make steps; return what each waited for its batch, and the time of all, in milliseconds."""
+        """Make steps. Return how long each waited for its batch, and the total time, in milliseconds."""
         waits, start = [], time.perf_counter()
         for index in range(number):
             before = time.perf_counter()
@@ -151,7 +151,7 @@ def _measure_wait(train: TrainData, config: RunConfig, settings: BenchmarkSettin
     source = batches()
     take(source, warmup)
     waits, loaded = take(source, steps)
-    # Loaded anew, as keeping them would have let every batch be copied to page-locked memory that is new, too.
+    # Loaded again: keeping the batches above would have made every copy go to new page-locked memory.
     kept = list(islice(batches(), warmup, warmup + steps))
     _, from_memory = take(iter(kept), steps)
     figures: dict[str, float | Spread] = {
@@ -168,7 +168,7 @@ def _measure_wait(train: TrainData, config: RunConfig, settings: BenchmarkSettin
 
 
 def write_large_json(source: Path, path: Path, videos: int) -> None:
-    """Write an annotation file of so many videos; its tracks are made of the boxes and masks of a small one's."""
+    """Write an annotation file with so many videos. Its tracks use the boxes and masks of a small file."""
     content = json.loads(source.read_text())
     seen = [
         (box, code, area)
@@ -194,7 +194,7 @@ def write_large_json(source: Path, path: Path, videos: int) -> None:
 
 @contextmanager
 def _one_core() -> Iterator[None]:
-    """Let torch and OpenCV work in one thread for a while, as in a loader's worker."""
+    """Limit torch and OpenCV to one thread inside this context, as in a loader's worker."""
     threads = torch.get_num_threads(), cv2.getNumThreads()
     torch.set_num_threads(1)
     cv2.setNumThreads(0)
@@ -218,7 +218,7 @@ def _time_calls(call: Callable[[int], object], settings: BenchmarkSettings) -> S
 
 
 def _endless(loader: DataLoader[ClipBatch]) -> Iterator[ClipBatch]:
-    """Yield the batches of one epoch after the other."""
+    """Yield the batches of epoch after epoch."""
     sampler: Any = loader.batch_sampler
     for epoch in count():
         sampler.set_position(epoch)

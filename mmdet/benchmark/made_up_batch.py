@@ -7,8 +7,8 @@ from torch import Tensor
 
 from mmdet.structures import ClipBatch, ClipSample, FrameMeta, FrameTruth, Size, collate_clips
 
-SIDES = (0.1, 0.6)  # of an object, as fractions of the frame's
-_MOVEMENT = 0.05  # from one frame of a pair to the other, likewise
+SIDES = (0.1, 0.6)  # of an object, as fractions of the frame's sides
+_MOVEMENT = 0.05  # between the frames of a pair, as a fraction of the frame's sides
 
 
 def synthetic_batch(size: Size, pairs: int, objects: int, num_classes: int, seed: int) -> ClipBatch:

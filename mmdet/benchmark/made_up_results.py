@@ -1,7 +1,7 @@
 """Made-up ground truths and results of any size, to measure the evaluator with.
 
-Objects are wavy discs that wander through the frame; results are the objects shifted, under any class. Masks are drawn
-for a few videos and used again in the others: what an evaluation costs does not depend on which video a mask is from.
+Objects are wavy discs that wander through the frame; results are the shifted objects with random classes. Masks are
+drawn for a few videos and reused in the others, which does not change the cost of an evaluation.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from mmdet.ops.masks.segmentations import encode_masks, mask_areas
 from mmdet.structures import RLE, Size
 
 _DRAWN_VIDEOS = 4
-_CORNERS = 360  # of an object's outline
-_ABSENT = 0.1  # of the frames of a track
+_CORNERS = 360  # points of an object's outline
+_ABSENT = 0.1  # fraction of the frames of a track
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
-    """How much there is to evaluate; `truths` and `results` are tracks a video."""
+    """How much there is to evaluate. `truths` and `results` are tracks per video."""
 
     videos: int
     frames: int
@@ -33,7 +33,7 @@ class Scale:
 
 
 SCALES = {
-    # name: as many videos, frames and tracks as the validation split it stands for
+    # name -> as many videos, frames and tracks as in the validation split that it stands for
     "youtube_vis": Scale(videos=421, frames=30, truths=3, results=10, categories=40),
     "ovis_length": Scale(videos=140, frames=70, truths=6, results=15, categories=25),
     "crowded_class": Scale(videos=20, frames=40, truths=20, results=60, categories=1),
@@ -41,7 +41,7 @@ SCALES = {
 
 
 def make_case(scale: Scale, seed: int = 0) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Return a ground truth and results, as their jsons hold them."""
+    """Return a ground truth and results as json content."""
     rng = np.random.default_rng(seed)
     drawn = [_draw_video(scale, rng) for _ in range(min(_DRAWN_VIDEOS, scale.videos))]
     truth: dict[str, Any] = {
@@ -73,7 +73,7 @@ def make_case(scale: Scale, seed: int = 0) -> tuple[dict[str, Any], list[dict[st
 def _draw_video(
     scale: Scale, rng: np.random.Generator
 ) -> tuple[list[list[RLE | None]], list[list[RLE | None]], list[int]]:
-    """Return the masks of the truths and of the results, and which truth each result is near to."""
+    """Return the masks of the truths and of the results, and the truth that each result is near to."""
     height, width = scale.size
     starts = rng.uniform(0.1, 0.9, (scale.truths, 2)) * (height, width)
     ways = rng.normal(0, 0.005, (scale.truths, 2)) * (height, width)

@@ -1,7 +1,8 @@
 """The videos that a benchmark reads: made up in a temporary folder, or the config's own.
 
-Made-up videos are those of the demo set at the size of real ones, with as many categories as the model tells apart. Few
-frames are drawn, which takes long; every frame of every video is a file of its own, read and decoded for itself.
+Made-up videos are demo videos at the size of real ones, with as many categories as the model has classes. Only a few
+frames are drawn, because drawing takes long, but every frame of every video is its own file, read and decoded
+separately.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ from mmdet.datasets.synthetic.demo_set import SPLITS, generate_demo_set
 from mmdet.structures import Size
 
 FRAME_SIZE = (720, 1280)
-DRAWN_FRAMES = 8  # a split
-_OF_FRAMES = ("segmentations", "bboxes", "areas", "occlusion")  # lists of an annotation
+DRAWN_FRAMES = 8  # per split
+_OF_FRAMES = ("segmentations", "bboxes", "areas", "occlusion")  # per-frame lists of an annotation
 
 
 @contextmanager
 def benchmark_data(config: RunConfig, settings: BenchmarkSettings, size: Size) -> Iterator[tuple[RunConfig, Path]]:
-    """Give the config with the data, batch sizes and workers to measure, and a folder that is deleted afterwards."""
+    """Yield the config with the data, batch sizes and workers to measure, and a folder that is deleted afterwards."""
     with tempfile.TemporaryDirectory(prefix="memcnp-benchmark-") as folder:
         if not settings.own_data:
             classes = config.model["head"]["num_classes"]
@@ -44,7 +45,10 @@ def benchmark_data(config: RunConfig, settings: BenchmarkSettings, size: Size) -
 def _with_made_up_data(
     config: RunConfig, settings: BenchmarkSettings, size: Size, root: Path, num_classes: int
 ) -> RunConfig:
-    """Generate videos of `size` and let the config train on one half and test on the other, transformed as before."""
+    """Generate videos of `size`.
+
+    Return the config that trains on one half and tests on the other, with its own transforms.
+    """
     drawn = min(settings.frames, DRAWN_FRAMES)
     generate_demo_set(root, train_videos=1, valid_videos=1, length=drawn, size=size, seed=settings.seed)
     places = {}
@@ -61,7 +65,7 @@ def _with_made_up_data(
 
 
 def describe_data(settings: BenchmarkSettings) -> str:
-    """Say in a line what the videos are."""
+    """Return one line about the videos."""
     if settings.own_data:
         return "videos: the config's own"
     drawn = min(settings.frames, DRAWN_FRAMES)
@@ -69,7 +73,7 @@ def describe_data(settings: BenchmarkSettings) -> str:
 
 
 def _multiply(content: dict[str, Any], images: Path, settings: BenchmarkSettings) -> None:
-    """Make the one video of a set into as many as wanted, as long as wanted: its frames forward, back, and again."""
+    """Multiply the only video of a set to the wanted number and length: its frames forward, backward, and again."""
     (video,) = content["videos"]
     names, annotations = video["file_names"], content["annotations"]
     turns = [*range(len(names)), *range(len(names) - 2, 0, -1)]
@@ -89,7 +93,7 @@ def _multiply(content: dict[str, Any], images: Path, settings: BenchmarkSettings
 
 
 def _set_categories(content: dict[str, Any], num_classes: int) -> None:
-    """Give annotations as many categories as the model has classes."""
+    """Change annotations to as many categories as the model has classes."""
     ids = [category["id"] for category in content["categories"]]
     wanted = (ids + list(range(max(ids) + 1, max(ids) + 1 + num_classes)))[:num_classes]
     content["categories"] = [{"id": number, "name": f"class {number}"} for number in wanted]

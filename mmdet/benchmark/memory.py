@@ -1,7 +1,7 @@
-"""Memory over a long video: a made-up video of any length, pushed frame by frame, and what the process holds meanwhile.
+"""Memory over a long video: push a made-up video of any length frame by frame and measure what the process holds.
 
-Frames are generated when they are asked for and never stored. A model with random weights draws masks of noise, whose
-codes are ten times as long as real ones: `smooth_masks` lets it draw areas with smooth outlines instead.
+Frames are generated when they are asked for and never stored. A model with random weights draws noise, whose codes are
+ten times as long as those of real masks: `smooth_masks` gives it areas with smooth outlines instead.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from mmdet.models.postprocess.detections import PostProcess
 from mmdet.structures import ChunkDetections, FrameMeta, HeadOutputs, Size
 
 MIB = 2**20
-DISCS = 24  # things to be seen in a frame
-_RADIUS = 12  # discs' radius: the short side over this
+DISCS = 24  # discs in a frame
+_RADIUS = 12  # the discs' radius is the short side divided by this
 _SMOOTHING = 33  # cells of the mask basis, which has a stride of 2
-_COARSE = 128  # cells a side of the background before it is enlarged: making frames shall not take long
+_COARSE = 128  # cells per side of the background before it is enlarged, so that making frames is fast
 _PERIOD = 97  # frames of the slowest movement; a prime, so that frames do not repeat soon
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemorySample:
-    """What is held after so many frames, in MiB; GPU figures are 0 on the CPU."""
+    """The memory after so many frames, in MiB. GPU figures are 0 on the CPU."""
 
     frame: int
     rss: float
@@ -39,11 +39,11 @@ class MemorySample:
     gpu_allocated: float
     gpu_peak: float  # since the sample before
     gpu_reserved: float
-    objects: float  # a frame, since the sample before
+    objects: float  # per frame, since the sample before
 
     @property
     def rest(self) -> float:
-        """Resident memory that is no result: it must not grow."""
+        """Resident memory without the results, which must not grow."""
         return self.rss - self.results
 
 
@@ -60,7 +60,7 @@ class _SmoothMasks(PostProcess):
 
 
 def smooth_masks(model: VISModel) -> None:
-    """Let a model's masks have smooth outlines from now on."""
+    """Make a model's masks have smooth outlines from now on."""
     model.postprocess = _SmoothMasks(vars(model.postprocess))
 
 
@@ -105,9 +105,10 @@ def measure(predictor: VideoPredictor, frames: Iterable[np.ndarray], size: Size,
 
 
 def growth(samples: Sequence[MemorySample], warm_up: int) -> dict[str, float]:
-    """Return by how many per cent memory has grown: medians of the first and last quarter after `warm_up` frames.
+    """Return the growth of memory in per cent.
 
-    Single samples of resident memory differ by what the allocator happens to hold between two frames.
+    It compares the medians of the first and the last quarter after `warm_up` frames. Medians are used because single
+    samples differ by what the allocator happens to hold.
     """
     settled = [sample for sample in samples if sample.frame >= warm_up]
     quarter = max(1, len(settled) // 4)

@@ -1,4 +1,4 @@
-"""How fast the network is by itself: whole training steps and the forward pass, on made-up batches.
+"""Speed of the network alone: whole training steps and the forward pass, on made-up batches.
 
 The work of a step depends on sizes and on the number of objects, not on what the pictures show.
 """
@@ -29,8 +29,8 @@ from mmdet.structures import Size
 
 SIZES = ((480, 864), (384, 640))  # of the published recipe: the largest input, and one from the middle of its range
 OBJECTS = 4
-ROTATION = 4  # batches that take turns
-_NOTE = "step_ms: from the end of one to the end of the next, on a GPU by its own clock; host: until it could go on"
+ROTATION = 4  # batches used in rotation
+_NOTE = "step_ms: from the end of one step to the end of the next, on a GPU by its clock; host: until it could go on"
 
 
 def measure_training(config: RunConfig, settings: BenchmarkSettings) -> list[Case]:
@@ -58,7 +58,9 @@ def _measure_training_at(size: Size, config: RunConfig, settings: BenchmarkSetti
         "steps_not_finite": int((~torch.stack(norms).isfinite()).sum()),
     }
     profile_case(lambda index: step([batches[index % ROTATION]]), f"{size[0]}x{size[1]}", settings)
-    name = f"training step, {pairs} pairs of {size[0]}x{size[1]}, {objects} objects a frame, {_dtype_name(step.dtype)}"
+    name = (
+        f"training step, {pairs} pairs of {size[0]}x{size[1]}, {objects} objects per frame, {_dtype_name(step.dtype)}"
+    )
     return Case(name=name, figures=figures, notes=(_NOTE,))
 
 
@@ -94,7 +96,7 @@ def _measure_forward(model: VISModel, count: int, size: Size, settings: Benchmar
 
 
 def make_train_step(config: RunConfig, settings: BenchmarkSettings) -> TrainStep:
-    """Build model and optimiser as training does, at the learning rate of its first step: weights hardly move."""
+    """Build model and optimiser as in training, at the learning rate of the first step: weights hardly change."""
     runtime, device = config.runtime, settings.device
     if runtime.deterministic:
         compute_deterministically()
@@ -110,7 +112,7 @@ def make_train_step(config: RunConfig, settings: BenchmarkSettings) -> TrainStep
 
 
 def dtype_of_amp(settings: BenchmarkSettings) -> torch.dtype | None:
-    """Return what testing computes in by autocast, None where it does not: on the CPU, and with amp off."""
+    """Return the autocast type of testing, None without autocast: on the CPU and with amp off."""
     return reduced_type(settings.amp or "off", settings.device)
 
 

@@ -1,7 +1,7 @@
 """The evaluation of one video written plainly: what `evaluation/ap/video.py` must equal, and is measured against.
 
-Two merges and areas for each pair of tracks and frame, one loop for each range, threshold and result, as the official
-code does it. Trusts its masks: they are compressed RLEs of pycocotools. Source: the rules of YTVOSeval
+Like the official code it makes two merges and areas per pair of tracks and frame, and loops over ranges, thresholds and
+results. It trusts its masks, which must be compressed RLEs of pycocotools. Source: the rules of YTVOSeval
 (youtubevos/cocoapi).
 """
 
@@ -51,7 +51,7 @@ def evaluate_video_plainly(case: VideoCase, ranges: Sequence[Range]) -> list[Cat
 
 
 def pair_iou(result: Sequence[Any], truth: Sequence[Any]) -> float:
-    """Return the IoU of two tracks, one merge and one area a frame and sum."""
+    """Return the IoU of two tracks: one merge and one area per frame and sum."""
     intersection = union = 0
     for a, b in zip(result, truth, strict=False):
         if a and b:
@@ -83,7 +83,7 @@ def _match(
     matched: NDArray[np.bool_],
     ignored: NDArray[np.bool_],
 ) -> None:
-    """Match in order of the results at one threshold; ignored truths are tried last, of equal IoUs the last wins."""
+    """Match in order of the results at one threshold. Ignored truths are tried last; of equal IoUs the last wins."""
     order = sorted(range(len(truths)), key=lambda g: truth_ignored[g])
     taken: set[int] = set()
     for d, row in enumerate(ious):

@@ -1,4 +1,4 @@
-"""Where the time of a step goes: kernels, operators, and the calls that make the host wait for the device.
+"""Profile a step: kernels, operators, and the calls that make the host wait for the device.
 
 Source: torch.profiler.
 """
@@ -18,8 +18,8 @@ from mmdet.fileio.atomic import write_text_atomically
 
 PROFILED_STEPS = 3
 US_IN_MS = 1e3  # the profiler counts microseconds
-ROWS = 60  # of each table
-# What launches work, and what makes the host wait (the profiler itself ends with one cudaDeviceSynchronize).
+ROWS = 60  # rows of each table
+# Calls that launch work, and calls that make the host wait (the profiler itself ends with one cudaDeviceSynchronize).
 LAUNCHES = ("cudaLaunchKernel", "cudaLaunchKernelExC", "cuLaunchKernel", "cuLaunchKernelEx", "cudaGraphLaunch")
 WAITS = (
     "cudaStreamSynchronize",
@@ -34,7 +34,7 @@ WAITS = (
 
 
 def write_profile(step: Callable[[int], object], path: Path, device: torch.device) -> None:
-    """Profile a few calls of `step`, warmed up already, and write tables of operators and kernels and the counts."""
+    """Profile a few calls of `step`, which must be warmed up, and write tables of operators and kernels, and counts."""
     on_gpu = device.type == "cuda"
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_gpu else [])]
     synchronize(device)
@@ -70,6 +70,6 @@ def _device_ms(averages: Any) -> float:
 
 
 def profile_case(step: Callable[[int], object], case: str, settings: BenchmarkSettings) -> None:
-    """Write a profile into the file that the settings name, the case added to its name."""
+    """Write a profile to the file of the settings, with the case added to its name."""
     if settings.profile is not None:
         write_profile(step, settings.profile.with_stem(f"{settings.profile.stem}_{case}"), settings.device)

@@ -24,7 +24,7 @@ from mmdet.engine.training.run_about import describe_environment
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """What was measured under one set of conditions: figures by name, which ends with the unit."""
+    """The figures measured under one set of conditions, by names that end with the unit."""
 
     name: str
     figures: dict[str, float | Spread]
@@ -32,7 +32,7 @@ class Case:
 
 
 def make_report(mode: str, config: RunConfig, settings: BenchmarkSettings, cases: Sequence[Case]) -> dict[str, Any]:
-    """Return the whole report as plain values: what ran, on what, with what, and every figure."""
+    """Return the whole report as plain values: what ran, on which machine, with which versions, and all figures."""
     environment = describe_environment().to_plain()
     environment["versions"]["cuda"] = torch.version.cuda
     environment["versions"]["cudnn"] = torch.backends.cudnn.version()
@@ -46,7 +46,7 @@ def make_report(mode: str, config: RunConfig, settings: BenchmarkSettings, cases
 
 
 def format_cases(cases: Sequence[Case]) -> str:
-    """Return a table for people: a line a figure, its spread beside it."""
+    """Return a table for people: one line per figure, with its spread."""
     columns = ("median", "min", "lower_quartile", "upper_quartile", "p95", "max")
     lines = []
     for case in cases:
@@ -71,7 +71,7 @@ def _threads() -> dict[str, Any]:
 
 
 def _cpu_name() -> str:
-    """Return the processor's name, where Linux tells it."""
+    """Return the processor's name from Linux."""
     path = Path("/proc/cpuinfo")
     names = [line.split(":", 1)[1].strip() for line in path.read_text().splitlines() if line.startswith("model name")]
     return names[0] if names else platform.processor()

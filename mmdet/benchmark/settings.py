@@ -13,22 +13,22 @@ from mmdet.structures import Size
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchmarkSettings:
-    """What to measure; None means the config's own value, or the mode's."""
+    """What to measure. None means the value of the config or of the mode."""
 
     device: torch.device
     sizes: tuple[Size, ...] | None = None  # of the frames
     batch_size: int | None = None
-    objects: int | None = None  # a frame
-    steps: int | None = None  # that are timed
-    warmup: int | None = None  # steps before them
+    objects: int | None = None  # per frame
+    steps: int | None = None  # timed steps
+    warmup: int | None = None  # steps before the timed ones
     amp: str | None = None
-    compile: bool = False  # by torch.compile; training does so too where its config says so
-    cuda_graph: bool = False  # a stream's frames, one launch each; training follows its config
+    compile: bool = False  # with torch.compile; training also does so if its config says so
+    cuda_graph: bool = False  # one launch per frame of a stream; training follows its config
     workers: int | None = None
-    videos: int = 2  # made up; with `own_data` the config's data are used instead
-    frames: int = 20  # a video
+    videos: int = 2  # made-up videos; with `own_data` the config's data are used instead
+    frames: int = 20  # per video
     own_data: bool = False
-    index_videos: int = 3000  # of a made-up annotation file
+    index_videos: int = 3000  # in a made-up annotation file
     checkpoint: str | None = None  # None: random weights
     profile: Path | None = None  # where to write a profile of a few steps
     seed: int = 0

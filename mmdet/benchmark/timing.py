@@ -1,6 +1,6 @@
 """Times of steps on a device, and peaks of memory.
 
-Times are taken without making the host wait for the device in between, as in the work that is measured.
+Timing does not make the host wait for the device in between, just as real work does not.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ STEPS, WARMUP = 30, 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
-    """Where the values of a repeated measurement lie."""
+    """The spread of the values of a repeated measurement."""
 
     count: int
     min: float
@@ -46,15 +46,15 @@ class Spread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepTimes:
-    """Times of steps that followed each other, in milliseconds."""
+    """Times of consecutive steps, in milliseconds."""
 
     total: float  # wall clock from before the first until the device has done the last
-    steps: list[float] = field(repr=False)  # from the end of one to the end of the next: on the device, if it is a GPU
+    steps: list[float] = field(repr=False)  # from the end of one to the end of the next, on the device if it is a GPU
     host: list[float] = field(repr=False)  # until the host could go on
 
     @property
     def mean(self) -> float:
-        """Wall clock a step."""
+        """Wall clock time per step."""
         return self.total / len(self.steps)
 
     def figures(self, name: str = "step") -> dict[str, float | Spread]:
@@ -69,9 +69,9 @@ class StepTimes:
 def time_steps(
     step: Callable[[int], object], settings: BenchmarkSettings, *, steps: int = STEPS, warmup: int = WARMUP
 ) -> StepTimes:
-    """Call `step(0)`, `step(1)`, ... for warm-up and then timed, without waiting for the device in between.
+    """Call `step(0)`, `step(1)`, ... first for warm-up and then timed, without waiting for the device in between.
 
-    `steps` and `warmup` are for settings that leave the choice open.
+    `steps` and `warmup` apply if the settings have None.
     """
     device = settings.device
     steps = steps if settings.steps is None else settings.steps
@@ -99,7 +99,7 @@ def synchronize(device: torch.device) -> None:
 
 
 def _mark(device: torch.device) -> Any:
-    """Note the present time: of the device's stream, if it is a GPU."""
+    """Record the current time, on a GPU that of its stream."""
     if device.type != "cuda":
         return time.perf_counter()
     event = torch.cuda.Event(enable_timing=True)
@@ -112,10 +112,10 @@ def _milliseconds(first: Any, second: Any) -> float:
 
 
 def forget_peak_memory(device: torch.device) -> None:
-    """Let peaks on a GPU begin anew, and give back what is cached and what earlier measurements left in cycles."""
+    """Reset the peaks of a GPU, empty its cache, and collect garbage of earlier measurements."""
     if device.type == "cuda":
         gc.collect()
-        synchronize(device)  # also starts CUDA, without which there are no peaks to forget
+        synchronize(device)  # also starts CUDA, without which there are no peaks to reset
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
 

@@ -1,8 +1,7 @@
-"""How fast videos are tracked: frame by frame from decoded pictures, and whole sets from JPEG files to the result json.
+"""Speed of tracking: frame by frame from decoded pictures, and whole data sets from JPEG files to the result json.
 
-Random weights find nothing, so with them every frame gets a fixed number of detections, whatever their scores, as it
-does from a checkpoint if a number is asked for. The masks of random weights are noise, whose run-length codes are the
-longest there can be.
+Random weights find nothing, so every frame gets a fixed number of detections, whatever their scores; a checkpoint does
+the same if a number is given. Masks of random weights are noise, which has the longest possible run-length codes.
 """
 
 from __future__ import annotations
@@ -24,16 +23,16 @@ from mmdet.engine.inference.predictor import VideoPredictor
 from mmdet.fileio.results.result_file import write_results
 from mmdet.structures import Size, VideoResult, results_to_json
 
-OBJECTS = 10  # detections a frame of random weights
+OBJECTS = 10  # detections per frame with random weights
 NO_THRESHOLD = -1.0  # below every score
 STREAM_STEPS, STREAM_WARMUP = 200, 20  # frames
-PASSES = 3  # over all videos, after one for warm-up
-DECODED = 24  # frames that take turns
+PASSES = 3  # passes over all videos, after one for warm-up
+DECODED = 24  # frames used in rotation
 _NOISE = "random weights: masks are noise, the worst case of run-length coding; --checkpoint gives real ones"
 
 
 def measure_stream(config: RunConfig, settings: BenchmarkSettings) -> list[Case]:
-    """Time frames that are pushed one after the other, each until its tracks and their codes are on the host."""
+    """Time frames pushed one after the other, each until its tracks and their codes are on the host."""
     predictor = make_predictor(config, settings)
     return [_measure_stream_at(size, predictor, settings) for size in settings.sizes or (FRAME_SIZE,)]
 
@@ -48,7 +47,10 @@ def measure_end_to_end(config: RunConfig, settings: BenchmarkSettings) -> list[C
 
 
 def make_predictor(config: RunConfig, settings: BenchmarkSettings) -> VideoPredictor:
-    """Wrap the model for testing; without a checkpoint, or asked to, it detects a fixed number of objects a frame."""
+    """Wrap the model for testing.
+
+    Without a checkpoint, or if asked to, it detects a fixed number of objects per frame.
+    """
     if settings.checkpoint is None or settings.objects is not None:
         objects = OBJECTS if settings.objects is None else settings.objects
         fixed = {"score_threshold": NO_THRESHOLD, "max_per_image": objects}
@@ -107,7 +109,7 @@ def _measure_passes(config: RunConfig, folder: Path, settings: BenchmarkSettings
 
 
 def _describe_tracks(results: list[VideoResult]) -> dict[str, float | Spread]:
-    """Say how much there was to track and to encode."""
+    """Return how much there was to track and to encode."""
     frames = sum(result.num_frames for result in results)
     codes = [code for result in results for tube in result.tubes for code in tube.segmentations if code is not None]
     return {

@@ -1,4 +1,4 @@
-"""Configs: what one may say, how a file becomes that, and how mistakes in it are found before anything is built."""
+"""Configs: their sections, loading with overrides, checks before anything is built, and building."""
 
 from mmdet.config.loading import check_config_file, load_config
 from mmdet.config.sections import (

@@ -1,4 +1,4 @@
-"""Building registered parts from a config, with mistakes reported in the user's terms."""
+"""Build registered parts from a config; mistakes are reported with the config key."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mmdet.registry import Kind
 
 
 def build_part(kind: Kind, part: dict[str, Any], where: str) -> Any:
-    """Build a part; a missing or unfitting argument is a UserError that names the config key."""
+    """Build a part. Raises UserError that names the config key for a missing or unsuitable argument."""
     try:
         return kind.build(part)
     except (TypeError, ValueError, KeyError) as error:

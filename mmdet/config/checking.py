@@ -1,6 +1,6 @@
 """Check a config against its sections, and its parts against the registries and the types of their arguments.
 
-What is misspelt is an error that lists near names; every error names the key.
+Unknown names are errors that list similar names; every error names the key.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from mmdet.registry import Kind
 
 
 def fill_section(kind: Any, values: Any, where: str, **given: Any) -> Any:
-    """Fill a section's dataclass, refusing unknown and missing keys and checking values and the parts inside.
+    """Fill a section's dataclass; refuse unknown and missing keys, and check values and the parts inside.
 
-    `given` are fields that no config may set.
+    `given` are fields that a config cannot set.
     """
     if not isinstance(values, dict):
         raise UserError(f"{where}: expected a dict, got {shown(values)}")
@@ -35,11 +35,11 @@ def fill_section(kind: Any, values: Any, where: str, **given: Any) -> Any:
 
 
 def _check(hint: Any, value: Any, where: str, key: Any) -> Any:
-    """Return the value of `key`, built where it is a section, refused unless it is of the hint's type."""
+    """Check the value of `key` against its type hint and return it; a section is built."""
     kind = registry.OF_KEY.get(key) if isinstance(key, str) else None
 
     def check_inside(hint: Any, value: Any, where: str) -> Any:
-        """Check what is no plain value: sections, parts, and whatever a hint says nothing of."""
+        """Check values that are not plain: sections, parts, and values without a specific hint."""
         if is_dataclass(hint):
             return fill_section(hint, value, where)
         expects_part = kind is not None and not isinstance(value, list | tuple)
@@ -52,7 +52,7 @@ def _check(hint: Any, value: Any, where: str, key: Any) -> Any:
 
 
 def find_part(name: Any, where: str, kind: Kind | None = None) -> Any:
-    """Return the class or function registered as `name`, of a kind if one is given; UserError with near names."""
+    """Return the class or function registered as `name` (and of `kind`). Raises UserError with similar names."""
     found = [owner for owner in registry.KINDS if isinstance(name, str) and name in owner.module_dict]
     if kind is None and found:
         return found[0].module_dict[name]
@@ -70,7 +70,7 @@ def _a(kind: Kind) -> str:
 
 
 def check_part(part: Any, where: str, kind: Kind | None = None) -> None:
-    """Refuse a part whose type, keys or values do not exist, in it and in everything inside."""
+    """Raise UserError if a type, key or value of a part is wrong, in it or in any part inside of it."""
     if isinstance(part, list | tuple):
         for index, item in enumerate(part):
             check_part(item, f"{where}.{index}", kind)
@@ -95,7 +95,7 @@ def _check_keys(part: dict[str, Any], found: Any, where: str) -> None:
             known = [name for name in parameters if name != "self"]
             raise UserError(f"{where}: {part['type']} has no key {shown(key)}; {suggestion(key, known)}")
     if not found.__module__.startswith(f"{__package__.partition('.')[0]}."):
-        return  # what other parts are handed by a user's own model is not known
+        return  # it is unknown which parts a user's own model passes on
     for name, parameter in parameters.items():
         if parameter.default is not parameter.empty:
             continue
@@ -106,7 +106,7 @@ def _check_keys(part: dict[str, Any], found: Any, where: str) -> None:
 
 
 def argument_types(found: Any) -> dict[str, Any]:
-    """Return the annotated types of a part's arguments; none where they cannot be read, as a user's may not be."""
+    """Return the annotated types of a part's arguments, none if they cannot be resolved (in a user's own part)."""
     try:
         return get_type_hints(found.__init__ if inspect.isclass(found) else found, include_extras=True)
     except (NameError, TypeError, AttributeError):

@@ -1,4 +1,4 @@
-"""Import the modules that a config names for its own parts: those beside the config, or installed ones."""
+"""Import the modules with a user's own parts that a config names, from beside the config or installed."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from mmdet.errors import UserError, shown
 
 
 def import_custom(modules: Sequence[str], folders: Sequence[Path]) -> None:
-    """Import modules by their dotted names, looked for in `folders` first, in that order, then where Python looks.
+    """Import modules by their dotted names. `folders` are searched first, in their order, then Python's path.
 
-    The folders stay at the end of sys.path, where they hide nothing that is installed: the modules may import each
-    other, and so may processes that start anew. Raises UserError for a module that cannot be imported.
+    The folders stay at the end of sys.path, where they hide no installed package, so that the modules can import each
+    other, also in new processes. Raises UserError for a module that cannot be imported.
     """
     for folder in map(str, folders):
         if folder not in sys.path:
@@ -34,16 +34,16 @@ def import_custom(modules: Sequence[str], folders: Sequence[Path]) -> None:
         except ModuleNotFoundError as error:
             where = ", ".join(map(str, folders))
             raise UserError(f"custom_imports: {name} cannot be imported: {error}; looked in {where} too") from error
-        except Exception as error:  # whatever a user's module does when it is run
+        except Exception as error:  # a user's module can raise anything when it runs
             raise UserError(
                 f"custom_imports: {name} cannot be imported: {type(error).__name__}: {error}{_line_of(error)}"
             ) from error
 
 
 def _import_from(folders: Sequence[Path], package: str) -> None:
-    """Import a top-level module from the folders if it lies there, whatever else is installed under its name."""
+    """Import a top-level module from the folders if it is there, even if another is installed under its name."""
     spec = PathFinder.find_spec(package, [str(folder) for folder in folders])
-    if spec is None or spec.loader is None:  # not there, or a folder of modules, which has no code of its own
+    if spec is None or spec.loader is None:  # not found, or a folder of modules without code of its own
         return
     present = sys.modules.get(package)
     if present is None:
@@ -58,7 +58,7 @@ def _import_from(folders: Sequence[Path], package: str) -> None:
 
 
 def _is_of(module: ModuleType, spec: ModuleSpec) -> bool:
-    """Return whether a module was loaded from where `spec` lies."""
+    """Return whether a module was loaded from the file of `spec`."""
     origin = getattr(module, "__file__", None)
     return bool(origin and spec.origin) and Path(str(origin)).resolve() == Path(str(spec.origin)).resolve()
 
@@ -74,10 +74,10 @@ def _run(spec: ModuleSpec, package: str) -> None:
 
 
 def _line_of(error: Exception) -> str:
-    """Return where a module failed, as ` (FILE, line N)`."""
+    """Return the place at which a module failed, as ` (FILE, line N)`."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    if trace is None or isinstance(error, SyntaxError):  # a syntax error names its place itself
+    if trace is None or isinstance(error, SyntaxError):  # a syntax error already names its place
         return ""
     return f" ({trace.tb_frame.f_code.co_filename}, line {trace.tb_lineno})"

@@ -1,6 +1,6 @@
-"""Load a Python file with its `_base_`, apply dotted overrides, and have the whole checked.
+"""Load a config file with its `_base_`, apply dotted overrides, and check the whole.
 
-Imports mmengine and the parts when there is a file to load: command lines read this before they know.
+Imports mmengine and the parts only when a file is loaded, because every command line imports this module.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from mmengine.config import Config
 
 _SECTIONS = [f.name for f in fields(RunConfig) if f.name != "source"]
-_INDEX_DIGITS = 9  # of a place in a list
+_INDEX_DIGITS = 9  # longest index into a list
 _WORDS = {"true": True, "false": False, "none": None}
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
     """Load, override (`a.b.0.c=value`) and check a config file.
 
-    Raises UserError for a missing file, an error in it, and every key, type or override that does not exist.
+    Raises UserError for a missing file, an error in it, and unknown keys, types or overrides.
     """
     check_config_file(path)
     from mmdet.config.checking import fill_section
@@ -58,7 +58,7 @@ def _run_file(path: str | Path) -> Config:
 
     try:
         return Config.fromfile(str(path), import_custom_modules=False)
-    except Exception as error:  # a config is Python: anything can go wrong in it
+    except Exception as error:  # a config is Python and can raise anything
         raise UserError(f"config {path} cannot be loaded: {type(error).__name__}: {error}") from error
 
 
@@ -71,7 +71,7 @@ def check_config_file(path: str | Path) -> None:
 
 
 def _import_custom(source: Config, folders: Sequence[Path]) -> None:
-    """Import the modules that register a user's own parts, and note their folders for where the config is kept."""
+    """Import the modules that register a user's own parts, and store their folders in the config that is saved."""
     from mmdet.config.checking import fill_section
 
     section = fill_section(CustomImports, source.to_dict()["custom_imports"], "config.custom_imports")
@@ -87,7 +87,7 @@ def _import_parts() -> None:
 
 
 def _override(source: Config, override: str) -> None:
-    """Set one existing dotted key; in a dict with `type` and in a section a new key is checked with the rest."""
+    """Set one dotted key. Its parents must exist; a new last key is checked with the whole config."""
     key, equals, text = override.partition("=")
     if not equals:
         raise UserError(f"--cfg-options {shown(override)}: expected key=value")
@@ -102,13 +102,13 @@ def _override(source: Config, override: str) -> None:
         _child(node, last, ".".join(walked), override)
         node[int(last)] = value
     elif isinstance(node, dict):
-        node[last] = value  # whether the key exists is checked with the whole config
+        node[last] = value  # the key itself is checked with the whole config
     else:
         raise UserError(f"--cfg-options {shown(override)}: {'.'.join(walked)} is a value, it has no key {shown(last)}")
 
 
 class _Habits(ast.NodeTransformer):
-    """Turns what literals of configs are written as besides Python's own into those: `dict(a=1)`, and words as text."""
+    """Converts other ways of writing literals in configs to Python's: `dict(a=1)`, and words without quotes."""
 
     def visit_Call(self, node: ast.Call) -> ast.AST:  # noqa: N802
         if not (isinstance(node.func, ast.Name) and node.func.id == "dict") or node.args:
@@ -123,7 +123,7 @@ class _Habits(ast.NodeTransformer):
 
 
 def _literal(text: str) -> Any:
-    """Return the value that a text writes in Python, `dict(...)` included; whatever is no literal is text."""
+    """Return the value of a Python literal, including `dict(...)`. Any other text is returned as text."""
     try:
         return ast.literal_eval(_Habits().visit(ast.parse(text.strip(), mode="eval")))
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):

@@ -1,6 +1,6 @@
-"""Ranges of numbers, written beside the type of a section's field or of a part's argument: `lr: Amount`.
+"""Number types with a range, for fields of sections and arguments of parts: `lr: Amount`.
 
-They are checked when a config is loaded; Python itself and type checkers see int and float.
+Ranges are checked when a config is loaded; to Python and type checkers these are int and float.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """From `low` (with `above`: more than that) to `high`, inclusive; always finite."""
+    """From `low` (exclusive with `above`) to `high`, inclusive; always finite."""
 
     low: float = -math.inf
     high: float = math.inf
@@ -23,7 +23,7 @@ class Range:
         return inside and abs(value) != math.inf
 
     def __str__(self) -> str:
-        """Return how an error names it: "more than 0", "from 0 to 1", "1 or more"."""
+        """Return the range as text for an error: "more than 0", "from 0 to 1", "1 or more"."""
         if math.isfinite(self.high):
             start = f"more than {self.low:g}, at most" if self.above else f"from {self.low:g} to"
             return f"{start} {self.high:g}"
@@ -32,7 +32,7 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Length:
-    """A list of as many values."""
+    """A list of `count` values."""
 
     count: int
 

@@ -1,4 +1,4 @@
-"""What a config may say: its sections, as dataclasses. Dicts with `type` are parts, which the registries build."""
+"""The sections of a config as dataclasses. Dicts with `type` are parts, which the registries build."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ AMP_NAMES: tuple[AmpName, ...] = get_args(AmpName)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainData:
-    """What is trained on. With several datasets each batch item is drawn from them in proportion to `ratios`."""
+    """The training data. `ratios` are the shares of several datasets in an epoch."""
 
     datasets: list[dict[str, Any]]
-    ratios: list[Amount] | None = None  # one a dataset; None: every item of every dataset once an epoch
-    batch_size: Count = 4  # pairs a process
-    workers: Natural = 4  # loading processes a process
-    max_bad_frames: Natural = 0  # that a run replaces by others; at one more it saves and ends
+    ratios: list[Amount] | None = None  # one per dataset; None: every item of every dataset once per epoch
+    batch_size: Count = 4  # pairs per process
+    workers: Natural = 4  # loading processes per process
+    max_bad_frames: Natural = 0  # unreadable frames that a run may replace by others; at one more it saves and ends
 
     def __post_init__(self) -> None:
         if not self.datasets:
@@ -36,16 +36,16 @@ class TrainData:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvalData:
-    """What is tested on: videos of one dataset, in chunks of frames."""
+    """The test data: videos of one dataset, read in chunks of frames."""
 
     dataset: dict[str, Any]
-    chunk_size: Count = 4  # frames of one video a batch
+    chunk_size: Count = 4  # frames of one video per batch
     workers: Natural = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataSection:
-    """The data of training, of testing, and of validation during training (None: the test data)."""
+    """The data for training, for testing, and for validation during training (None: the test data)."""
 
     train: TrainData
     test: EvalData
@@ -54,7 +54,7 @@ class DataSection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleSection:
-    """How long to train and how the learning rate moves (MODEL.md 6, last paragraph). One of epochs and steps."""
+    """The length of training, in epochs or in steps, and the learning rate over time (MODEL.md 6, last paragraph)."""
 
     epochs: Count | None = None
     steps: Count | None = None
@@ -64,7 +64,7 @@ class ScheduleSection:
     milestones: list[Positive] = field(default_factory=list)
     milestone_unit: Literal["epoch", "fraction"] = "epoch"  # or a fraction of the whole run
     gamma: Factor = 0.1
-    base_batch_size: Count | None = None  # pairs a step that the learning rate is meant for; see --auto-scale-lr
+    base_batch_size: Count | None = None  # pairs per step for which the learning rate is meant; see --auto-scale-lr
 
     def __post_init__(self) -> None:
         if (self.epochs is None) == (self.steps is None):
@@ -83,29 +83,29 @@ class ScheduleSection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeSection:
-    """Everything about a run that does not change what is learned, and the few numbers of the training loop."""
+    """Settings of a run that do not define the model, and the few numbers of the training loop."""
 
     seed: Seed = 0
     amp: AmpName = "bf16"  # training on a GPU: bf16, fp16 or off; the CPU always computes in float32
     grad_clip: Positive | None = None  # L2 norm
-    accumulate: Count = 1  # batches an optimiser step
+    accumulate: Count = 1  # batches per optimiser step
     log_every: Count = 50  # steps
     checkpoint_every: Count = 1  # epochs
-    checkpoint_every_steps: Count | None = None  # beside the epochs' ends
+    checkpoint_every_steps: Count | None = None  # in addition to those at the ends of epochs
     validate_every: Count = 1  # epochs, with --validate
     keep_last: Count = 3  # checkpoints
-    keep_best: Natural = 0  # beside them and best.pth, of those that --validate has scored
-    deterministic: bool = False  # equal runs on a GPU, too, more slowly
-    cuda_graphs: bool = True  # training on a GPU, with accumulate 1: launches forward and backward as one each
-    compile: bool = False  # training on a GPU: fuses small operations by torch.compile, which takes a while to start
-    num_threads: Count | None = None  # of torch on the CPU; None: torch's own choice
+    keep_best: Natural = 0  # best ones by --validate to keep in addition to these and best.pth
+    deterministic: bool = False  # reproducible runs on a GPU, more slowly
+    cuda_graphs: bool = True  # training on a GPU, with accumulate 1: one launch each for forward and backward pass
+    compile: bool = False  # training on a GPU: torch.compile fuses small operations; takes a while to start
+    num_threads: Count | None = None  # CPU threads of torch; None: torch's own choice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomImports:
     """Python modules that register a user's own parts; they are imported before the config is checked.
 
-    They are looked for beside the config and its bases, then in `folders`, then where Python looks.
+    They are searched beside the config and its bases, then in `folders`, then on Python's path.
     """
 
     imports: list[str]
@@ -114,7 +114,7 @@ class CustomImports:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunConfig:
-    """A whole experiment. Dicts with `type` are built by the registries, sections are read as they are."""
+    """A whole experiment. Dicts with `type` are parts for the registries; sections are read directly."""
 
     model: dict[str, Any]
     tracker: dict[str, Any]
@@ -124,9 +124,9 @@ class RunConfig:
     runtime: RuntimeSection
     custom_imports: CustomImports | None = None
     work_dir: str | None = None
-    source: Any = field(repr=False)  # mmengine's Config, as loaded and overridden: `source.dump(path)` writes it
+    source: Any = field(repr=False)  # mmengine's Config after loading and overrides: `source.dump(path)` writes it
 
     @property
     def name(self) -> str:
-        """The config file's name without its ending."""
+        """The name of the config file without its ending."""
         return Path(self.source.filename).stem

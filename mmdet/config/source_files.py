@@ -1,6 +1,6 @@
-"""What the files of a config say before they run: their bases, and which of their names are variables of their own.
+"""Inspect the files of a config before they run: find their bases and their variables.
 
-A top-level name that is no section is a mistake, unless the file uses it itself or it begins with `_`.
+A top-level name that is not a section is a mistake, unless the file uses it or it starts with `_`.
 """
 
 from __future__ import annotations
@@ -15,13 +15,16 @@ from typing import Any
 from mmdet.errors import UserError, shown, suggestion
 
 BASE_KEY = "_base_"
-_OF_BASE = re.compile(r"\{\{\s*_base_\.(\w+)[\w.]*\s*\}\}")  # mmengine's way to name a value of a base
+_OF_BASE = re.compile(r"\{\{\s*_base_\.(\w+)[\w.]*\s*\}\}")  # mmengine's syntax for a value of a base
 _TEMPLATE = re.compile(r"\{\{.*?\}\}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFile:
-    """A config file. `assigned` are its top-level names, `used` those that are read in it, `of_bases` its bases'."""
+    """A config file.
+
+    `assigned` are the names it assigns, `used` those it reads, `of_bases` those it reads from its bases.
+    """
 
     path: Path
     assigned: frozenset[str]
@@ -31,9 +34,9 @@ class SourceFile:
 
 
 def source_files(path: Path) -> list[SourceFile]:
-    """Return the file and all that it bases on; [] of one that is no Python, as running it tells better.
+    """Return the file and all its bases. Returns [] for a file that is not Python: running it gives the better error.
 
-    Raises UserError for a base that is no Python file: other formats may run or fill the memory when they are read.
+    Raises UserError for a base that is not a Python file: reading other formats may run code or fill the memory.
     """
     found: dict[Path, SourceFile] = {}
     waiting = [path]
@@ -101,7 +104,7 @@ def _base_path(base: str, file: Path) -> Path:
 
 
 def check_variables(names: Sequence[Any], sections: Sequence[str], files: Sequence[SourceFile]) -> None:
-    """Raise UserError for a name that is no section and that nothing uses: a misspelt section, most likely."""
+    """Raise UserError for a name that is not a section and that nothing uses: probably a misspelt section."""
     referred = frozenset().union(*(file.of_bases for file in files))
     for name in names:
         if name in sections or (isinstance(name, str) and name.startswith("_")):

@@ -1,6 +1,6 @@
 """Check a value of a config against a type hint: numbers with their ranges, words, lists, dicts, and unions of them.
 
-What is neither a plain value nor a container is checked by the caller's `inside`.
+The caller's `inside` checks everything that is neither a plain value nor a container.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ _NAMES = {int: "int", float: "float", str: "str", bool: "bool", NoneType: "None"
 
 
 def check_value(hint: Any, value: Any, where: str, inside: Inside) -> Any:
-    """Return `value`, or what `inside` makes of it. Raises UserError that names the key `where` and what is expected.
+    """Check `value` and return it, or what `inside` returns for it.
 
-    Tuples pass for lists, whole numbers for numbers. A hint of another kind is `inside`'s to check.
+    Raises UserError that names the key `where` and the expected value. Tuples are accepted as lists and whole numbers
+    as floats. `inside` checks hints of other kinds.
     """
     origin = get_origin(hint)
     if origin is Annotated:
@@ -41,7 +42,7 @@ def check_value(hint: Any, value: Any, where: str, inside: Inside) -> Any:
     if origin in (dict, Mapping):
         kind = get_args(hint)[1]
         if kind is Any:
-            value = inside(hint, value, where)  # it has more to say of a part
+            value = inside(hint, value, where)  # its error says more about a part
         if not isinstance(value, dict):
             raise _wrong(where, hint, value)
         if kind is Any:
@@ -78,7 +79,10 @@ def _check_annotated(hint: Any, value: Any, where: str, inside: Inside) -> Any:
 
 
 def _check_union(hint: Any, value: Any, where: str, inside: Inside) -> Any:
-    """Take the first of the types that fits; with one besides None, its error is the most telling."""
+    """Return the value checked against the first type that fits.
+
+    With a single type besides None its own error is raised.
+    """
     options = get_args(hint)
     if value is None and NoneType in options:
         return None
@@ -93,7 +97,7 @@ def _check_union(hint: Any, value: Any, where: str, inside: Inside) -> Any:
 
 
 def _looks_like(option: Any, value: Any) -> bool:
-    """Return whether a value is meant as of this type, so that what is wrong with it is inside."""
+    """Return whether a value has this outer type, so that a mistake must be inside of it."""
     if get_origin(option) is Annotated:
         option = get_args(option)[0]
     origin = get_origin(option) or option

@@ -1,4 +1,4 @@
-"""The loaders that fetch batches, in worker processes: of training pairs, and of the frames of videos in order."""
+"""Loaders that fetch batches in worker processes: training pairs, and the frames of videos in order."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from mmdet.datasets.vis_dataset import VISDataset
 from mmdet.datasets.workers import signals_held_back, start_worker
 from mmdet.structures import ClipBatch, collate_clips
 
-# Workers touch no GPU, so a fork is safe. A process that was itself spawned (train.py --gpus) would spawn its workers
-# else, one after the other, each importing everything: a dozen take minutes.
+# Workers do not use the GPU, so a fork is safe. Otherwise a process that was itself spawned (train.py --gpus) would
+# spawn its workers one after the other, each importing everything: a dozen take minutes.
 _CAN_FORK = "fork" in multiprocessing.get_all_start_methods()
 
 
@@ -32,7 +32,7 @@ def make_train_loader(
 ) -> DataLoader[ClipBatch]:
     """Return a loader of training batches; set its epoch by `loader.batch_sampler.set_position`.
 
-    Pairs with a frame that cannot be read are replaced, as often as `max_bad_frames` (see ReadableClips).
+    Pairs with an unreadable frame are replaced, at most `max_bad_frames` times (see ReadableClips).
     """
     sampler = PairBatchSampler(dataset, batch_size, seed, rank, world_size)
     return _make_loader(ReadableClips(dataset, seed, max_bad_frames), sampler, workers, persistent=True)
@@ -41,26 +41,27 @@ def make_train_loader(
 def make_test_loader(
     dataset: VISDataset, video_indices: Sequence[int], chunk_size: int, workers: int
 ) -> DataLoader[ClipBatch]:
-    """Return a loader of up to `chunk_size` consecutive frames of one video a batch (B = frames, T = 1), in order.
+    """Return a loader of the frames of videos in order.
 
-    Frames that cannot be read are named in the batch's `bad_frames` (see ReadableFrames).
+    A batch is up to `chunk_size` consecutive frames of one video (B = frames, T = 1). Unreadable frames are named in
+    the batch's `bad_frames` (see ReadableFrames).
     """
     sampler = ChunkSampler(dataset, video_indices, chunk_size)
     return _make_loader(ReadableFrames(dataset), sampler, workers, persistent=False)
 
 
 class _Loader(DataLoader[ClipBatch]):
-    """A loader whose workers heed no signal but their parent's, from their first moment on."""
+    """A loader whose workers ignore all signals except their parent's, from their start on."""
 
     def __iter__(self) -> Any:
-        """Start the workers, or let them start over."""
+        """Start the workers, or restart their iteration."""
         with signals_held_back():
             return super().__iter__()
 
 
 def _make_loader(dataset: object, sampler: Sampler, workers: int, persistent: bool) -> DataLoader[ClipBatch]:
     return _Loader(
-        dataset,  # type: ignore[arg-type]  # anything with __getitem__ serves
+        dataset,  # type: ignore[arg-type]  # anything with __getitem__ works
         batch_sampler=sampler,
         num_workers=workers,
         multiprocessing_context="fork" if workers and _CAN_FORK else None,

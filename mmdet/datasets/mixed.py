@@ -15,10 +15,10 @@ from mmdet.structures import ClipSample
 
 
 class MixedDataset:
-    """Datasets with the same classes, in the same order; item indices run through them one after the other.
+    """Datasets with the same classes in the same order, joined. Item indices count through one after the other.
 
-    Without `ratios` an epoch is every item of every dataset once. With them an epoch is as long, and each dataset
-    fills its share: through the epochs it hands out all its items, in random order, before any of them again.
+    Without `ratios` an epoch is every item of every dataset once. With them an epoch has the same length and each
+    dataset fills its share; across epochs it gives all its items, in random order, before any item again.
     """
 
     def __init__(self, datasets: Sequence[VISDataset], ratios: Sequence[float] | None = None, seed: int = 0) -> None:
@@ -37,21 +37,21 @@ class MixedDataset:
         return int(self._ends[-1])
 
     def __getitem__(self, key: ItemKey) -> ClipSample:
-        """Return the sample that a key names."""
+        """Return the sample of a key."""
         which = int(np.searchsorted(self._ends, key.index, side="right"))
         start = int(self._ends[which]) - len(self.datasets[which])
         return self.datasets[which][replace(key, index=key.index - start)]
 
     def epoch_items(self, epoch: int) -> np.ndarray:
-        """Return the indices of the items of an epoch; with ratios an item may be missing or occur several times."""
+        """Return the indices of the items of an epoch. With ratios an item may be missing or occur several times."""
         if self._cells is None:
             return np.arange(len(self))
         return np.concatenate([self._draw(cell, epoch) for cell in range(len(self._cells))])
 
     def _divide(self, ratios: Sequence[float]) -> list[tuple[np.ndarray, int]]:
-        """List (items, number of draws an epoch) of every dataset's aspect groups.
+        """List (items, draws per epoch) for every aspect group of every dataset.
 
-        Groups are drawn apart, so that every epoch has the same number of batches.
+        Groups are drawn separately, so that every epoch has the same number of batches.
         """
         cells = []
         starts = self._ends - [len(dataset) for dataset in self.datasets]
@@ -63,7 +63,7 @@ class MixedDataset:
         return cells
 
     def _draw(self, cell: int, epoch: int) -> np.ndarray:
-        """Return one epoch's stretch of an endless row of permutations of a cell's items."""
+        """Return one epoch's part of an endless sequence of permutations of a group's items."""
         assert self._cells is not None
         items, count = self._cells[cell]
         first, last = epoch * count // len(items), (epoch + 1) * count // len(items)

@@ -1,6 +1,6 @@
-"""What becomes of frames that cannot be read: tried again, then replaced, so that whoever asks can count them.
+"""Frames that cannot be read: they are tried again, then replaced and named in the sample so that they can be counted.
 
-A substitute is a function of what was asked for, never of a worker: a run that resumes draws the same.
+A substitute depends only on the requested item, never on the worker, so that a resumed run draws the same.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from mmdet.structures import ClipSample, FrameMeta, FrameTruth
 
 Result = TypeVar("Result")
 
-RETRY_PAUSE_S = 0.5  # in which a network file system may come back
+RETRY_PAUSE_S = 0.5  # time for a network file system to come back
 _BLANK_SIZE = (32, 32)
-_LOOK_BACK = 8  # frames before a bad one that may stand in for it
+_LOOK_BACK = 8  # at most so many frames before a bad one may replace it
 
 
 def read_patiently(read: Callable[[], Result], pause: bool = True) -> Result:
-    """Return what `read` returns, at the second attempt, on demand after a pause, if the first raises FrameError."""
+    """Return what `read` returns. If it raises FrameError, try once more, with `pause` after a moment."""
     try:
         return read()
     except FrameError:
@@ -38,10 +38,10 @@ def read_patiently(read: Callable[[], Result], pause: bool = True) -> Result:
 
 
 class ReadableClips(Dataset[ClipSample]):
-    """Training clips by their keys. One with a frame that cannot be read is replaced by another of its aspect group.
+    """Training clips by their keys. A clip with an unreadable frame is replaced by another of its aspect group.
 
-    The sample then names the frames in `bad_frames`. After `most` substitutes that are no better it is blank, and
-    names more than `most`: a run that puts up with so many has to end.
+    The sample then names the frames in `bad_frames`. After `most` substitutes that are unreadable too it is blank and
+    names more than `most` frames, so that the run ends.
     """
 
     def __init__(self, dataset: ClipDataset, seed: int, most: int) -> None:
@@ -53,7 +53,7 @@ class ReadableClips(Dataset[ClipSample]):
         asked = key
         while True:
             try:
-                # the pause once a sample: a file system that is away shows at the first
+                # pause only once per sample: an absent file system shows at the first attempt
                 sample = self.dataset[asked] if bad else read_patiently(lambda: self.dataset[key])
             except FrameError as error:
                 bad.append(str(error))
@@ -72,13 +72,13 @@ class ReadableClips(Dataset[ClipSample]):
 class ReadableFrames(Dataset[ClipSample]):
     """The frames of videos, (video index, frame index), to test on.
 
-    One that cannot be read is named in `bad_frames` and shows what a frame before it shows, so that a network which
-    looks back sees the video go on; whoever tracks has to leave its detections out.
+    An unreadable frame is named in `bad_frames` and replaced by an earlier frame, so that a network that looks back
+    sees a continuous video. The tracker must leave out its detections.
     """
 
     def __init__(self, dataset: VISDataset) -> None:
         self.dataset = dataset
-        self._had_pause = False  # since the last good frame: a file system that is away shows at the first
+        self._had_pause = False  # since the last good frame: an absent file system shows at the first attempt
 
     def __getitem__(self, frame: tuple[int, int]) -> ClipSample:
         try:
@@ -98,7 +98,7 @@ class ReadableFrames(Dataset[ClipSample]):
 
 
 def _blank(bad_frames: tuple[str, ...]) -> ClipSample:
-    """Return a pair that shows nothing."""
+    """Return a blank pair without objects."""
     meta = FrameMeta(video_id=-1, frame_index=0, original_size=_BLANK_SIZE, input_size=_BLANK_SIZE, scale=1.0)
     return ClipSample(
         images=torch.zeros(2, 3, *_BLANK_SIZE, dtype=torch.uint8),

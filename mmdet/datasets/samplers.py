@@ -1,4 +1,4 @@
-"""Which items form a batch, in which order, on which rank: a function of (seed, epoch) alone."""
+"""Choose the items of each batch, their order and their rank, as a function of (seed, epoch) only."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from mmdet.datasets.vis_dataset import VISDataset
 class PairBatchSampler(Sampler[list[ItemKey]]):
     """Batches of items of one aspect group, `batch_size` on each of `world_size` ranks.
 
-    An epoch's items are shuffled, divided by aspect group into global batches of batch_size * world_size, and these
-    are shuffled; rank r takes the r-th slice of each. So n ranks see together what one rank with n times the batch
-    sees. The last batch of a group is filled up by repeating items from the group's start, so that all ranks have
+    The items of an epoch are shuffled and divided by aspect group into global batches of batch_size * world_size. These
+    are shuffled, and rank r takes the r-th slice of each. So n ranks together see the same as one rank with n times the
+    batch size. The last batch of a group is filled by repeating items from the group's start, so that all ranks have
     the same number of full batches. The position is read whenever an iteration begins.
     """
 
@@ -28,7 +28,7 @@ class PairBatchSampler(Sampler[list[ItemKey]]):
         self.set_position(0)
 
     def set_position(self, epoch: int, skip_batches: int = 0) -> None:
-        """Let the next iteration start in `epoch` after its first `skip_batches` batches."""
+        """Make the next iteration start in `epoch`, after its first `skip_batches` batches."""
         self._epoch, self._skip_batches = epoch, skip_batches
 
     def __len__(self) -> int:
@@ -50,7 +50,7 @@ class PairBatchSampler(Sampler[list[ItemKey]]):
         return self.batch_size * self.world_size
 
     def _global_batches(self, epoch: int) -> np.ndarray:
-        """(batches, batch_size * world_size) item indices of an epoch."""
+        """Return the item indices of an epoch (batches, batch_size * world_size)."""
         rng = np.random.default_rng([self.seed, epoch])
         order = rng.permutation(self.dataset.epoch_items(epoch))
         batches = []
@@ -62,7 +62,7 @@ class PairBatchSampler(Sampler[list[ItemKey]]):
 
 
 class VideoFrame(NamedTuple):
-    """Positions of a video in its dataset and of a frame in the video."""
+    """The index of a video in its dataset and of a frame in the video."""
 
     video_index: int
     frame_index: int

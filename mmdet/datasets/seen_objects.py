@@ -1,4 +1,4 @@
-"""Which objects of a frame training sees, by their boxes, and what of a file it does not see and says so."""
+"""Decide by its box whether training sees an object, and report what it does not see of a file."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from mmdet.fileio.annotations.box_check import box_faults
 from mmdet.fileio.annotations.vis_json import Track, VISJson
 from mmdet.structures import Size
 
-_COMPARED_BOXES = 200  # beside their masks, when training starts
+_COMPARED_BOXES = 200  # that are compared with their masks when training starts
 _TOLD_FAULTS = 3
 
 
 def seen_box(track: Track, frame_index: int, size: Size, least: float) -> tuple[float, float, float, float] | None:
-    """Return a track's xyxy box in a frame, clipped to the image; None where it is absent or too small."""
+    """Return a track's xyxy box in a frame, clipped to the image; None if it is absent or too small."""
     box, area = track.boxes[frame_index], track.areas[frame_index]
     if box is None or area is None or area <= 0:
         return None
@@ -23,7 +23,10 @@ def seen_box(track: Track, frame_index: int, size: Size, least: float) -> tuple[
 
 
 def training_notes(data: VISJson, least: float) -> list[str]:
-    """Say what training will not see or see wrongly: boxes at odds with masks, and masks whose boxes do not count."""
+    """Return notes on what training sees wrongly or not at all.
+
+    These are boxes that do not fit their masks, and masks whose boxes do not count.
+    """
     faults = box_faults(data, _COMPARED_BOXES)
     notes = faults[:_TOLD_FAULTS]
     if len(faults) > _TOLD_FAULTS:
@@ -39,7 +42,7 @@ def training_notes(data: VISJson, least: float) -> list[str]:
 
 
 def _unseen(data: VISJson, least: float) -> Iterator[tuple[Track, int]]:
-    """Yield the objects and frames with a mask that has an area, but no box that counts."""
+    """Yield the objects and frames that have a mask with an area but no box that counts."""
     sizes = {video.video_id: video.size for video in data.videos}
     for track in data.tracks:
         for frame, (mask, area) in enumerate(zip(track.segmentations, track.areas, strict=True)):

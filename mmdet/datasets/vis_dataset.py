@@ -1,4 +1,4 @@
-"""Assembles clips from a YouTube-VIS json and its frames: pairs for training, single frames for testing.
+"""Assemble clips from a YouTube-VIS json and its frames: pairs for training, single frames for testing.
 
 Everything random in a sample comes from (seed, epoch, index, repeat), never from a worker or a rank. Source: MODEL.md 9
 and 10 (Q17, Q18, Q19).
@@ -27,21 +27,20 @@ from mmdet.ops.masks.pixels import decode_masks
 from mmdet.registry import DATASETS, TRANSFORMS
 from mmdet.structures import ClipSample, FrameMeta, FrameTruth, Size
 
-_MAX_JITTER = 0.05  # of a reference box's size, MODEL.md 6
-_SHOWN_PATH = 300  # characters, the last ones
-_MASKS_ALONE = (ResizeKeepRatio, RandomFlip)  # masks decide nothing else in these, as they do in IndependentCrop
+_MAX_JITTER = 0.05  # as a fraction of a reference box's size, MODEL.md 6
+_SHOWN_PATH = 300  # the last characters of a path
+_MASKS_ALONE = (ResizeKeepRatio, RandomFlip)  # in these, unlike in IndependentCrop, masks influence nothing else
 
 
 @DATASETS.register_module()
 class VISDataset:
     """The videos of one annotation file.
 
-    In training the items are the annotated frames that show an object which is no crowd; in testing all frames of all
+    In training the items are the annotated frames with an object that is not a crowd; in testing all frames of all
     videos. `notes` are sentences on what was read leniently or looks odd; in training a sample of the boxes is compared
-    with the masks for them.
-    `min_box_size`, in pixels, is the least width and height of a box inside the image that counts as seen; `max_gap`
-    is the preferred distance of a reference, in frames; `check_files` looks for all frames at once. Masks of a
-    reference are decoded only for transforms whose boxes or draws may depend on them.
+    with the masks for them. `min_box_size`, in pixels, is the least width and height of a box inside the image that
+    counts as seen; `max_gap` is the preferred distance of a reference, in frames; `check_files` looks for all frames at
+    once. Masks of a reference are decoded only for transforms whose boxes or draws may depend on them.
     """
 
     def __init__(
@@ -79,7 +78,7 @@ class VISDataset:
         return len(self._items)
 
     def __getitem__(self, key: ItemKey) -> ClipSample:
-        """Return the pair (key, reference) of a training item, or the frame of a test item."""
+        """Return the pair (key, reference) of a training item or the frame of a test item."""
         video_index, frame_index = self._items[key.index]
         if self.test_mode:
             return self.test_sample(video_index, frame_index)
@@ -98,11 +97,11 @@ class VISDataset:
         )
 
     def test_sample(self, video_index: int, frame_index: int) -> ClipSample:
-        """Return one frame of the video at a position in `videos`, without truth."""
+        """Return one frame of a video, given its index in `videos`, without truth."""
         return self._test_sample(video_index, frame_index, self._raw_frame(video_index, frame_index, []))
 
     def blank_sample(self, video_index: int, frame_index: int) -> ClipSample:
-        """Return `test_sample` of a frame that is black, whatever its file is."""
+        """Return `test_sample` with a black image instead of the file's."""
         size = self.videos[video_index].size
         raw = RawFrame(
             image=np.zeros((*size, 3), np.uint8),
@@ -124,7 +123,7 @@ class VISDataset:
         )
 
     def frame_truth(self, video_index: int, frame_index: int) -> tuple[np.ndarray, FrameTruth]:
-        """Return a frame (H, W, 3) uint8 RGB as it is in the file, and what training counts as seen in it."""
+        """Return a frame (H, W, 3) uint8 RGB without transforms, and the truth that training sees in it."""
         raw, tracks = self._read(video_index, frame_index)
         return raw.image, self._truth(raw, tracks)
 
@@ -135,16 +134,16 @@ class VISDataset:
 
     @property
     def aspect_groups(self) -> np.ndarray:
-        """(items,) 1 where the frame is wider than high, else 0."""
+        """(items,): 1 if the frame is wider than high, else 0."""
         wide = np.array([width > height for height, width in (video.size for video in self.videos)], dtype=np.int64)
         return wide[[video for video, _ in self._items]]
 
     def epoch_items(self, epoch: int) -> np.ndarray:
-        """Return the indices of all items: every epoch has every item once."""
+        """Return the indices of all items: every epoch contains every item once."""
         return np.arange(len(self))
 
     def _frames_of(self, video_index: int) -> list[int]:
-        """List the frames of a video that are items."""
+        """Return the frames of a video that are items."""
         video = self.videos[video_index]
         frames: Sequence[int] = range(len(video.file_names))
         if self.test_mode:
@@ -175,7 +174,7 @@ class VISDataset:
             raise UserError(f"{drawn[0]} cannot be undone in the results: leave it out of the transforms for testing")
 
     def _read(self, video_index: int, frame_index: int, with_masks: bool = True) -> tuple[RawFrame, list[Track]]:
-        """Return a frame with the boxes and, on demand, masks of the tracks seen in it, and these tracks."""
+        """Return a frame with the boxes (and masks, `with_masks`) of the tracks seen in it, and these tracks."""
         size = self.videos[video_index].size
         tracks = [t for t in self._tracks[video_index] if seen_box(t, frame_index, size, self.min_box_size)]
         return self._raw_frame(video_index, frame_index, tracks, with_masks), tracks
@@ -217,7 +216,7 @@ class VISDataset:
         return frames
 
     def _truth(self, raw: RawFrame, tracks: list[Track], with_masks: bool = True) -> FrameTruth:
-        """Return what is in the picture after the transforms: rows whose box has kept an area."""
+        """Return the truth after the transforms: the rows whose box still has an area."""
         masks = raw.masks if with_masks else np.zeros((len(tracks), 0, 0), np.uint8)
         truth = FrameTruth(
             boxes=torch.from_numpy(raw.boxes),
@@ -244,7 +243,7 @@ def _to_images(frames: list[RawFrame]) -> torch.Tensor:
     first = frames[0].image
     images = np.empty((len(frames), 3, *first.shape[:2]), first.dtype)
     for planes, frame in zip(images, frames, strict=True):
-        if (frame.image.shape, frame.image.dtype) != (first.shape, first.dtype):  # cv2 would write elsewhere
+        if (frame.image.shape, frame.image.dtype) != (first.shape, first.dtype):  # cv2 would write outside of the array
             raise ValueError(f"the frames of a clip have the shapes {first.shape} and {frame.image.shape}")
         cv2.split(frame.image, list(planes))
     return torch.from_numpy(images)

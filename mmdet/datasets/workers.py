@@ -1,8 +1,8 @@
-"""The processes that load data: how each is set up, and what it does about signals.
+"""Worker processes that load data: their setup and their signals.
 
-Stop signals often go to a whole process group (a terminal, Slurm, GNU timeout), and what to do about them is the
-decision of the process that trains or tests: it may need its workers for the step in progress. So a worker leaves when
-that process tells it to or is gone, and for nobody else. torch's own handlers would end it at once.
+Stop signals often go to a whole process group (from a terminal, Slurm, GNU timeout). The training or testing process
+decides what to do, and may need its workers for the step in progress. So a worker ends only when that process tells it
+to or is gone; torch's own handlers would end it at once.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ LOOK_FOR_PARENT_S = 1.0
 
 @contextmanager
 def signals_held_back() -> Iterator[None]:
-    """Let stop signals wait, and processes that start inside be born with them held back, so that none is hit early."""
+    """Block stop signals inside this context.
+
+    Processes started in it inherit the block, so that none is hit at its start.
+    """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
         yield
@@ -32,21 +35,24 @@ def signals_held_back() -> Iterator[None]:
 
 
 def start_worker(worker: int) -> None:
-    """Keep a worker to one thread, as there is one worker a core, and its hands off what it shares with its parent."""
+    """Set a worker up.
+
+    It gets one thread, as there is one worker per core, and does not write to memory shared with its parent.
+    """
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
-    gc.freeze()  # the collector writes to all it looks at, which would make a copy of a large index in every worker
+    gc.freeze()  # the garbage collector writes to all objects, which would copy a large index in every worker
     _heed_the_parent_alone()
 
 
 def _heed_the_parent_alone() -> None:
-    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # for the threads that follow, too
-    if hasattr(signal, "sigtimedwait"):  # not on macOS, where torch ends workers that do not leave
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # also for threads started later
+    if hasattr(signal, "sigtimedwait"):  # missing on macOS, where torch ends workers that do not leave
         threading.Thread(target=_leave_with, args=(os.getppid(),), name="signals", daemon=True).start()
 
 
 def _leave_with(parent: int) -> None:
-    """End this process once its parent signals it or has ended."""
+    """End this process once its parent sends a signal or has ended."""
     while True:
         signal_come = signal.sigtimedwait(STOP_SIGNALS, LOOK_FOR_PARENT_S)
         if os.getppid() != parent or (signal_come is not None and signal_come.si_pid == parent):

@@ -1,4 +1,4 @@
-"""From the tracks of a data set to figures."""
+"""Evaluation: from the tracks of a data set to figures."""
 
 from mmdet.evaluation.ap.evaluate import Figures, evaluate
 from mmdet.evaluation.ap.tables import format_figures

@@ -1,7 +1,7 @@
-"""The entries of a result file as results of videos, checked to the last mask, box and label: what drawing needs.
+"""Convert the entries of a result file to results of videos for drawing, with every mask, box and label checked.
 
-Entries come from anywhere: masks of every kind become compressed RLE, boxes are kept inside of the frame, and what is
-never seen is left out.
+Entries may come from other programs: masks of all kinds become compressed RLE, boxes are clipped to the frame, and
+tracks without a mask are left out.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ def rebuild_results(
 
 
 def _checked(entry: Mapping[str, Any], size: Size, num_frames: int, num_classes: int, where: str) -> dict[str, Any]:
-    """Return an entry whose masks are RLE, with boxes and labels that can be drawn."""
+    """Return an entry with RLE masks, and with boxes and labels that can be drawn."""
     for key in _LISTS:
         values = entry.get(key)
         if values is not None and (not isinstance(values, list | tuple) or len(values) != num_frames):
             length = f"{len(values)} entries" if isinstance(values, list | tuple) else shown(values)
-            raise UserError(f"{where} has {key} that are no list of {num_frames} entries, one a frame: {length}")
+            raise UserError(f"{where} has {key} that are not a list of {num_frames} entries, one per frame: {length}")
     checked = {**entry, "segmentations": _masks(entry["segmentations"], size, where)}
     if entry.get("detections") is not None:
         checked["detections"] = _boxes(entry["detections"], size, where)

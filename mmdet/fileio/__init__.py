@@ -1,1 +1,1 @@
-"""The files of the field, read, checked and written: each format in one place."""
+"""File formats: each is read, checked and written in one place."""

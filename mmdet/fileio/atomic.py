@@ -14,17 +14,17 @@ from mmdet.errors import UserError
 
 _UNFINISHED = ".{name}.{random}.tmp"
 _RANDOM_BYTES = 6
-# Earlier versions had process ids there.
+# Earlier versions used process ids there.
 _LEFTOVER = re.compile(
     rf"\..+\.(?:[0-9a-f]{{{2 * _RANDOM_BYTES}}}|[0-9]{{1,10}})\.tmp", re.DOTALL
 )  # before: process ids
 
 
 def write_atomically(path: str | Path, write: Callable[[BinaryIO], object]) -> None:
-    """Let `write(file)` fill a temporary file beside `path`, bring it to the disk, and give it its name.
+    """Let `write(file)` fill a temporary file beside `path`, flush it to the disk, and rename it to `path`.
 
-    Makes the folder if it is missing. Raises UserError with the reason if the file cannot be written; what was there
-    before is then as it was. A link is replaced, not followed, and so is one name of a file with several.
+    Creates the folder if it is missing. Raises UserError with the reason if the file cannot be written; an existing
+    file then stays as it was. A symbolic or hard link is replaced, not written through.
     """
     path = Path(path)
     temporary = path.with_name(_UNFINISHED.format(name=path.name, random=secrets.token_hex(_RANDOM_BYTES)))
@@ -32,7 +32,7 @@ def write_atomically(path: str | Path, write: Callable[[BinaryIO], object]) -> N
         raise UserError(f"{path} cannot be written: it is a folder, a device or a pipe")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = temporary.open("xb")  # exclusively: whoever else has that name keeps his file  # noqa: SIM115
+        file = temporary.open("xb")  # exclusively: another process's file of that name is kept  # noqa: SIM115
         try:
             with file:
                 write(file)
@@ -48,12 +48,12 @@ def write_atomically(path: str | Path, write: Callable[[BinaryIO], object]) -> N
 
 
 def write_text_atomically(path: str | Path, text: str) -> None:
-    """Write a text as UTF-8 by `write_atomically`."""
+    """Write a text as UTF-8 with `write_atomically`."""
     write_atomically(path, lambda file: file.write(text.encode()))
 
 
 def set_aside(path: Path) -> Path:
-    """Rename a file to the first of NAME.1.ENDING, NAME.2.ENDING, ... that is free; return what it is called now."""
+    """Rename a file to the first free name of NAME.1.ENDING, NAME.2.ENDING, ...; return the new name."""
     number = 1
     while os.path.lexists(aside := path.with_name(f"{path.stem}.{number}{path.suffix}")):
         number += 1
@@ -62,14 +62,17 @@ def set_aside(path: Path) -> Path:
 
 
 def remove_unfinished(folder: Path, names: str) -> None:
-    """Delete what killed processes left of files whose names match the pattern `names`; nobody may be writing them."""
+    """Delete temporary files that killed processes left, for files whose names match the pattern `names`.
+
+    Call it only while no process writes them.
+    """
     for leftover in folder.glob(_UNFINISHED.format(name=names, random="*")):
         if _LEFTOVER.fullmatch(leftover.name):
             leftover.unlink(missing_ok=True)
 
 
 def _reason(error: BaseException) -> str:
-    """Say in one line what went wrong: torch reports a full disk as a RuntimeError about positions in its file."""
+    """Return in one line what went wrong: torch reports a full disk as a RuntimeError about file positions."""
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, OSError):
         cause = cause.__cause__ or cause.__context__
@@ -79,7 +82,7 @@ def _reason(error: BaseException) -> str:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Bring a folder's names to the disk: then a new name, too, survives a power failure."""
+    """Flush a folder to the disk, so that a new file name survives a power failure."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

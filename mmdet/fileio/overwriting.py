@@ -1,6 +1,6 @@
-"""Outputs that would destroy an input, refused before the work starts: files are compared by identity, not by name.
+"""Refuse outputs that would destroy an input, before the work starts. Files are compared by identity, not by name.
 
-Links, relative paths, and names that differ in case where the file system does not tell them apart lead to one file.
+Links, relative paths and, on some file systems, names that differ only in case can refer to the same file.
 """
 
 from __future__ import annotations
@@ -12,21 +12,22 @@ from pathlib import Path
 from mmdet.errors import UserError, shown
 
 AnyPath = str | Path
-_Identity = tuple[int, int] | None  # device and inode: one file, whatever its names; None: it does not exist
+_Identity = tuple[int, int] | None  # device and inode: identify a file, whatever its names; None: it does not exist
 
 
 def refuse_overwriting(outputs: Iterable[AnyPath | None], inputs: Iterable[AnyPath | None]) -> None:
-    """Raise UserError if one of `outputs` is one of `inputs`, or two of the outputs are one file; None is left out.
+    """Raise UserError if one of `outputs` is one of `inputs`, or if two outputs are the same file. None is skipped.
 
-    An output is a file to be written, or an existing folder to be filled with files whose names are not known yet: it
-    may hold no input. An input is a file, or a folder whose files are read, however deep: none of them may be written.
+    An output is a file, or an existing folder that will be filled with files whose names are not known yet; such a
+    folder must not hold an input. An input is a file, or a folder whose files are read at any depth; none of them may
+    be an output.
     """
     targets = [Path(path) for path in outputs if path is not None]
     _refuse_twice(targets)
     existing: dict[_Identity, Path] = {identity: path for path in targets if (identity := _identity(path))}
     if not existing:
-        return  # what does not exist yet is no input
-    folders: dict[str, AnyPath] = {}  # where the inputs lie, each with one of them
+        return  # a file that does not exist yet is no input
+    folders: dict[str, AnyPath] = {}  # folders that hold inputs, each with one of its inputs
     above = {_identity(parent): path for path in existing.values() for parent in path.resolve().parents}
     for source in (path for path in inputs if path is not None):
         identity = _identity(source)
@@ -53,16 +54,16 @@ def _refuse_twice(targets: list[Path]) -> None:
 
 
 def _identity(path: AnyPath) -> _Identity:
-    """Return what tells a file or folder from all others, None for one that does not exist."""
+    """Return what identifies a file or folder, None if it does not exist."""
     try:
         status = os.stat(path)
-    except (OSError, ValueError):  # of a name with a zero byte, too
+    except (OSError, ValueError):  # also for a name with a zero byte
         return None
     return status.st_dev, status.st_ino
 
 
 def check_output_files(outputs: Mapping[str, AnyPath | None], inputs: Iterable[AnyPath | None]) -> None:
-    """Check the files to be written, by the options that name them, like check_output_file and refuse_overwriting."""
+    """Check the output files, each named by its option, with `check_output_file` and `refuse_overwriting`."""
     for option, path in outputs.items():
         if path is not None:
             check_output_file(path, option)
@@ -70,7 +71,7 @@ def check_output_files(outputs: Mapping[str, AnyPath | None], inputs: Iterable[A
 
 
 def check_output_file(path: AnyPath, option: str) -> None:
-    """Raise UserError, naming `option`, unless a file can be written to `path`; its folder may be missing yet."""
+    """Raise UserError that names `option` unless a file can be written to `path`. Its folder need not exist yet."""
     path = Path(path)
     if path.is_dir():
         raise UserError(f"{option} {path} is a folder, expected the name of a file")
@@ -80,12 +81,12 @@ def check_output_file(path: AnyPath, option: str) -> None:
 
 
 def check_output_folder(path: AnyPath, option: str) -> None:
-    """Raise UserError, naming `option`, unless files can be written into the folder `path`; it may be missing yet."""
+    """Raise UserError that names `option` unless files can be written into the folder `path`. It need not exist yet."""
     _check_can_be_filled(Path(path), f"{option} {path}")
 
 
 def _check_can_be_filled(folder: Path, what: str) -> None:
-    """Raise UserError unless `folder`, or the nearest one above it that exists, takes new files."""
+    """Raise UserError unless new files can be created in `folder` or in its nearest existing parent."""
     if "\0" in what:
         raise UserError(f"{shown(what)} cannot be written: no name of a file holds a zero byte")
     nearest = folder

@@ -1,1 +1,1 @@
-"""Pure functions on tensors and arrays: boxes, masks, nms, what processes exchange. They know no model, no data set."""
+"""Pure functions on tensors and arrays: boxes, masks, NMS, exchange between processes."""

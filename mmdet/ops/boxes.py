@@ -1,7 +1,7 @@
 """Geometry of boxes: areas, overlaps, distances of points to sides.
 
-Boxes are half-open xyxy in any unit; leading dimensions are batch. Pure functions of tensors, differentiable where
-the values are. `offset` 1 is the legacy convention that counts the last pixel (MODEL.md 10, "legacy +1").
+Boxes are half-open xyxy in any unit; leading dimensions are batch. All functions are pure and differentiable. `offset`
+1 is the legacy convention that counts the last pixel (MODEL.md 10, "legacy +1").
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def centres(boxes: Tensor) -> Tensor:
 def _intersection(a: Tensor, b: Tensor, offset: float) -> Tensor:
     sides = torch.minimum(a[..., 2:], b[..., 2:]) - torch.maximum(a[..., :2], b[..., :2]) + offset
     width, height = sides.clamp(min=0).unbind(dim=-1)
-    return width * height  # the gradient of prod() would make the GPU wait
+    return width * height  # the gradient of prod() would make the host wait for the GPU
 
 
 def aligned_iou(a: Tensor, b: Tensor, offset: float = 0.0) -> Tensor:

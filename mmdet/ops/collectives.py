@@ -1,6 +1,6 @@
-"""What the processes of a distributed run exchange: sums, means, rows and objects. Without others nothing changes.
+"""Exchange between the processes of a distributed run: sums, means, rows and objects. With one process nothing changes.
 
-Every process has to make the same calls in the same order.
+Every process must make the same calls in the same order.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ def rank() -> int:
 
 
 def sum_over_ranks(tensor: Tensor) -> Tensor:
-    """Return the sum of a tensor of one shape over all processes, without gradient; the argument is left as it is."""
+    """Return the sum of a tensor over all processes, without gradient.
+
+    Shapes must be equal; the argument is not changed.
+    """
     total = tensor.detach().clone()
     if world_size() > 1:
         dist.all_reduce(total)
@@ -34,7 +37,7 @@ def sum_over_ranks(tensor: Tensor) -> Tensor:
 
 
 def gather_sizes(size: int) -> list[int]:
-    """Return every process's `size`, by rank. Hosts talk to each other (gloo): none waits for its device."""
+    """Return every process's `size`, by rank. The hosts exchange it (gloo), so that none waits for its device."""
     if world_size() == 1:
         return [size]
     sizes = torch.zeros(world_size(), dtype=torch.int64)
@@ -43,11 +46,11 @@ def gather_sizes(size: int) -> list[int]:
 
 
 def gather_over_ranks(tensor: Tensor, sizes: list[int] | None = None) -> Tensor:
-    """Concatenate the rows (n, ...) of all processes in the order of ranks; n may differ and be zero.
+    """Concatenate the rows (n, ...) of all processes in the order of ranks. n may differ or be zero.
 
-    `sizes` is what `gather_sizes` returns for n, if it is already known. Gradient flows to the own rows only. A loss
-    that every process computes alike from gathered rows thus has on each its part of the gradient, and the mean that
-    DDP takes of the parts is too small by the world size: pass such a loss through `sum_gradient_over_ranks`.
+    `sizes` is what `gather_sizes` returns for n, if already known. Gradients flow only to the process's own rows. If
+    every process computes the same loss from gathered rows, each has only a part of the gradient, and DDP's mean of
+    these parts is too small by the factor of the world size: pass such a loss through `sum_gradient_over_ranks`.
     """
     if world_size() == 1:
         return tensor
@@ -62,12 +65,12 @@ def gather_over_ranks(tensor: Tensor, sizes: list[int] | None = None) -> Tensor:
 
 
 def sum_gradient_over_ranks(loss: Tensor) -> Tensor:
-    """Return a loss as it is, with its gradient times the world size: DDP's mean of gradients becomes their sum."""
+    """Return a loss with its gradient multiplied by the world size: DDP's mean of gradients becomes their sum."""
     return loss + (world_size() - 1) * (loss - loss.detach())
 
 
 def average_over_ranks(tensors: Sequence[Tensor]) -> None:
-    """Replace tensors by their means over all processes, in one exchange."""
+    """Replace tensors in place by their means over all processes, in one exchange."""
     if world_size() == 1:
         return
     flat = torch.cat([tensor.flatten() for tensor in tensors])
@@ -78,7 +81,7 @@ def average_over_ranks(tensors: Sequence[Tensor]) -> None:
 
 
 def largest_over_ranks(value: float, device: torch.device) -> Tensor:
-    """Return the largest of all processes' values, a scalar on the device; the host does not wait for it."""
+    """Return the maximum over all processes of a scalar on the device. The host does not wait for it."""
     largest = torch.full((), float(value), device=device)
     if world_size() > 1:
         dist.all_reduce(largest, op=dist.ReduceOp.MAX)
@@ -86,7 +89,7 @@ def largest_over_ranks(value: float, device: torch.device) -> Tensor:
 
 
 def gather_objects(value: Value) -> list[Value]:
-    """Return every process's value, by rank; it can be anything that pickle takes."""
+    """Return every process's value, by rank; it can be any object that pickle supports."""
     if world_size() == 1:
         return [value]
     values: list[Value] = [value] * world_size()
@@ -95,7 +98,7 @@ def gather_objects(value: Value) -> list[Value]:
 
 
 def barrier() -> None:
-    """Wait until every process is here."""
+    """Wait until every process has called this function."""
     if world_size() > 1:
         on_gpus = "nccl" in str(dist.get_backend_config())
         dist.barrier(device_ids=[torch.cuda.current_device()] if on_gpus else None)

@@ -1,7 +1,6 @@
-"""The library of compiled ops, `mmdet/_C*.so`: find it, see that it fits this torch, load it.
+"""The library of compiled ops, `mmdet/_C*.so`: find it, check that it fits this torch, load it.
 
-Knows which devices the library has kernels for, not what the ops compute. Where there is none, ops run on plain torch;
-`compile.sh` and setup.py build it.
+Without the library ops run in plain torch; `compile.sh` and setup.py build it.
 """
 
 from __future__ import annotations
@@ -30,7 +29,10 @@ def path() -> Path | None:
 
 @cache
 def load() -> bool:
-    """Load the library once and return whether its ops are there; one that does not fit is reported and left alone."""
+    """Load the library once and return whether its ops are available.
+
+    A library that does not fit is reported and not loaded.
+    """
     library = path()
     if library is None:
         return False
@@ -47,7 +49,7 @@ def load() -> bool:
 
 
 def misfit(library: Path) -> str:
-    """Say why a library must not be loaded into this torch, or nothing; to load one built for another may crash."""
+    """Return why a library must not be loaded into this torch, "" if it may. One built for another torch may crash."""
     built_for = BUILT_FOR.search(library.read_bytes())
     running = ".".join(torch.__version__.split(".")[:2])
     if built_for is None:
@@ -58,5 +60,5 @@ def misfit(library: Path) -> str:
 
 
 def has_cuda_kernels() -> bool:
-    """Return whether the library is there and was built with its CUDA part."""
+    """Return whether the library exists and was built with its CUDA part."""
     return load() and torch._C._dispatch_has_kernel_for_dispatch_key("memcnp::correlation", "CUDA")

@@ -1,4 +1,4 @@
-"""A tensor on its way to the host, which goes on working meanwhile."""
+"""Copy a tensor to the host while the host goes on working."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from torch import Tensor
 
 
 class HostCopy:
-    """Starts to copy a tensor to the host when made: from a GPU through page-locked memory, behind what is queued."""
+    """A copy of a tensor to the host, started when the object is made.
+
+    A GPU copies into page-locked memory, after all queued work.
+    """
 
     def __init__(self, tensor: Tensor) -> None:
         self._host = tensor
@@ -19,7 +22,10 @@ class HostCopy:
             self._copied.record(torch.cuda.current_stream(tensor.device))
 
     def wait(self) -> Tensor:
-        """Return the tensor on the host as soon as it has arrived; one that was there already is itself, no copy."""
+        """Wait until the tensor has arrived on the host and return it.
+
+        A tensor that was already there is returned itself.
+        """
         if self._copied is not None:
             self._copied.synchronize()
         return self._host

@@ -1,4 +1,4 @@
-"""Fast NMS: within a class, a box goes when any box that scores higher overlaps it, whether that one stays or not.
+"""Fast NMS: within a class a box is removed if any higher-scoring box overlaps it, even one that is itself removed.
 
 Source: MODEL.md 7.2.
 """
@@ -11,7 +11,7 @@ from torch import Tensor
 from mmdet.ops.boxes import pairwise_iou
 from mmdet.ops.sampling import rows_at
 
-NEVER_KEPT = -torch.inf  # as a score: below every threshold, and after every other one
+NEVER_KEPT = -torch.inf  # a score below every threshold and after all other scores
 
 
 def batched_fast_nms(
@@ -20,8 +20,8 @@ def batched_fast_nms(
     """Do what `fast_nms` does for a batch of images, without waiting for the device.
 
     Takes boxes (B, N, 4) and scores (B, N, K), N and K at least 1; returns (box index, label, score, kept), each (B, n)
-    with n = min(max_per_image, candidates). The kept ones come first; the others mean nothing. A box whose scores are
-    all `NEVER_KEPT` might as well not be there.
+    with n = min(max_per_image, candidates). The kept ones come first; the others have no meaning. A box whose scores
+    are all `NEVER_KEPT` has no influence.
     """
     sorted_scores, order = scores.transpose(1, 2).sort(dim=2, descending=True, stable=True)
     sorted_scores, order = sorted_scores[..., :max_pre_nms], order[..., :max_pre_nms]

@@ -1,4 +1,4 @@
-"""Reading rows by their index and feature maps at the centres of boxes."""
+"""Read rows by their index, and feature maps at the centres of boxes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Rounding = Literal["floor", "round"]
 
 
 def rows_at(values: Tensor, index: Tensor) -> Tensor:
-    """Return for every item of a batch the rows (B, ..., D...) of values (B, P, D...) at index (B, ...)."""
+    """Return for every item of a batch the rows (B, ..., D...) of values (B, P, D...) at the indices (B, ...)."""
     flat = index.flatten(1)
     row_shape = values.shape[2:]
     flat = flat.view(*flat.shape, *(1 for _ in row_shape)).expand(-1, -1, *row_shape)
@@ -22,7 +22,7 @@ def rows_at(values: Tensor, index: Tensor) -> Tensor:
 def sample_at_centres(maps: Tensor, boxes: Tensor, stride: int = 8, rounding: Rounding = "floor") -> Tensor:
     """Return the features (B, N, E) of maps (B, E, h, w) in the cells of the centres of boxes (B, N, 4).
 
-    Boxes are in pixels, `stride` of them a cell. Cells are clamped to the map. "floor" is the rule of mask
+    Boxes are in pixels; a cell is `stride` pixels wide. Cells are clamped to the map. "floor" is the rule of mask
     coefficients and of training, "round" (half to even) that of the tracker (MODEL.md 6, 7.6).
     """
     height, width = maps.shape[-2:]

@@ -1,1 +1,1 @@
-"""Numbers recorded with the published release, compared with what this package computes."""
+"""Compare numbers recorded with the published release with what this package computes."""

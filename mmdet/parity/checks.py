@@ -1,6 +1,6 @@
-"""What one comparison with a recorded number says, and the few ways to measure an error.
+"""The result of one comparison with a recorded number, and the ways to measure an error.
 
-An error is a float; what is not comparable (another shape, NaN) is infinite, so that it never passes.
+An error is a float. It is infinite if values are not comparable (another shape, NaN), so that the check fails.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One quantity: how far it is from what was recorded, and how far it may be."""
+    """One quantity: its distance from the recorded number, and the allowed distance."""
 
     name: str
     error: float
@@ -24,17 +24,17 @@ class Check:
 
     @property
     def passed(self) -> bool:
-        """Whether the error is within the tolerance; never for NaN."""
+        """Whether the error is within the tolerance; false for NaN."""
         return self.error <= self.tolerance
 
     def __str__(self) -> str:
-        """Return a line for reading."""
+        """Return a line for people."""
         mark = "ok  " if self.passed else "FAIL"
         return f"{mark}  {self.name:<64} {self.error:9.2e}  (<= {self.tolerance:.1e})"
 
 
 def _arrays(actual: Any, expected: Any) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return both in float64, or None if they have different shapes."""
+    """Return both in float64, or None if their shapes differ."""
     if isinstance(actual, torch.Tensor):
         actual = actual.detach().cpu()
     found, wanted = np.asarray(actual, dtype=np.float64), np.asarray(expected, dtype=np.float64)
@@ -64,20 +64,23 @@ def absolute(name: str, actual: Any, expected: Any, tolerance: float) -> Check:
 
 
 def mixed(name: str, actual: Any, expected: Any, tolerance: float) -> Check:
-    """Measure the largest difference as a fraction of 1 + |expected|: absolute for small values, relative for large."""
+    """Measure the largest difference as a fraction of 1 + |expected|.
+
+    It is absolute for small values and relative for large ones.
+    """
     pair = _arrays(actual, expected)
     error = math.inf if pair is None else _largest(abs(pair[0] - pair[1]) / (1 + abs(pair[1])))
     return Check(name, error, tolerance)
 
 
 def equal(name: str, actual: Any, expected: Any) -> Check:
-    """Count the entries that differ; none may."""
+    """Count the entries that differ. None may differ."""
     pair = _arrays(actual, expected)
     return Check(name, math.inf if pair is None else float((pair[0] != pair[1]).sum()), 0.0)
 
 
 def same_members(name: str, actual: Collection[Any], expected: Collection[Any]) -> Check:
-    """Count what only one of two collections has; nothing may be."""
+    """Count the members that only one of two collections has. None may differ."""
     return Check(name, float(len(set(actual) ^ set(expected))), 0.0)
 
 
@@ -87,7 +90,7 @@ def differing_pixels(name: str, actual: Any, expected: Any, tolerance: float) ->
 
 
 def worst_of_each(checks: Iterable[Check]) -> Iterator[Check]:
-    """Merge checks of one name (the frames of a clip) to the one with the largest error, in order of appearance."""
+    """Merge checks with the same name (the frames of a clip) into the one with the largest error, keeping the order."""
     worst: dict[tuple[str, float], Check] = {}
     for check in checks:
         key = (check.name, check.tolerance)

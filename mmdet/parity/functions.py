@@ -1,7 +1,7 @@
 """Recorded numbers of single functions: losses, boxes, NMS, memory, alignment, assigners, transforms.
 
-Every function takes the recorded `arrays` and `notes` and yields `Check`s. Tolerances are of float32 rounding but where
-said.
+Every function takes the recorded `arrays` and `notes` and yields `Check`s. Tolerances allow for float32 rounding unless
+stated otherwise.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ Arrays = Mapping[str, np.ndarray]
 Notes = Mapping[str, Any]
 
 TOLERANCE = 1e-5
-NUM_POINTS = 68  # of the recorded assigner and of its four levels
+NUM_POINTS = 68  # of the recorded assigner's four levels
 LEVEL_COUNTS = [48, 12, 6, 2]
 STRIDES = (8, 16, 32, 64)
 RELEASE_RADIUS = 3.0  # MODEL.md 10: the release's mode 'none'
-GREY_LEVEL = 1.01  # OpenCV's rounding differs by its version
+GREY_LEVEL = 1.01  # OpenCV's versions round differently
 MEAN, STD = np.array([123.675, 116.28, 103.53]), np.array([58.395, 57.12, 57.375])
 
 
@@ -74,7 +74,7 @@ def loss_checks(arrays: Arrays, notes: Notes) -> Iterator[Check]:
 
 
 def _one_point_an_object(boxes: Tensor, truth: Tensor, weights: Tensor) -> Pairs:
-    """Return pairs of one image where box k is the only point of object k."""
+    """Return pairs of one image in which box k is the only point of object k."""
     return Pairs(
         valid=torch.ones(1, len(boxes), 1, dtype=torch.bool),
         boxes=boxes[None, :, None],
@@ -105,7 +105,7 @@ def box_checks(arrays: Arrays, notes: Notes) -> Iterator[Check]:
 
 
 def _truth_of(boxes: Tensor) -> PaddedTruth:
-    """Return the truth of one image in which only the boxes matter."""
+    """Return the truth of one image; only its boxes are used."""
     valid, rows = torch.ones(1, len(boxes), dtype=torch.bool), torch.zeros(1, len(boxes), dtype=torch.int64)
     return PaddedTruth(
         boxes=boxes[None],
@@ -142,7 +142,7 @@ def mask_and_map_checks(arrays: Arrays, notes: Notes) -> Iterator[Check]:
 
 
 def memory_checks(arrays: Arrays, notes: Notes) -> Iterator[Check]:
-    """Compare what is read in every mode, and what top1 and all write to the slots that are written to."""
+    """Compare the read values in every mode, and the slots that the modes top1 and all write."""
     for mode in ("top1", "all", "topk"):
         memory = CNPMemory(channels=8, num_slots=20, rate=0.9, update_mode=mode)
         names = {f"{fc}.{kind}": f"mlp_{fc}.{kind}" for fc in ("fc1", "fc2") for kind in ("weight", "bias")}
@@ -161,12 +161,12 @@ def memory_checks(arrays: Arrays, notes: Notes) -> Iterator[Check]:
 
 
 def _rows(maps: Tensor) -> Tensor:
-    """(B, C, h, w) to (B, h * w, C)."""
+    """Return maps (B, C, h, w) as rows (B, h * w, C)."""
     return maps.flatten(2).transpose(1, 2)
 
 
 def choice_checks(arrays: Arrays, notes: Notes) -> Iterator[Check]:
-    """Compare the assigners' choices, NMS, and the scores by which detections meet tracks."""
+    """Compare the assigners' choices, NMS, and the affinities of detections to tracks."""
     closest, in_box = _tensor(arrays, "assign_closest"), _tensor(arrays, "assign_mask")
     value = _tensor(arrays, "assign_cent") - _tensor(arrays, "assign_uncertainty").clamp(max=1)
     yield equal("assigner levels", np.cumsum(LEVEL_COUNTS), notes["assign_points_stages_cumulative"])
@@ -215,7 +215,7 @@ def mixture_checks(arrays: Arrays, notes: Notes) -> Iterator[Check]:
 
 
 def transform_checks(arrays: Arrays, notes: Notes) -> Iterator[Check]:
-    """Compare resizing and flipping of image, masks and (without flip) boxes."""
+    """Compare resizing and flipping of the image, the masks and, without a flip, the boxes."""
     facts = notes["tr_img"]
     height, width = facts["img_shape"][:2]
     for flip in (0, 1):

@@ -31,12 +31,12 @@ BOX_TOLERANCE = 2e-3  # original pixels
 SCORE_TOLERANCE = 1e-5  # scores, sigmas, centerness
 MASK_TOLERANCE = 2  # pixels
 IMAGE_SCALE = 32  # images were recorded as int8: image = int8 / 32
-TIE = 1e-7  # scores as near as this may come in any order: float32 resolves no more
+TIE = 1e-7  # scores this close may come in any order: the resolution of float32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackedClip:
-    """A clip as we see it: per frame the detections, in the recorded order, their raw ids and the tracks."""
+    """A clip as computed here: per frame the detections in the recorded order, their raw ids, and the tracks."""
 
     detections: tuple[FrameObjects, ...]
     raw_ids: tuple[Tensor, ...]
@@ -70,7 +70,7 @@ def network_checks(model: VISModel, arrays: Arrays) -> Iterator[Check]:
 
 @torch.no_grad()
 def head_checks(model: VISModel, arrays: Arrays) -> Iterator[Check]:
-    """Compare everything that the head says of the first frame."""
+    """Compare all outputs of the head for the first frame."""
     images = images_of(arrays)[:1]
     out = model(images[:, None], _valid(images))
     raw = per_point(arrays, "reg")
@@ -91,7 +91,7 @@ def head_checks(model: VISModel, arrays: Arrays) -> Iterator[Check]:
 
 
 class _InRecordedOrder:
-    """A tracker that sees tied detections in the order in which they were recorded, and keeps what it saw and said."""
+    """A tracker that gets detections with tied scores in the recorded order, and stores its inputs and outputs."""
 
     def __init__(self, arrays: Arrays) -> None:
         self._tracker, self._arrays = Tracker(), arrays
@@ -134,7 +134,7 @@ def track_clip(model: VISModel, arrays: Arrays, about: Mapping[str, Any], video_
 
 
 def recorded_order(found: FrameObjects, rows: np.ndarray, labels: np.ndarray) -> Tensor:
-    """Return the order that puts detections with tied scores as they were recorded; all others stay where they are."""
+    """Return the order in which detections with tied scores are as recorded; all others stay in place."""
     order = list(range(len(found)))
     if len(rows) != len(found):
         return torch.tensor(order, dtype=torch.int64)
@@ -164,7 +164,7 @@ def detection_checks(clip: TrackedClip, arrays: Arrays) -> Iterator[Check]:
 
 
 def mask_checks(clip: TrackedClip, rles: Sequence[Mapping[str, Any]]) -> Iterator[Check]:
-    """Compare which tracks every frame shows, and their masks."""
+    """Compare the tracks of every frame and their masks."""
     for tracks, recorded in zip(clip.tracks, rles, strict=True):
         ids = tracks.track_ids.tolist()
         yield same_members("tracks of a frame", ids, [int(key) for key in recorded])
@@ -177,7 +177,7 @@ def mask_checks(clip: TrackedClip, rles: Sequence[Mapping[str, Any]]) -> Iterato
 def result_checks(
     results: Sequence[VideoResult], recorded: Sequence[Mapping[str, Any]], num_classes: int
 ) -> Iterator[Check]:
-    """Compare the result json of the clips, in the release's ids: videos and categories count from 1."""
+    """Compare the result json of the clips. The release's ids of videos and categories count from 1."""
     entries = results_to_json(results, range(1, num_classes + 1), with_boxes=True)
     yield equal("result json entries", len(entries), len(recorded))
     for entry, expected in zip(entries, recorded, strict=False):

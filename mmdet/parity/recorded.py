@@ -1,8 +1,8 @@
-"""Numbers recorded with the published release, compared with this package's: what tools/check_golden.py and tests run.
+"""Read the numbers recorded with the published release and run all comparisons, for tools/check_golden.py and tests.
 
 A folder holds the numbers of one seed (state_dict.npz, notes.json, rles.json, results_videoseg.json, eval_SIZE.npz and
-train_SIZE.npz), the folder `parts` beside it those of single functions. What a check does stands in golden_eval,
-golden_train and golden_parts; here is only what is read and in which order it is run.
+train_SIZE.npz), the folder `parts` beside it those of single functions. The checks themselves are in inference.py,
+training.py and functions.py.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from mmdet.parity import training as golden_train
 from mmdet.parity.checks import Check
 from mmdet.parity.functions import PART_GROUPS
 
-# MODEL.md 10, last paragraph: the list is complete and may not grow. Patterns of names, and why.
+# MODEL.md 10, last paragraph: the list is complete and must not grow. Patterns of names, with the reason.
 NOT_COMPARED: dict[str, str] = {
     "mem_*_train_out": "mended: the memory is written once a step, not before it is read (Q7)",
     "mem_topk_w1": "mended: the release indexes rows by slot numbers (Q11)",
@@ -43,7 +43,7 @@ NOT_COMPARED: dict[str, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Golden:
-    """The recorded numbers of one seed; `sizes` names the two padded input sizes, HEIGHTxWIDTH."""
+    """The recorded numbers of one seed. `sizes` are the two padded input sizes, HEIGHTxWIDTH."""
 
     state: Mapping[str, np.ndarray]
     notes: Mapping[str, Any]
@@ -93,7 +93,7 @@ def read_golden(folder: Path) -> Golden:
 
 
 def golden_model(config: RunConfig, state: Mapping[str, np.ndarray]) -> VISModel:
-    """Build the recorded model with the release's parameters, which were stored in float16 and are exact in it."""
+    """Build the recorded model with the release's parameters, which float16 stores exactly."""
     model = build_model(config)
     model.load_state_dict(
         from_release({key: torch.from_numpy(value.astype(np.float32)) for key, value in state.items()})
@@ -102,7 +102,7 @@ def golden_model(config: RunConfig, state: Mapping[str, np.ndarray]) -> VISModel
 
 
 def eval_checks(model: VISModel, golden: Golden) -> Iterator[Check]:
-    """Compare all that was recorded in evaluation."""
+    """Compare everything recorded in evaluation."""
     results = []
     for video, size in enumerate(golden.sizes):
         arrays = golden.eval[size]
@@ -116,7 +116,7 @@ def eval_checks(model: VISModel, golden: Golden) -> Iterator[Check]:
 
 
 def train_checks(model: VISModel, golden: Golden) -> Iterator[Check]:
-    """Compare all that was recorded in training."""
+    """Compare everything recorded in training."""
     for size in golden.sizes:
         arrays, notes = golden.train[size], golden.notes[size]["train"]
         yield from _named(size, golden_train.output_checks(model, arrays))

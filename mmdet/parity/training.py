@@ -1,7 +1,7 @@
 """Recorded numbers of training: outputs, the assigner's choices, every loss term and the gradients.
 
-Source: MODEL.md 3-6. The memory is held while the network runs (MODEL.md 10, Q7), so outputs and losses differ from the
-release's a little more than rounding does. Every check is pure.
+Source: MODEL.md 3-6. The memory does not change while the network runs (MODEL.md 10, Q7), so outputs and losses differ
+from the release's by a little more than rounding. Every check is pure.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from mmdet.structures import ClipBatch, FrameMeta, FrameTruth
 OUTPUT_TOLERANCE = 1e-4  # of an array's maximum, with the memory held
 LOSS_TOLERANCE = 2e-4  # relative, with the memory held
 CENTERNESS_TOLERANCE = 1e-5
-GRADIENT_TOLERANCE = 1e-3  # of a gradient's maximum, or NOISE_FACTOR times what input noise of 1e-6 does to it
+GRADIENT_TOLERANCE = 1e-3  # of a gradient's maximum, or NOISE_FACTOR times its change under input noise of 1e-6
 NOISE_FACTOR = 3
 MEMORY_GRADIENT_TOLERANCE = 5e-3
-FEWEST_GRADIENTS = 20  # fewer were not recorded, but lost
+FEWEST_GRADIENTS = 20  # fewer would mean that some were lost
 MEMORY_KEY = "bbox_head.mem.feat_units.weight"
-ABSENT_ID = 1000  # instance ids from here on are not in the reference frame
+ABSENT_ID = 1000  # instance ids from this one on are not in the reference frame
 
 
 def make_batch(arrays: Arrays) -> ClipBatch:
-    """Return the recorded pairs; a truth's pid p > 0 is row p - 1 of the reference, 0 is not in it."""
+    """Return the recorded pairs. A truth's pid p > 0 is row p - 1 of the reference; 0 is not in the reference."""
     images = torch.stack((images_of(arrays, "img_i8"), images_of(arrays, "ref_i8")), dim=1)
     height, width = images.shape[-2:]
     meta = FrameMeta(video_id=1, frame_index=0, original_size=(height, width), input_size=(height, width), scale=1.0)
@@ -70,7 +70,7 @@ def _reference_truth(arrays: Arrays, image: int, size: tuple[int, int]) -> Frame
 
 @torch.no_grad()
 def output_checks(model: VISModel, arrays: Arrays) -> Iterator[Check]:
-    """Compare the memory before, and box distances, sigma and centerness of the training forward."""
+    """Compare the memory before the step, and box distances, sigma and centerness of the forward pass in training."""
     batch, raw = make_batch(arrays), per_point(arrays, "reg")
     out = model(batch.images, batch.valid)
     yield equal("train memory before", model.head.memory.slots, arrays["mem_0"])
@@ -84,7 +84,7 @@ def output_checks(model: VISModel, arrays: Arrays) -> Iterator[Check]:
 
 @torch.no_grad()
 def assigner_checks(model: VISModel, arrays: Arrays) -> Iterator[Check]:
-    """Compare which points learn which object."""
+    """Compare the points that learn each object."""
     batch = make_batch(arrays)
     out = model(batch.images, batch.valid)
     found = model.criterion.assigner(out.points, out.box_sigma, batch.truth_of_pairs)

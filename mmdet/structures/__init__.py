@@ -1,4 +1,4 @@
-"""The nouns: small frozen dataclasses in which the modules talk to each other (torch and numpy only)."""
+"""Small frozen dataclasses that modules pass to each other: frames, clips, outputs, detections, results."""
 
 from mmdet.structures.chunk_detections import ChunkDetections
 from mmdet.structures.clips import ClipBatch, ClipSample, collate_clips

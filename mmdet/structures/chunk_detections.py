@@ -1,7 +1,7 @@
-"""The detections of a chunk of frames as they leave the post-processing: tensors of fixed sizes, still on the device.
+"""The detections of a chunk of frames after post-processing: tensors of fixed sizes, still on the device.
 
-B frames have N slots each, filled from the first on, highest score first; nothing in here says on the host how many are
-filled, so nobody has to wait for the device. What the host reads goes there in one tensor.
+Each of B frames has N slots, filled from the first on, highest score first. The host does not know how many are filled,
+so it need not wait for the device. All values that the host reads are copied in one tensor.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from mmdet.structures.frames import FrameObjects
 _WIDTHS = {"boxes": 4, "labels": 1, "scores": 1, "box_sigma": 4, "centerness": 1}  # before the embedding
 _NAMES = (*_WIDTHS, "embeddings")
 _ENDS = tuple(accumulate(_WIDTHS.values()))
-_VECTORS = ("boxes", "box_sigma", "embeddings")  # the others are one number a slot
+_VECTORS = ("boxes", "box_sigma", "embeddings")  # the others are one number per slot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkDetections:
-    """What was found in B frames, and what their masks are made of."""
+    """The detections in B frames, and the values from which their masks are computed."""
 
     rows: Tensor  # (B, N, 12 + E) float32: see `pack_rows`
     input_boxes: Tensor  # (B, N, 4) input pixels
     coefficients: Tensor  # (B, N, E) float32, of the mask basis
     mask_basis: Tensor  # (B, E, H/2, W/2)
-    masks: Tensor | None = None  # (B, N, H0, W0) bool, original pixels, where all slots are drawn already
+    masks: Tensor | None = None  # (B, N, H0, W0) bool, original pixels, if all slots are already drawn
 
     def __post_init__(self) -> None:
         frames, slots = self.rows.shape[:2]
@@ -50,7 +50,7 @@ def pack_rows(
     centerness: Tensor,
     embeddings: Tensor,
 ) -> Tensor:
-    """Put what is known of every slot, (B, N) or (B, N, D) each, into one tensor (B, N, 12 + E).
+    """Pack the values of every slot, (B, N) or (B, N, D) each, into one tensor (B, N, 12 + E).
 
     `filled` (B, N) bool marks the slots that hold a detection. Labels are exact in float32 up to 2^24.
     """
@@ -59,12 +59,12 @@ def pack_rows(
 
 
 def unpack_rows(rows: Tensor) -> list[FrameObjects]:
-    """Return the detections of every frame from packed rows; waits for the device that they are on.
+    """Return the detections of every frame from packed rows. Waits for the device of the rows.
 
-    Those on the CPU are views of the rows, but for the labels.
+    If the rows are on the CPU, the results are views of them, except the labels.
     """
     frames = []
-    for row in rows.numpy(force=True):  # a column costs a tenth of what it does in torch
+    for row in rows.numpy(force=True):  # taking a column costs a tenth of the time in torch
         filled = row[: np.count_nonzero(row[:, 0] > 0), 1:]
         parts = np.split(filled, _ENDS, axis=1)
         named = {name: part if name in _VECTORS else part[:, 0] for name, part in zip(_NAMES, parts, strict=True)}

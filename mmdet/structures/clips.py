@@ -1,6 +1,6 @@
 """Training samples and batches: T frames of one video with their truth (T = 2: key, reference; T = 1 in testing).
 
-Images stay uint8 RGB until the model normalises them; `valid` marks the pixels that are image and not padding.
+Images stay uint8 RGB until the model normalises them; `valid` marks the pixels that are not padding.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from mmdet.structures.padded_truth import PaddedTruth, pad_truths
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClipSample:
-    """T frames of one video, transformed alike, so that all have one size."""
+    """T frames of one video with the same transforms, so that all have one size."""
 
     images: Tensor  # (T, 3, H, W) uint8 RGB
-    truths: tuple[FrameTruth, ...]  # T; masks (N, H, W) of the key, (N, 0, 0) of the reference: nobody reads those
+    truths: tuple[FrameTruth, ...]  # T; masks (N, H, W) of the key, (N, 0, 0) of the reference, which are not used
     metas: tuple[FrameMeta, ...]  # T
     reference_jitter: Tensor  # (N_ref, 4) offsets of the reference frame's boxes, as fractions of their size
-    bad_frames: tuple[str, ...] = ()  # why those could not be read that this sample stands in for
+    bad_frames: tuple[str, ...] = ()  # why the frames that this sample replaces could not be read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,9 +32,9 @@ class ClipBatch:
 
     images: Tensor  # (B, T, 3, H, W) uint8 RGB, zeros in the padding
     valid: Tensor  # (B, T, H, W) bool
-    truth: PaddedTruth | None  # of pairs; None where T = 1
+    truth: PaddedTruth | None  # for pairs; None if T = 1
     metas: tuple[tuple[FrameMeta, ...], ...]  # B x T
-    bad_frames: tuple[tuple[str, ...], ...] = ()  # B, as in the samples; () where all could be read
+    bad_frames: tuple[tuple[str, ...], ...] = ()  # B, as in the samples; () if all frames could be read
 
     @staticmethod
     def make(
@@ -45,7 +45,7 @@ class ClipBatch:
         reference_jitter: Sequence[Tensor],
         bad_frames: Sequence[tuple[str, ...]] = (),
     ) -> ClipBatch:
-        """Make a batch of stacked images and the truths of its clips, B x T, with masks at most of the images' size."""
+        """Make a batch from stacked images and the truths of its clips, B x T. Masks may be smaller than the images."""
         pairs = all(len(clip) > 1 for clip in truths)
         height, width = images.shape[-2:]
         return ClipBatch(
@@ -76,7 +76,7 @@ class ClipBatch:
         return replace(self, images=change(self.images), valid=change(self.valid), truth=truth)
 
     def describe(self) -> str:
-        """Name the frames of the batch, for error messages."""
+        """Return the names of the batch's frames, for error messages."""
         clips = (f"video {clip[0].video_id} frames {[meta.frame_index for meta in clip]}" for clip in self.metas)
         return "; ".join(clips)
 

@@ -1,4 +1,4 @@
-"""What is known about single frames: where it comes from, its truth, its detections, its tracks.
+"""Data of single frames: origin, truth, detections, tracks.
 
 Boxes are half-open xyxy everywhere: a box covers x1 <= x < x2. Masks are bool. N is the number of objects.
 """
@@ -20,7 +20,7 @@ class FrameMeta:
     """Where a frame comes from and how it was resized.
 
     `input_size` is the size after resizing and before padding. `scale` is the nominal keep-ratio factor from original
-    to input pixels, which rounding of sizes leaves unequal to new_width / width (MODEL.md 9).
+    to input pixels, which differs from new_width / width because sizes are rounded (MODEL.md 9).
     """
 
     video_id: int
@@ -32,7 +32,7 @@ class FrameMeta:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Rows:
-    """Tensors that share their first dimension N; indexing takes the same rows of all of them."""
+    """Tensors that share their first dimension N. Indexing takes the same rows of all of them."""
 
     def __len__(self) -> int:
         first = next(iter(self.__dataclass_fields__))
@@ -58,7 +58,7 @@ class _Rows:
         count = len(self)
         for name, shape in shapes.items():
             found, expected = getattr(self, name).shape, (count, *shape)
-            if found == expected:  # that is quick, and there are dozens a frame
+            if found == expected:  # this comparison is fast, and there are dozens per frame
                 continue
             if len(found) != len(expected) or any(
                 want is not None and want != got for want, got in zip(expected, found, strict=True)
@@ -71,13 +71,13 @@ class _Rows:
 class FrameTruth(_Rows):
     """The annotated objects of one frame, in pixels of the network input.
 
-    Crowd regions are rows like any other, marked by `is_crowd`; `instance_ids` are unique within a video, and the
-    same object has the same id in every frame.
+    Crowd regions are rows too, marked by `is_crowd`. `instance_ids` are unique within a video; an object has the same
+    id in every frame.
     """
 
     boxes: Tensor  # (N, 4) float32
     labels: Tensor  # (N,) int64, 0-based
-    masks: Tensor  # (N, H, W) bool; (N, 0, 0) where they are left out, as of reference frames
+    masks: Tensor  # (N, H, W) bool; (N, 0, 0) if they are left out, as for reference frames
     instance_ids: Tensor  # (N,) int64
     is_crowd: Tensor  # (N,) bool
 
@@ -86,7 +86,7 @@ class FrameTruth(_Rows):
 
     @staticmethod
     def empty(size: Size) -> FrameTruth:
-        """Return the truth of a frame of `size` that shows no object."""
+        """Return the truth of a frame of `size` without objects."""
         return FrameTruth(
             boxes=torch.zeros(0, 4),
             labels=torch.zeros(0, dtype=torch.int64),
@@ -98,7 +98,7 @@ class FrameTruth(_Rows):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameObjects(_Rows):
-    """What is detected in one frame but for the masks, in pixels of the original image, highest score first."""
+    """The detections of one frame without their masks, in pixels of the original image, highest score first."""
 
     boxes: Tensor  # (N, 4) float32
     labels: Tensor  # (N,) int64, 0-based
@@ -127,7 +127,9 @@ class FrameDetections(FrameObjects):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameTracks(FrameDetections):
-    """Detections with identities: `track_ids` (N,) int64 >= 0, unique in the frame, the same object keeps its id."""
+    """Detections with identities: `track_ids` (N,) int64 >= 0, unique in the frame and the same for an object in all
+    frames.
+    """
 
     track_ids: Tensor
 
@@ -137,5 +139,5 @@ class FrameTracks(FrameDetections):
 
     @staticmethod
     def from_objects(objects: FrameObjects, masks: Tensor, track_ids: Tensor) -> FrameTracks:
-        """Give every object its mask and its id."""
+        """Return the tracks made of detections, masks and ids."""
         return FrameTracks(**objects._named(), masks=masks, track_ids=track_ids)

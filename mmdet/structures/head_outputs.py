@@ -1,4 +1,4 @@
-"""What the network says of a batch, flattened once over the pyramid levels to P points, and what the assigner chose.
+"""The head's predictions for a batch, flattened over the pyramid levels to P points, and the assigner's choice.
 
 Axes: B images, P points of all levels (finest first, row-major within a level), K classes, C/E channels, G truth
 objects (padded to the batch's largest number), A candidate points per object.
@@ -21,7 +21,7 @@ class PointGrid:
     """The points of all pyramid levels on a padded input: x = j * s + s / 2, y = i * s + s / 2 (MODEL.md 3.2)."""
 
     xy: Tensor  # (P, 2) float32, input pixels
-    box_scale: Tensor  # (4,) float32 = (W, H, W, H) of the padded input: what normalised box sides are fractions of
+    box_scale: Tensor  # (4,) float32 = (W, H, W, H) of the padded input: the unit of normalised box sides
     image_size: Size  # of the padded input
     level_sizes: tuple[Size, ...]  # (h, w) of every level
     strides: tuple[int, ...]  # input pixels between the points of every level
@@ -30,13 +30,13 @@ class PointGrid:
     def make(
         image_size: Size, level_sizes: tuple[Size, ...], strides: tuple[int, ...], device: torch.device
     ) -> PointGrid:
-        """Lay out the points of levels of `level_sizes` at `strides`."""
+        """Make the points of levels with `level_sizes` and `strides`."""
         levels = []
         for (height, width), stride in zip(level_sizes, strides, strict=True):
             y = (torch.arange(height, device=device, dtype=torch.float32) + 0.5) * stride
             x = (torch.arange(width, device=device, dtype=torch.float32) + 0.5) * stride
             levels.append(torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1).reshape(-1, 2))
-        # filled on the device: a tensor made from a Python list would make the host wait for the copy
+        # filled on the device, because the host would wait for the copy of a tensor made from a list
         box_scale = torch.full((4,), image_size[1], dtype=torch.float32, device=device)
         box_scale[1::2].fill_(image_size[0])
         return PointGrid(
@@ -53,7 +53,7 @@ class PointGrid:
         return [height * width for height, width in self.level_sizes]
 
     def decode(self, box_ltrb: Tensor) -> Tensor:
-        """Turn normalised distances (..., P, 4) into xyxy boxes, input pixels, each side clamped to the input.
+        """Convert normalised distances (..., P, 4) to xyxy boxes in input pixels, with each side clamped to the input.
 
         MODEL.md 5: box = point -/+ distance in units of the input's size, clamped to [0, 1].
         """
@@ -75,7 +75,7 @@ class HeadOutputs:
     mask_basis: Tensor  # (B, E, H/2, W/2)
     embedding_map: Tensor  # (B, E, H/8, W/8)
     reference_embedding_map: Tensor | None  # as above, of the reference frames; None in testing
-    memory_query: Tensor  # (B, P, C): what the memory was read with
+    memory_query: Tensor  # (B, P, C): the query for the memory
 
     @property
     def boxes(self) -> Tensor:
@@ -85,12 +85,12 @@ class HeadOutputs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
-    """Which points learn which object. Every object has A candidate slots, so that no size depends on the data."""
+    """The points that learn each object. Every object has A candidate slots, so that no size depends on the data."""
 
-    slots: Tensor  # (B, G, A) int64: indices of points; meaningless where not slot_valid
+    slots: Tensor  # (B, G, A) int64: indices of points; without meaning if not slot_valid
     slot_valid: Tensor  # (B, G, A) bool: the point is a positive of this object
     positive: Tensor  # (B, P) bool
-    negative: Tensor  # (B, P) bool: neither positive nor negative is ignored
+    negative: Tensor  # (B, P) bool: points that are neither positive nor negative are ignored
     in_box: Tensor  # (B, P) bool: inside some object's box, closed on all sides
-    closest: Tensor  # (B, P) int64: the object with the nearest centre (of none contains the point: still it)
+    closest: Tensor  # (B, P) int64: the object with the nearest centre, even if no object contains the point
     centerness: Tensor  # (B, P) float32 in [0, 1]: target

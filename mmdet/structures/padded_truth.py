@@ -1,8 +1,8 @@
-"""The truth of a batch of pairs as tensors of fixed sizes: what the losses read.
+"""The truth of a batch of pairs as tensors of fixed sizes, the input of the losses.
 
-Objects are padded to one of a few numbers of rows and masked, so that nothing on a device decides a shape, and shapes
-repeat from batch to batch. Made on the host, where the batch is put together, and moved as a few tensors. Source:
-MODEL.md 6 (half masks, jitter) and 10 (crowd regions).
+Objects are padded to one of a few numbers of rows and masked, so that no shape depends on values on a device and shapes
+repeat from batch to batch. The host makes it with the batch and moves it as a few tensors. Source: MODEL.md 6 (half
+masks, jitter) and 10 (crowd regions).
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from torch import Tensor
 
 from mmdet.structures.frames import FrameTruth, Size
 
-ROWS_MULTIPLE = 4  # of the rows a frame: CUDA graphs and compiled code are made anew for every number of them
+ROWS_MULTIPLE = 4  # of the number of rows: CUDA graphs and compiled code are made anew for every number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaddedTruth:
-    """The truth of B pairs: G rows a key frame, R rows a reference frame; boxes in input pixels.
+    """The truth of B pairs: G rows per key frame, R rows per reference frame. Boxes are in input pixels.
 
-    G and R are the batch's largest numbers of objects, rounded up to a multiple of ROWS_MULTIPLE, at least that. Crowd
-    regions keep their rows: not `valid`, but `is_crowd`. Rows of padding are neither.
+    G and R are the batch's largest numbers of objects, rounded up to a multiple of ROWS_MULTIPLE, at least that. Rows
+    of crowd regions are `is_crowd` and not `valid`; rows of padding are neither.
     """
 
     boxes: Tensor  # (B, G, 4) float32, zeros in the padding
@@ -38,19 +38,19 @@ class PaddedTruth:
 
     @property
     def has_objects(self) -> Tensor:
-        """(B,) bool: the key frame shows an object."""
+        """(B,) bool: whether the key frame shows an object."""
         return self.valid.any(dim=1)
 
     def map_tensors(self, change: Callable[[Tensor], Tensor]) -> PaddedTruth:
-        """Return a copy with every tensor changed alike, as in moving it to a device."""
+        """Return a copy with the function applied to every tensor, such as a move to a device."""
         return PaddedTruth(**{field.name: change(getattr(self, field.name)) for field in fields(self)})
 
 
 def pad_truths(truths: Sequence[Sequence[FrameTruth]], reference_jitter: Sequence[Tensor], size: Size) -> PaddedTruth:
     """Pad the truths of pairs (key, reference) and find every object in its reference frame.
 
-    `reference_jitter`: for each pair offsets (N_ref, 4) of the reference frame's boxes, as fractions of their sides.
-    `size`: even (height, width) of the padded images, at least that of all masks. References' masks are not read.
+    `reference_jitter`: per pair the offsets (N_ref, 4) of the reference frame's boxes, as fractions of their sides.
+    `size`: (height, width) of the padded images, even and not smaller than any mask. Masks of references are not read.
     """
     keys, references = [clip[0] for clip in truths], [clip[1] for clip in truths]
     is_crowd = _pad([key.is_crowd for key in keys])
@@ -80,22 +80,26 @@ def jitter_boxes(boxes: Tensor, offsets: Tensor) -> Tensor:
 
 
 def halve_masks(masks: Tensor) -> Tensor:
-    """Masks (N, H, W) bool on the host at half size: set where more than half of four are (bilinear x0.5, > 0.5).
+    """Return masks (N, H, W) bool on the host at half size: set if more than half of four pixels are (bilinear x0.5, >
+    0.5).
 
-    Beyond an odd side there is nothing, so that halves may be padded instead of masks.
+    Pixels beyond an odd side count as not set, so that half masks may be padded instead of masks.
     """
     pixels = masks.numpy().view(np.uint8)
     count, height, width = pixels.shape
-    sums = np.zeros((count, -(-height // 2), 2 * -(-width // 2)), np.uint8)  # of two pixels, one above the other
+    sums = np.zeros((count, -(-height // 2), 2 * -(-width // 2)), np.uint8)  # sums of two pixels, one above the other
     sums[..., :width] = pixels[:, ::2]
     sums[:, : height // 2, :width] += pixels[:, 1::2]
-    neighbours = sums.view(np.uint16)  # a sum in either byte: steps of two bytes are slow
-    neighbours += neighbours << 8  # the upper byte: of four pixels
+    neighbours = sums.view(np.uint16)  # one sum in each byte: steps of two bytes are slow
+    neighbours += neighbours << 8  # the upper byte holds the sum of four pixels
     return torch.from_numpy(neighbours >= 3 << 8)
 
 
 def _pad(rows: Sequence[Tensor], *shape: int) -> Tensor:
-    """Stack tensors (n_i, ...) to (B, N, *shape), padded with zeros; without `shape` the first's is all theirs."""
+    """Stack tensors (n_i, ...) to (B, N, *shape), padded with zeros.
+
+    Without `shape` all have the shape of the first.
+    """
     most = max(len(row) for row in rows)
     count = max(-(-most // ROWS_MULTIPLE), 1) * ROWS_MULTIPLE
     stacked = rows[0].new_zeros(len(rows), count, *(shape or rows[0].shape[1:]))

@@ -1,4 +1,4 @@
-"""Finished tracks of a video as run-length encoded tubes, and their way to the YouTube-VIS result json and back.
+"""Finished tracks of a video as run-length encoded tubes, and their conversion to the YouTube-VIS result json and back.
 
 A result file is `[{video_id, category_id, score, segmentations: [RLE | null x T]}]` with the data set's own ids and
 compressed RLE whose counts are str (the format: docs/data.md).
@@ -22,7 +22,7 @@ Value = TypeVar("Value", covariant=True)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PerFrame(Sequence[Value | None]):
-    """A value for each of `length` frames, None in all but some: only those that have one take memory."""
+    """One value per frame for `length` frames, None in most: only the others take memory."""
 
     length: int
     frames: tuple[int, ...]  # those with a value, ascending
@@ -53,7 +53,7 @@ class PerFrame(Sequence[Value | None]):
     __hash__ = None  # type: ignore[assignment]
 
     def spread(self) -> list[Value | None]:
-        """Return all values and None between them."""
+        """Return all values, with None in the frames between them."""
         spread: list[Value | None] = [None] * self.length
         for frame, value in zip(self.frames, self.values, strict=True):
             spread[frame] = value
@@ -61,7 +61,7 @@ class PerFrame(Sequence[Value | None]):
 
 
 def seen_values(values: Sequence[Value | None]) -> Sequence[Value]:
-    """Return what is not None, in order."""
+    """Return the values that are not None, in order."""
     return values.values if isinstance(values, PerFrame) else [value for value in values if value is not None]
 
 
@@ -74,7 +74,7 @@ class RLE(TypedDict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackTube:
-    """One object through a video; every sequence has one entry a frame of the video, None where it was not seen."""
+    """One object through a video; every sequence has one entry per frame of the video, None if it was not seen."""
 
     track_id: int
     segmentations: Sequence[RLE | None]  # a PerFrame, or a tuple
@@ -90,7 +90,7 @@ class TrackTube:
 
     @property
     def label(self) -> int:
-        """Majority of the labels, of equal ones the smallest (MODEL.md 8)."""
+        """The most frequent label, of equal ones the smallest (MODEL.md 8)."""
         counts = Counter(seen_values(self.labels))
         return min(counts, key=lambda label: (-counts[label], label))
 
@@ -103,7 +103,7 @@ class VideoResult:
     size: Size
     num_frames: int
     tubes: tuple[TrackTube, ...]
-    bad_frames: tuple[str, ...] = ()  # why frames could not be read; they show no track
+    bad_frames: tuple[str, ...] = ()  # why frames could not be read; they have no tracks
 
     def to_json(self, category_ids: Sequence[int], with_boxes: bool = False) -> list[dict[str, Any]]:
         """Return the entries of the result json; label i is written as `category_ids[i]`.
@@ -116,7 +116,7 @@ class VideoResult:
         ]
 
     def entries(self, category_ids: Sequence[int], with_boxes: bool = False) -> Iterator[dict[str, Any]]:
-        """Yield the entries of `to_json`, per-frame values as the tubes have them: each may be a PerFrame."""
+        """Yield the entries of `to_json`, with per-frame values as in the tubes: each may be a PerFrame."""
         for tube in self.tubes:
             entry: dict[str, Any] = {
                 "video_id": self.video_id,
@@ -133,10 +133,10 @@ class VideoResult:
     def from_json(
         entries: Sequence[dict[str, Any]], video_id: int, size: Size, num_frames: int, category_ids: Sequence[int]
     ) -> VideoResult:
-        """Rebuild a video's result from sound entries of a result json; what the json leaves out is filled in.
+        """Rebuild a video's result from valid entries of a result json; missing values are filled in.
 
-        Track ids count the entries, every seen frame has the track's score and, without `cats`, its label; without
-        `detections` there are no boxes. Entries that are never seen are left out.
+        Track ids count the entries. Every seen frame has the track's score and, without `cats`, its label; without
+        `detections` there are no boxes. Entries without a mask are left out.
         """
         tubes = []
         labels = {category_id: label for label, category_id in enumerate(category_ids)}
@@ -164,7 +164,7 @@ class VideoResult:
 def results_to_json(
     results: Iterable[VideoResult], category_ids: Sequence[int], with_boxes: bool = False
 ) -> list[dict[str, Any]]:
-    """Return the result entries of a data set, per-frame values as the tubes have them (`VideoResult.entries`)."""
+    """Return the result entries of a data set, with per-frame values as in the tubes (`VideoResult.entries`)."""
     return [entry for result in results for entry in result.entries(category_ids, with_boxes)]
 
 

@@ -1,4 +1,4 @@
-"""From detections of frames to tracks; importing the package registers the tracker."""
+"""Tracking: from the detections of frames to tracks. Importing the package registers the tracker."""
 
 from mmdet.tracking.state import TrackState
 from mmdet.tracking.tracker import Tracker

@@ -1,6 +1,6 @@
-"""From the tracks of frames to the result of a video, while the frames come in.
+"""Collect the tracks of frames into the result of a video, frame by frame.
 
-Masks are run-length encoded at once, so a video costs some hundred bytes an object and frame, never its pixels
+Masks are run-length encoded at once, so a video takes some hundred bytes per object and frame instead of its pixels
 (MODEL.md 8).
 """
 
@@ -16,7 +16,7 @@ from mmdet.structures import RLE, Box, FrameTracks, PerFrame, Size, TrackTube, V
 
 @dataclass(slots=True)
 class _Sightings:
-    """What was seen of one object: parallel lists with one entry for each frame that shows it."""
+    """The frames of one object: parallel lists with one entry per frame that shows it."""
 
     frames: list[int] = field(default_factory=list)
     segmentations: list[RLE] = field(default_factory=list)
@@ -26,7 +26,7 @@ class _Sightings:
 
 
 class VideoAccumulator:
-    """Collects the tracks of one video of frames of `size` (height, width)."""
+    """Collects the tracks of one video whose frames have `size` (height, width)."""
 
     def __init__(self, video_id: int, size: Size) -> None:
         self.video_id = video_id
@@ -35,7 +35,7 @@ class VideoAccumulator:
         self._sightings: dict[int, _Sightings] = {}  # by track id, in order of first appearance
 
     def add(self, tracks: FrameTracks, codes: Sequence[RLE] | None = None) -> None:
-        """Add the next frame, also where it shows nothing; `codes` are its masks, where they are encoded already.
+        """Add the next frame, even if it shows nothing. `codes` are its masks if they are already encoded.
 
         Raises ValueError for masks of another size.
         """
@@ -65,7 +65,7 @@ class VideoAccumulator:
         self.num_frames += 1
 
     def finish(self) -> VideoResult:
-        """Return the result of the frames so far, as large as what was seen; more may be added afterwards."""
+        """Return the result of the frames so far. More frames may be added afterwards."""
         tubes = tuple(
             TrackTube(
                 track_id=track_id,
@@ -80,7 +80,7 @@ class VideoAccumulator:
         return VideoResult(video_id=self.video_id, size=self.size, num_frames=self.num_frames, tubes=tubes)
 
     def held_bytes(self) -> int:
-        """Return the memory of what is kept: codes, boxes, labels and scores, with the lists and dicts around them."""
+        """Return the bytes taken by codes, boxes, labels and scores, including the lists and dicts that hold them."""
         total = 0
         for seen in self._sightings.values():
             lists = (seen.frames, seen.segmentations, seen.boxes, seen.labels, seen.scores)

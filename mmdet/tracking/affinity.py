@@ -1,4 +1,4 @@
-"""How well each detection fits each known track: appearance, score, overlap and class in one number.
+"""Affinity of each detection to each known track: appearance, score, overlap and class in one number.
 
 Source: MODEL.md 7.8 (after MaskTrack R-CNN's comprehensive score).
 """
@@ -18,7 +18,8 @@ def comprehensive_scores(
 ) -> Array:
     """Combine (N, 1 + M) log-probabilities with log-scores (N,), overlaps (N, M) and label agreement (N, M).
 
-    Column 0 stands for "a new object": no overlap, but full label agreement (Q14). weights: score, iou, label.
+    Column 0 means "a new object": no overlap, but full label agreement (MODEL.md 10, Q14). The weights are those of
+    score, IoU and label.
     """
     score_weight, iou_weight, label_weight = weights
     total = log_probs + score_weight * log_scores[:, None]
@@ -38,9 +39,9 @@ def affinity(
     temperature: float,
     weights: tuple[float, float, float],
 ) -> Array:
-    """Return (N, 1 + M): column 0 a new object, column 1 + j the known track j; all embeddings are of length 1.
+    """Return (N, 1 + M): column 0 for a new object, column 1 + j for the known track j. All embeddings have length 1.
 
-    Takes what is known of N detections, on the CPU.
+    Needs the N detections on the CPU.
     """
     likeness = embeddings @ torch.from_numpy(state.embeddings).T / temperature
     log_probs = F.pad(likeness, (1, 0)).log_softmax(dim=1)

@@ -1,7 +1,7 @@
-"""Rules that decide from affinities which detection continues which track.
+"""Matching rules: decide from affinities which detection continues which track.
 
 A rule takes affinities (N, 1 + M), column 0 a new object and column 1 + j track j, and returns a choice per
-detection (DROPPED, 0 new, 1 + j track j) and the detections whose appearance and box their track takes over.
+detection (DROPPED, 0 new, 1 + j track j) and the detections whose appearance and box update their track.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from mmdet.tracking.state import Array
 
 DROPPED = -1
 NEW = 0
-NO_SCORE = -100.0  # what the first detection of a track has to beat (MODEL.md 7.8)
+NO_SCORE = -100.0  # the score that the first detection of a track must exceed (MODEL.md 7.8)
 
 Matching = Callable[[Array], tuple[list[int], list[int]]]
 
 
 def greedy(scores: Array) -> tuple[list[int], list[int]]:
-    """Match as the release does: in order of detections, each takes its best column if it beats who took it before.
+    """Match as the release does: each detection in turn takes its best column if its score exceeds that of the holder.
 
-    One that does not beat the earlier detection is dropped and does not try its second choice; one that is beaten
-    later keeps its choice, so a track may be chosen twice: the later detection stands (MODEL.md 7.8).
+    A detection that does not exceed the holder is dropped and does not try its second choice. A holder that is exceeded
+    later keeps its choice, so a track may be chosen twice; the later detection then counts (MODEL.md 7.8).
     """
     columns = scores.argmax(axis=1)
     best_scores, best_columns = scores[np.arange(len(scores)), columns].tolist(), columns.tolist()
@@ -43,7 +43,7 @@ def greedy(scores: Array) -> tuple[list[int], list[int]]:
 
 
 def one_to_one(scores: Array) -> tuple[list[int], list[int]]:
-    """Match so that the total gain over "all detections are new objects" is largest; no track is chosen twice."""
+    """Maximise the total gain over "all detections are new objects". No track is chosen twice."""
     gain = np.maximum(scores[:, 1:] - scores[:, :1], 0)
     choices = [NEW] * len(scores)
     rows, tracks = linear_sum_assignment(gain, maximize=True)

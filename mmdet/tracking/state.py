@@ -1,6 +1,7 @@
-"""Everything that lives across the frames of one video: its known tracks. Immutable; a step returns a new one.
+"""The state kept across the frames of one video: its known tracks. It is immutable; a step returns a new one.
 
-On the host, in numpy: with so few numbers the time goes into calls, and numpy's are several times as short as torch's.
+It is in numpy on the host: with so few numbers call overhead dominates, and numpy's is several times smaller than
+torch's.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackState:
-    """M known tracks of one video. Ids are counters: they are never given again, whatever is forgotten."""
+    """M known tracks of one video. Ids are counters: an id is never used again, even after its track is forgotten."""
 
     track_ids: Array  # (M,) int64
     embeddings: Array  # (M, E) float32, of length 1, as last seen
-    boxes: Array  # (M, 4) float32, original pixels, where last seen
+    boxes: Array  # (M, 4) float32, original pixels, as last seen
     labels: Array  # (M,) int64, as first seen (Q15)
     last_seen: Array  # (M,) int64 frame number
     next_id: int
@@ -30,7 +31,10 @@ class TrackState:
         return len(self.track_ids)
 
     def most_recent(self, count: int) -> TrackState:
-        """Return the state with at most the `count` tracks seen last, in their order; of equal ones the newer stay."""
+        """Return the state with at most the `count` tracks seen last, in their order.
+
+        Of tracks seen equally long ago the newer stay.
+        """
         if len(self) <= count:
             return self
         kept = np.sort(np.argsort(self.last_seen, kind="stable")[-count:])

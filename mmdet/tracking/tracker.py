@@ -1,8 +1,8 @@
-"""The tracker: match the detections of a frame to known tracks, give birth to new ones, forget those unseen longest.
+"""The tracker: match the detections of a frame to known tracks, start new tracks, and forget the tracks unseen longest.
 
-Source: MODEL.md 7.7 and 7.8. All that lives across frames is the `TrackState`; a tracker itself holds settings only, so
-one tracker serves any number of videos at once. A step is a few numbers: fastest on the CPU, wherever the detections
-come from.
+Source: MODEL.md 7.7 and 7.8. Only the `TrackState` is kept across frames; a tracker holds settings, so one tracker
+serves any number of videos at once. A step works on few numbers, which is fastest on the CPU, whatever device the
+detections come from.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from mmdet.tracking.state import Array, TrackState
 class Tracker:
     """`matching`: "greedy", the release's rule, or "one_to_one". The weights are those of `comprehensive_scores`.
 
-    At most `max_tracks` are remembered; beyond it the tracks seen longest ago are forgotten, their ids never return.
+    At most `max_tracks` are remembered; beyond that the tracks seen longest ago are forgotten and their ids are never
+    used again.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class Tracker:
         return TrackState.empty()
 
     def assign(self, state: TrackState, objects: FrameObjects) -> tuple[TrackState, Tensor]:
-        """Return the next state and raw ids (N,): -1 is dropped, an id may occur twice (MODEL.md 7.8)."""
+        """Return the next state and raw ids (N,): -1 means dropped, and an id may occur twice (MODEL.md 7.8)."""
         if len(objects) == 0:
             return replace(state, frame=state.frame + 1), objects.labels[:0]
         embeddings = F.normalize(objects.embeddings.detach().cpu(), dim=1)
@@ -70,7 +71,7 @@ class Tracker:
     def _update(
         self, state: TrackState, embeddings: Array, boxes: Array, labels: Array, choices: list[int], writers: list[int]
     ) -> tuple[TrackState, list[int]]:
-        """Name the objects, let the writers' tracks take over what was seen, and append the new tracks."""
+        """Turn choices into ids, update the tracks of the `writers` detections, and append new tracks."""
         old_ids = state.track_ids.tolist()
         new_ids = iter(range(state.next_id, state.next_id + len(choices)))
         ids = [DROPPED if c == DROPPED else next(new_ids) if c == NEW else old_ids[c - 1] for c in choices]
@@ -99,5 +100,5 @@ class Tracker:
 
 
 def kept_rows(ids: Tensor) -> list[int]:
-    """Return the rows of raw ids (N,) that a frame shows: of equal ids the last one, and none that was dropped."""
+    """Return the rows of raw ids (N,) that a frame shows: of equal ids the last, and no dropped ones."""
     return sorted({track_id: row for row, track_id in enumerate(ids.tolist()) if track_id != DROPPED}.values())

@@ -1,6 +1,6 @@
-"""The ground truth of a video on one picture: some of its frames, every instance in one colour, crowds hatched.
+"""Draw the ground truth of a video on one sheet: some of its frames, one colour per instance, crowds hatched.
 
-For a person to see whether masks and identities are right.
+A person can check on it whether masks and identities are right.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from mmdet.structures import FrameTruth
 from mmdet.visualization.draw import FONT, Color, DrawnObject, Picture, contact_sheet, draw_objects, track_color
 
 TILE_WIDTH_PX = 480
-TILE_HEIGHTS_PX = (48, 1440)  # least and most: tags have room on a frame of few rows, and a sheet fits into a JPEG
+TILE_HEIGHTS_PX = (48, 1440)  # minimum and maximum: tags fit on a low frame, and a sheet fits into a JPEG
 COLUMNS = 4
-MOST_FRAMES = 8  # that a sheet shows of a video, unless asked for more
+MOST_FRAMES = 8  # shown of a video by default
 CAPTION_HEIGHT_PX = 18
 CAPTION_FONT_SCALE = 0.42
 STRIPE_PX = 5  # of the hatching
@@ -31,7 +31,7 @@ JPEG_QUALITY = 88
 
 @dataclass(frozen=True, slots=True)
 class TruthFrame:
-    """One frame of a sheet; boxes and masks of `truth` are in the pixels of `image`."""
+    """One frame of a sheet. Boxes and masks of `truth` are in the pixels of `image`."""
 
     image: Picture
     truth: FrameTruth
@@ -39,15 +39,15 @@ class TruthFrame:
 
 
 def evenly_spaced(count: int, most: int = MOST_FRAMES) -> list[int]:
-    """Return at most `most` of the indices below `count`, first and last included."""
+    """Return at most `most` indices below `count`, including the first and the last."""
     return sorted({round(index) for index in np.linspace(0, count - 1, min(count, max(most, 0))).tolist()})
 
 
 def truth_sheet(frames: Iterable[TruthFrame], class_names: Sequence[str]) -> Picture:
-    """Draw the frames of one video side by side, instances as `ID CLASS`; raises ValueError without any frame.
+    """Draw the frames of one video side by side, instances as `ID CLASS`; raises ValueError without a frame.
 
-    Frames of any size become tiles of one width, long and narrow ones with white beside or below them. Only the tiles
-    are held in memory.
+    Frames of any size become tiles of one width; long and narrow frames get white space. Only the tiles are kept in
+    memory.
     """
     tiles = [_tile(frame) for frame in frames]
     ids = sorted({instance_id for tile in tiles for instance_id in tile.truth.instance_ids.tolist()})
@@ -60,7 +60,7 @@ def truth_sheet(frames: Iterable[TruthFrame], class_names: Sequence[str]) -> Pic
 
 
 def truth_objects(truth: FrameTruth, class_names: Sequence[str], colors: Mapping[int, Color]) -> list[DrawnObject]:
-    """Return what is to be drawn of a frame's truth, `colors` by instance id, with tags like `77 cat`."""
+    """Return the objects to draw of a frame's truth, with `colors` by instance id and tags like `77 cat`."""
     objects = []
     for row, mask in enumerate(truth.masks.numpy()):
         instance_id, is_crowd = int(truth.instance_ids[row]), bool(truth.is_crowd[row])
@@ -76,13 +76,13 @@ def truth_objects(truth: FrameTruth, class_names: Sequence[str], colors: Mapping
 
 
 def write_sheet(path: Path, sheet: Picture) -> None:
-    """Write a sheet as JPEG; makes the folder. Raises UserError if it cannot be written."""
+    """Write a sheet as JPEG; create the folder if needed. Raises UserError if it cannot be written."""
     data = encode_drawing(sheet, JPEG_QUALITY)
     write_atomically(path, lambda file: file.write(data))
 
 
 def _tile(frame: TruthFrame) -> TruthFrame:
-    """Resize a frame with its truth to the width of a tile, or to the most that its height may be."""
+    """Resize a frame and its truth to the width of a tile, or to the largest height."""
     height, width = frame.image.shape[:2]
     factor = min(TILE_WIDTH_PX / width, TILE_HEIGHTS_PX[1] / height)
     rows, columns = max(round(height * factor), 1), max(round(width * factor), 1)

@@ -1,6 +1,6 @@
 """Draw tracked objects over a frame: translucent masks, contours, boxes and small readable tags.
 
-Everything scales with the picture. Works on numpy pictures.
+All sizes scale with the picture. Pictures are numpy arrays.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ Picture = NDArray[np.uint8]  # (H, W, 3) RGB
 Rectangle = tuple[int, int, int, int]  # half-open xyxy, whole pixels
 
 FILL_OPACITY = 0.42
-GOLDEN_RATIO = 0.6180339887  # successive multiples, modulo 1, spread evenly however many there are
-TONES = ((0.85, 1.0), (0.55, 1.0), (0.95, 0.75))  # saturation and value, in turn
+GOLDEN_RATIO = 0.6180339887  # multiples modulo 1 are spread evenly, however many there are
+TONES = ((0.85, 1.0), (0.55, 1.0), (0.95, 0.75))  # saturation and value, used in rotation
 FONT = cv2.FONT_HERSHEY_SIMPLEX
-REFERENCE_SIDE_PX = 480  # of the shorter side: there a line is 2 px wide and a text 0.5 of the font's size
+REFERENCE_SIDE_PX = 480  # shorter side at which a line is 2 px wide and a text half of the font's size
 MIN_FONT_SCALE = 0.3  # smaller is not readable
-SMALL_SIDE_PX = 384  # pictures of less are drawn enlarged, so that tags are small beside the objects
-LARGE_SIDE_PX = 4096  # of a picture that was enlarged: encoders and players take no side of any length
-FARTHEST_PX = 2**20  # of a box's sides from the picture: cv2 takes 32-bit coordinates
+SMALL_SIDE_PX = 384  # smaller pictures are enlarged, so that tags are small compared with objects
+LARGE_SIDE_PX = 4096  # limit of an enlarged picture: encoders and players limit the sides
+FARTHEST_PX = 2**20  # farthest distance of a box from the picture: cv2 uses 32-bit coordinates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrawnObject:
-    """One object of one frame; without `label_text` it has no tag, without `box` no rectangle."""
+    """One object of one frame. Without `label_text` it has no tag, without `box` no rectangle."""
 
     mask: NDArray[np.bool_]  # (H, W)
     box: Box | None = None  # xyxy, pixels; may reach beyond the picture
@@ -41,14 +41,14 @@ class DrawnObject:
 
 
 def track_color(track_id: int) -> Color:
-    """Return the colour of a track: a function of its id alone, far from those of its neighbours."""
+    """Return the colour of a track. It depends only on the id and differs clearly from those of the next ids."""
     hue = (0.02 + track_id * GOLDEN_RATIO) % 1
     red, green, blue = colorsys.hsv_to_rgb(hue, *TONES[track_id % len(TONES)])
     return round(red * 255), round(green * 255), round(blue * 255)
 
 
 def draw_objects(frame: Picture, objects: Sequence[DrawnObject]) -> Picture:
-    """Return a copy of `frame` (H, W, 3) uint8 RGB with `objects` drawn; large ones first, tags last."""
+    """Return a copy of `frame` (H, W, 3) uint8 RGB with `objects` drawn: large ones first, tags last."""
     for item in objects:
         if item.mask.shape != frame.shape[:2]:
             raise ValueError(f"mask of size {item.mask.shape} for a frame of size {frame.shape[:2]}: sizes must agree")
@@ -70,12 +70,12 @@ def draw_objects(frame: Picture, objects: Sequence[DrawnObject]) -> Picture:
 
 
 def drawing_factor(size: Size) -> int:
-    """Return how many times larger frames of `size` are drawn: small ones are, unless they are long."""
+    """Return the factor by which frames of `size` are enlarged: above 1 for small frames that are not too long."""
     return max(1, min(SMALL_SIDE_PX // min(size), LARGE_SIDE_PX // max(size)))
 
 
 def enlarge(frame: Picture, objects: Sequence[DrawnObject], factor: int) -> tuple[Picture, list[DrawnObject]]:
-    """Enlarge a small frame and its objects, so that what is drawn over them is fine and readable."""
+    """Enlarge a small frame and its objects, so that lines are fine and tags readable."""
     if factor == 1:
         return frame, list(objects)
     size = (frame.shape[1] * factor, frame.shape[0] * factor)
@@ -111,7 +111,7 @@ def _whole(box: Box) -> Rectangle:
 
 
 def _draw_tags(picture: Picture, objects: Sequence[DrawnObject], font_scale: float) -> None:
-    """Draw the tags of all objects that have a text and a place, each where it covers least of those before it."""
+    """Draw the tags of all visible objects with a text, each where it covers least of the earlier tags."""
     thickness = max(1, round(font_scale * 1.6))
     padding = max(1, round(5 * font_scale))
     taken: list[Rectangle] = []
@@ -130,7 +130,7 @@ def _draw_tags(picture: Picture, objects: Sequence[DrawnObject], font_scale: flo
 
 
 def _anchor(item: DrawnObject, size: tuple[int, int]) -> Rectangle | None:
-    """Return what the tag belongs to: the visible part of the mask, else of the box; None if nothing is visible."""
+    """Return the rectangle that a tag belongs to: the visible part of the mask, else of the box, else None."""
     rows, columns = np.flatnonzero(item.mask.any(axis=1)), np.flatnonzero(item.mask.any(axis=0))
     if len(rows):
         return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
@@ -144,7 +144,7 @@ def _anchor(item: DrawnObject, size: tuple[int, int]) -> Rectangle | None:
 def _place(
     anchor: Rectangle, tag_size: tuple[int, int], size: tuple[int, int], taken: Sequence[Rectangle]
 ) -> Rectangle:
-    """Return the first of the places around `anchor`, moved into the picture, that covers least of `taken`."""
+    """Return the (first) position around `anchor`, inside of the picture, that covers least of `taken`."""
     height, width = tag_size
     x1, y1, x2, y2 = anchor
     middle = (y1 + y2 - height) // 2

@@ -1,4 +1,4 @@
-"""Pictures as an mp4 of H.264 (yuv420p, which every player and browser knows), one after the other, by PyAV."""
+"""Write pictures one after the other to an H.264 mp4 (yuv420p, which all players and browsers support) with PyAV."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from mmdet.visualization.draw import Picture
 
 LARGEST_RATE_DENOMINATOR = 1001  # of NTSC rates such as 30000 / 1001
 CRF = "20"  # H.264's constant quality: 18 is visually lossless, 23 the encoder's default
-LARGEST_SIDE_PX = 16384  # that libx264 encodes
-_TICKS = 10_000  # per second, at least: how finely times are written
-_HD_LINES = 720  # players take video of fewer lines for BT.601, of more for BT.709
+LARGEST_SIDE_PX = 16384  # the limit of libx264
+_TICKS = 10_000  # per second, at least: the resolution of times
+_HD_LINES = 720  # players assume BT.601 for fewer lines and BT.709 for more
 # numbers of matrix, primaries and transfer characteristics (ITU-T H.273)
 _BT709, _BT601 = (Colorspace.ITU709, 1, 1, 1), (Colorspace.SMPTE170M, 6, 6, 6)
 
 
 class Append(Protocol):
-    """What adds a picture to a video."""
+    """A function that adds a picture to a video."""
 
     def __call__(self, picture: Picture, time_s: float | None = None) -> None:
-        """Add a picture (H, W, 3) uint8 RGB, shown from `time_s` on, or as the rate says."""
+        """Add a picture (H, W, 3) uint8 RGB, shown from `time_s` on, by default from the next time of the rate."""
 
 
 def check_video_size(size: Size) -> None:
-    """Raise UserError for pictures of a size that no mp4 takes."""
+    """Raise UserError if pictures of this size do not fit into an mp4."""
     if max(size) > LARGEST_SIDE_PX:
         raise UserError(
             f"pictures of {size[1]}x{size[0]} cannot be drawn into an mp4, whose sides are at most {LARGEST_SIDE_PX} "
@@ -44,13 +44,14 @@ def check_video_size(size: Size) -> None:
 
 @contextmanager
 def open_mp4(path: Path, size: Size, fps: float | Fraction) -> Iterator[Append]:
-    """Open an mp4 and yield what appends an RGB picture of `size`; odd sizes are padded by a row or a column.
+    """Open an mp4 and yield a function that appends an RGB picture of `size`.
 
-    However the context is left, the file holds what was appended before. Raises UserError as `check_video_size` does.
+    Odd sizes are padded by a row or a column. The file holds all appended pictures, even if the context is left by an
+    error. Raises UserError as `check_video_size` does.
     """
     check_video_size(size)
     rate = max(Fraction(fps).limit_denominator(LARGEST_RATE_DENOMINATOR), Fraction(1, LARGEST_RATE_DENOMINATOR))
-    tick = Fraction(1, rate.numerator * math.ceil(_TICKS / rate.numerator))  # a frame's time at `rate` is whole ticks
+    tick = Fraction(1, rate.numerator * math.ceil(_TICKS / rate.numerator))  # a frame's time is a whole number of ticks
     with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
         stream = container.add_stream("libx264", rate=rate)
         stream.height, stream.width = _even(size)
@@ -75,11 +76,11 @@ def open_mp4(path: Path, size: Size, fps: float | Fraction) -> Iterator[Append]:
         try:
             yield append
         finally:
-            container.mux(stream.encode())  # what the encoder still holds
+            container.mux(stream.encode())  # packets that the encoder still holds
 
 
 def _even(size: Size) -> Size:
-    """Round up to even numbers: yuv420p halves both."""
+    """Round sides up to even numbers: yuv420p halves both."""
     return size[0] + size[0] % 2, size[1] + size[1] % 2
 
 

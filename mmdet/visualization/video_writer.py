@@ -1,4 +1,4 @@
-"""Write the drawn tracks of a video as a folder of JPEG frames and one mp4, frame by frame, never the whole video."""
+"""Write the drawn tracks of a video as a folder of JPEG frames and one mp4, frame by frame."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from mmdet.visualization.draw import DrawnObject, Picture, draw_objects, drawing
 from mmdet.visualization.mp4 import open_mp4
 
 JPEG_QUALITY = 92
-MASK_PIXELS = 2**28  # of all masks of one picture, a byte each: 129 at 1920 x 1080
-LEAST_DRAWN = 40  # objects of a frame, however large it is
+MASK_PIXELS = 2**28  # limit for all masks of one picture, one byte per pixel: 129 masks at 1920 x 1080
+LEAST_DRAWN = 40  # objects that are always drawn, however large the frame
 LONGEST_STEM = 200  # bytes; file systems take names of 255
 
 
@@ -33,11 +33,11 @@ def write_video(
     fps: float = 10,
     factor: int = 1,
 ) -> tuple[Path, Path]:
-    """Draw the tracks whose score is at least `threshold`; return the folder of frames and the mp4 beside it.
+    """Draw the tracks with a score of at least `threshold`. Return the folder of frames and the mp4 beside it.
 
-    `frames` are all frames of the video, (H, W, 3) uint8 RGB at the result's size; each tag tells the id, the class
-    and the frame's own score. Pictures are `factor` times the size of the frames. Raises ValueError if number or size
-    of the frames differ from the result's, and UserError rather than write over what is no drawing of this program.
+    `frames` are all frames of the video, (H, W, 3) uint8 RGB at the result's size; each tag gives the id, the class and
+    the score in the frame. Pictures are `factor` times the size of the frames. Raises ValueError if the number or size
+    of the frames differs from the result's, and UserError if a file that this program did not draw would be replaced.
     """
     refuse_foreign_files(folder, name, result.num_frames)
     frame_folder, video_path = drawn_paths(folder, name)
@@ -57,24 +57,24 @@ def write_video(
             count += 1
         if count != result.num_frames or count == 0:
             raise ValueError(f"video {name}: {count} frames for a result of {result.num_frames}: give all of them")
-    for path in frame_folder.glob("[0-9]*.jpg"):  # of a longer video drawn here before
+    for path in frame_folder.glob("[0-9]*.jpg"):  # left from a longer video that was drawn here before
         if path.stem.isdecimal() and int(path.stem) >= count and is_drawing(path):
             path.unlink()
     return frame_folder, video_path
 
 
 def drawn_paths(folder: Path, name: str) -> tuple[Path, Path]:
-    """Return where write_video draws the video `name` in `folder`: a folder of frames, and the mp4 beside it."""
+    """Return the folder of frames and the mp4 that write_video makes for the video `name` in `folder`."""
     stem = _file_stem(name)
     return folder / stem, folder / f"{stem}.mp4"
 
 
 def refuse_foreign_files(folder: Path, name: str, num_frames: int) -> None:
-    """Raise UserError if drawing the video `name` in `folder` would write over what this program did not draw."""
+    """Raise UserError if drawing the video `name` in `folder` would replace a file that this program did not draw."""
     frame_folder, video_path = drawn_paths(folder, name)
     frames = [_frame_path(frame_folder, index) for index in range(num_frames)]
     refuse_foreign(frames)
-    # an mp4 has no mark of its own: it was written together with the first frame
+    # an mp4 has no mark; it belongs to this program if the first frame does
     if video_path.exists() and not is_drawing(frames[0] if frames else frame_folder):
         raise UserError(f"{video_path} is not of this program and would be overwritten: choose another folder")
 
@@ -84,9 +84,10 @@ def _frame_path(frame_folder: Path, index: int) -> Path:
 
 
 def objects_of_frame(result: VideoResult, frame_index: int, class_names: Sequence[str]) -> list[DrawnObject]:
-    """Return what is to be drawn in one frame of a result, with tags like `3 triangle 0.87`.
+    """Return the objects to draw in one frame of a result, with tags like `3 triangle 0.87`.
 
-    Of more objects than fit into memory as masks (MASK_PIXELS) those of the highest scores, in the result's order.
+    If there are more masks than fit into memory (MASK_PIXELS), only those with the highest scores, in the result's
+    order.
     """
     seen = [(score, tube) for tube in result.tubes if (score := tube.scores[frame_index]) is not None]
     pixels = result.size[0] * result.size[1] * drawing_factor(result.size) ** 2
@@ -112,7 +113,7 @@ def objects_of_frame(result: VideoResult, frame_index: int, class_names: Sequenc
 
 
 def objects_of_tracks(tracks: FrameTracks, class_names: Sequence[str], threshold: float = 0.0) -> list[DrawnObject]:
-    """Return what is to be drawn of a frame as it comes from a stream: objects scored at least `threshold` in it."""
+    """Return the objects to draw of a frame from a stream: those with a score of at least `threshold` in it."""
     rows = zip(tracks.masks, tracks.boxes, tracks.labels, tracks.scores, tracks.track_ids, strict=True)
     return [
         DrawnObject(
@@ -131,14 +132,14 @@ def _write_jpeg(path: Path, picture: Picture) -> None:
         path.write_bytes(encode_drawing(picture, JPEG_QUALITY))
     except OSError as error:
         with suppress(OSError):
-            path.unlink()  # a part of it has no mark
+            path.unlink()  # an incomplete file has no mark
         raise UserError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def _file_stem(name: str) -> str:
-    """Return a name that is safe as a file name; where it had to change, a checksum keeps names apart."""
+    """Return a safe file name. If the name had to change, a checksum keeps different names apart."""
     safe = re.sub(r"[^\w.-]+", "_", name).lstrip(".")
     safe = safe.encode()[:LONGEST_STEM].decode(errors="ignore")
-    if safe and safe == name and not safe.endswith(".mp4"):  # the folder of one video must not be the mp4 of another
+    if safe and safe == name and not safe.endswith(".mp4"):  # no folder may have the name of another's mp4
         return safe
     return f"{safe or 'video'}-{zlib.crc32(name.encode('utf-8', 'surrogatepass')):08x}"

@@ -107,7 +107,7 @@ ODD = {
     "a label of -1": ({"cats": [-1] * 4}, "cats holds -1"),
     "a box of NaN": ({"detections": [[float("nan")] * 4] * 4}, "a box is four numbers or null"),
     "no such mask": ({"segmentations": [[[0, 0, 1e7, 0, 1e7, 1e7]]] * 4}, "a polygon reaches far outside"),
-    "few frames": ({"segmentations": [None]}, "are no list of 4 entries"),
+    "few frames": ({"segmentations": [None]}, "are not a list of 4 entries"),
 }
 
 

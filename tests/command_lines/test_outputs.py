@@ -141,7 +141,7 @@ def test_drawings_of_the_truth_never_replace_pictures(tool, work, tiny_set):
     photo.write_bytes(b"photo")
     code, said = tool(*draw, "album")
     assert code == 2
-    assert "is no drawing of this program" in said
+    assert "is not a drawing of this program" in said
     assert photo.read_bytes() == b"photo"
     assert digests(tiny_set) == frames
     assert tool(*draw, "sheets")[0] == tool(*draw, "sheets")[0] == 0

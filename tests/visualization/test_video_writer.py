@@ -150,7 +150,7 @@ def test_pictures_of_somebody_else_are_neither_written_over_nor_removed(tmp_path
     assert (folder / "00007.jpg").read_bytes() == b"photo"
     (folder / "00001.jpg").write_bytes(b"photo")
     before = (tmp_path / "a.mp4").read_bytes()
-    with pytest.raises(UserError, match=r"00001.jpg is no drawing of this program"):
+    with pytest.raises(UserError, match=r"00001.jpg is not a drawing of this program"):
         write_video(result(count=2), frames(2), tmp_path, "a", NAMES)
     assert (folder / "00001.jpg").read_bytes() == b"photo"
     assert (tmp_path / "a.mp4").read_bytes() == before

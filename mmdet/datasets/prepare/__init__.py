@@ -1,1 +1,1 @@
-"""Sets before they are used: find them and check them."""
+"""Data sets before they are used: find, convert, split and check them."""

@@ -1,4 +1,4 @@
-"""The categories of the public video sets, and which of COCO's go into which of them.
+"""The categories of the public video sets, and the COCO categories that map to them.
 
 Sources: the sets' annotation files (their spelling, errors included); the category maps of joint training with COCO
 images that VIS methods use. Ids are 1, 2, ... in the order of the tuples.
@@ -26,7 +26,7 @@ CATEGORIES = {
     ),
 }
 
-# COCO's ids and names, of the categories that some video set has
+# ids and names of the COCO categories that a video set has
 COCO_NAMES = {
     **{1: "person", 2: "bicycle", 3: "car", 4: "motorcycle", 5: "airplane", 6: "bus", 7: "train", 8: "truck"},
     **{9: "boat", 16: "bird", 17: "cat", 18: "dog", 19: "horse", 20: "sheep", 21: "cow", 22: "elephant", 23: "bear"},

@@ -1,7 +1,7 @@
-"""Whether every frame of a set is there, whole, an image, and of the size that the annotation file states.
+"""Check that every frame of a set exists, is a complete image, and has the size that the annotation file states.
 
-Reads the header and the end of each file, which finds what was cut off while copying; damage inside of a file shows
-only when it is decoded.
+Reads the header and the end of each file, which finds files that were cut off while copying. Damage inside of a file is
+found only by decoding it.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from mmdet.fileio.pictures.image_decoding import read_image
 from mmdet.fileio.pictures.images import header_of, size_fault
 from mmdet.structures import Size
 
-# All of these end training and cost testing its frames.
+# All of these end training; testing loses the frames.
 MISSING = Kind("missing frames", is_error=True)
 EMPTY = Kind("frames that are empty files", is_error=True)
 CUT_OFF = Kind("frames that are cut off", is_error=True)
 UNREADABLE = Kind("frames that cannot be read", is_error=True)
 OTHER_SIZE = Kind("frames of another size", is_error=True)
-# The size tells whether masks were drawn on the turned picture, but for half turns, mirrored and square pictures.
+# The size shows whether masks were drawn on the turned picture, except for half turns, mirrored and square pictures.
 TURNED = Kind("frames that EXIF turns", is_error=False)
 
-_THREADS = 8  # they wait for the disk, and decoders let go of Python's lock
-_TAIL = 2**16  # bytes in which the end of a file is looked for: editors append notes of their own
+_THREADS = 8  # threads wait for the disk, and decoders release Python's lock
+_TAIL = 2**16  # bytes that are searched for the end of the format: editors append their own notes
 
 
 def check_frames(data: VISJson, img_prefix: Path, decode: bool = False) -> list[Finding]:
-    """Check all frames of a set below `img_prefix`, with a progress bar; `decode` all of each, not its ends alone."""
+    """Check all frames of a set below `img_prefix`, with a progress bar. `decode` decodes them completely."""
     sizes = {frame_path(img_prefix, name): video.size for video in data.videos for name in video.file_names}
     missing = dict.fromkeys(missing_frames(list(sizes)))
     findings = [Finding(MISSING, f"frame {path} is missing") for path in missing]
@@ -48,7 +48,7 @@ def check_frames(data: VISJson, img_prefix: Path, decode: bool = False) -> list[
 
 
 def _decoded(frame: tuple[str, Size]) -> Finding | None:
-    """Look at a file as `_headed` does, and decode it if that finds no fault."""
+    """Check a file as `_headed` does; if that finds no fault, decode it."""
     finding = _headed(frame)
     if finding is not None and finding.kind.is_error:
         return finding
@@ -60,7 +60,7 @@ def _decoded(frame: tuple[str, Size]) -> Finding | None:
 
 
 def _headed(frame: tuple[str, Size]) -> Finding | None:
-    """Return what the header and the end of a file say against it."""
+    """Return the fault that the header or the end of a file shows, None if there is none."""
     path, size = frame
     try:
         length = os.path.getsize(path)
@@ -82,7 +82,7 @@ def _headed(frame: tuple[str, Size]) -> Finding | None:
 
 
 def _is_cut_off(path: str, length: int) -> bool:
-    """Say whether a file ends before its format's end; False for a format that does not tell."""
+    """Return whether a file ends before its format's end marker; False for formats without one."""
     with open(path, "rb") as file:
         head = file.read(16)
         file.seek(max(0, length - _TAIL))

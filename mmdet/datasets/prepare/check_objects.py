@@ -1,6 +1,6 @@
-"""Boxes, masks and areas of an annotation file: values that load, but are not those of an object in the frame.
+"""Check boxes, masks and areas of an annotation file for values that load but cannot belong to an object in the frame.
 
-Judges what the file says (`raw`), as loading mends some of it. All masks are decoded.
+Checks the raw file content (`raw`), because loading corrects some of it. Decodes all masks.
 """
 
 from __future__ import annotations
@@ -20,37 +20,37 @@ from mmdet.fileio.annotations.vis_json import Track, VISJson
 from mmdet.ops.masks.segmentations import mask_areas, to_rles
 from mmdet.structures import RLE, Size
 
-# Training ends at one that it comes to, and so does evaluation.
+# Training and evaluation end at the first of these.
 MALFORMED = Kind("segmentations that cannot be decoded", is_error=True)
-# None of these has an area in the frame: training does not see the object, which so becomes background.
+# None of these has an area in the frame: training does not see the object, so it becomes background.
 NEGATIVE_BOX = Kind("boxes of negative width or height", is_error=True)
 OUTSIDE_BOX = Kind("boxes outside of the frame", is_error=True)
 NEGATIVE_AREA = Kind("negative areas", is_error=True)
 OUTSIDE_POLYGON = Kind("polygons outside of the frame", is_error=True)
-# Training would learn to find an object there and to draw nothing.
+# Training would learn to find an object there and to draw an empty mask.
 EMPTY_MASK = Kind("boxes with an empty mask", is_error=True)
-# Boxes and masks teach different things; which are right, the file does not say.
+# Boxes and masks teach different things, and the file does not say which are right.
 BOX_OFF = Kind("boxes at odds with their masks", is_error=True)
 # Two ids for one object: tracking cannot tell them apart, and evaluation expects both.
 SAME_OBJECT = Kind("objects that are in their video twice", is_error=True)
-# Still images have some of these by accident; no identity hangs on them.
+# Still images have some of these by accident, and they do no harm to identities.
 SAME_MASK = Kind("masks that are in their frame twice", is_error=False)
-# Cropped by drawing, which may be meant: tools let outlines leave the frame.
+# Drawing cuts these off, which may be intended: tools allow outlines to leave the frame.
 BEYOND = Kind("polygons that reach beyond the frame", is_error=False)
-# Loading takes what is not there from the mask.
+# Loading computes the missing value from the mask.
 NO_BOX = Kind("masks without a box", is_error=False)
 NO_AREA = Kind("masks with an area of 0", is_error=False)
-# Areas sort objects into small, medium and large in evaluation, and nothing else.
+# Areas only divide objects into small, medium and large in evaluation.
 AREA_OFF = Kind("areas at odds with their masks", is_error=False)
 
-_THIN_PX = 2.0  # polygons of a pixel or two may cover the centre of none
-_BEYOND_PX = 2.0  # outlines are rounded in several ways
-_AREA_FACTOR = 2.0  # an area may be that of an outline, of a smoothed mask, or of a part that is hidden
+_THIN_PX = 2.0  # polygons of one or two pixels may cover no pixel centre
+_BEYOND_PX = 2.0  # tools round outlines differently
+_AREA_FACTOR = 2.0  # an area may include hidden parts, or be that of an outline or a smoothed mask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Seen:
-    """An object in one frame: what the file says of it, and its mask."""
+    """An object in one frame: the file's values and its mask."""
 
     track: Track
     frame: int
@@ -58,7 +58,7 @@ class _Seen:
     box: Any
     area: Any
     segmentation: Any
-    mask: RLE | None  # None where there is none, or one that cannot be decoded
+    mask: RLE | None  # None if there is none or it cannot be decoded
     pixels: int  # of the mask
 
     @property
@@ -67,10 +67,10 @@ class _Seen:
 
 
 def check_objects(data: VISJson, raw: dict[str, Any]) -> Iterator[Finding]:
-    """Yield what is odd about the objects of a file; `raw` is the file as it is."""
+    """Yield the findings about the objects of a file. `raw` is the unchanged file content."""
     sizes = {video.video_id: video.size for video in data.videos}
     known: dict[tuple[int, bytes], Track] = {}
-    counts: dict[Kind, list[str]] = {NO_BOX: [], NO_AREA: [], AREA_OFF: []}  # told in one line each: often all have it
+    counts: dict[Kind, list[str]] = {NO_BOX: [], NO_AREA: [], AREA_OFF: []}  # one line each: often all have it
     for track, entry in zip(data.tracks, raw.get("annotations") or [], strict=True):
         seen, findings = _frames_of(track, entry, sizes[track.video_id])
         yield from findings
@@ -95,7 +95,7 @@ _REMEDY = {
 
 
 def _frames_of(track: Track, entry: dict[str, Any], size: Size) -> tuple[list[_Seen], list[Finding]]:
-    """Return the frames in which the file says anything of a track, and the masks that cannot be decoded."""
+    """Return the frames in which the file has values of a track, and findings for masks that cannot be decoded."""
     masks, findings = _decode(track, size)
     boxes, areas = (_column(entry.get(key), len(masks)) for key in ("bboxes", "areas"))
     present = [mask for mask in masks if mask is not None]
@@ -117,7 +117,7 @@ def _frames_of(track: Track, entry: dict[str, Any], size: Size) -> tuple[list[_S
 
 
 def _decode(track: Track, size: Size) -> tuple[list[RLE | None], list[Finding]]:
-    """Return the mask of every frame, None where there is none, and a line if some cannot be decoded."""
+    """Return the mask of every frame (None if there is none), and a line if some cannot be decoded."""
     frames = [frame for frame, segmentation in enumerate(track.segmentations) if segmentation]
     masks: list[RLE | None] = [None] * len(track.segmentations)
     try:
@@ -142,7 +142,7 @@ def _column(values: Any, length: int) -> list[Any]:
 
 
 def _box_findings(item: _Seen) -> Iterator[Finding]:
-    """Look at a box and an area alone."""
+    """Check a box and an area by themselves."""
     if fits_int64(item.area) and item.area < 0:
         yield Finding(NEGATIVE_AREA, f"{item.where}: the area is {item.area:g}")
     box = _numbers(item.box)
@@ -161,7 +161,7 @@ def _box_findings(item: _Seen) -> Iterator[Finding]:
 
 
 def _quiet_kinds(item: _Seen) -> Iterator[Kind]:
-    """Yield what a mask with pixels lacks beside it."""
+    """Yield findings about the box and area beside a mask that has pixels."""
     if item.pixels == 0:
         return
     box = _numbers(item.box)
@@ -189,7 +189,7 @@ def _polygon_findings(item: _Seen) -> Iterator[Finding]:
 
 
 def _twin(track: Track, seen: Sequence[_Seen], known: dict[tuple[int, bytes], Track]) -> Iterator[Finding]:
-    """Say whether a track has the masks of an earlier one of its video; `known` holds those."""
+    """Yield a finding if a track has the same masks as an earlier one of its video; `known` holds those."""
     shapes = [(item.frame, item.mask["counts"]) for item in seen if item.mask is not None and item.pixels]
     if not shapes:
         return
@@ -202,7 +202,7 @@ def _twin(track: Track, seen: Sequence[_Seen], known: dict[tuple[int, bytes], Tr
 
 
 def _numbers(box: Any) -> tuple[float, float, float, float] | None:
-    """Return a box of four numbers, None for anything else: loading refuses what is no box at all."""
+    """Return a box of four numbers, None for anything else: loading refuses other values."""
     if isinstance(box, list) and len(box) == 4 and all(fits_int64(side) for side in box):
         return box[0], box[1], box[2], box[3]
     return None

@@ -1,4 +1,4 @@
-"""All checks of one data set: its videos, its objects, its frames."""
+"""Run all checks of one data set: its videos, its objects, its frames."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from mmdet.datasets.prepare.findings import Finding, Kind
 from mmdet.fileio.annotations.json_fields import read_object
 from mmdet.fileio.annotations.vis_json import load_vis_json
 
-# Loading reads what is meant, or asks what is: no reason not to use the set.
+# Loading understands these or asks about them: no reason not to use the set.
 READ_LENIENTLY = Kind("notes of loading", is_error=False)
 NO_FOLDER = Kind("sets without frames", is_error=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetReport:
-    """What is known of a set: lines that describe it, what is wrong, and where its frames are, if they are found."""
+    """The report on a set: lines that describe it, the findings, and the folder of its frames if it was found."""
 
     lines: tuple[str, ...]
     findings: tuple[Finding, ...]
@@ -28,12 +28,13 @@ class SetReport:
 
 
 def check_set(ann_file: Path, img_prefix: Path | None = None, decode: bool = False) -> SetReport:
-    """Check an annotation file and its frames, in the folder near it that has them unless `img_prefix` names one.
+    """Check an annotation file and its frames, in the folder `img_prefix` or else in one found near the file.
 
-    `decode`: all of each frame, not its header and its end alone. Raises UserError for a file that does not load.
+    `decode` decodes frames completely, instead of only checking their header and end. Raises UserError for a file that
+    does not load.
     """
     data = load_vis_json(ann_file)
-    raw = read_object(ann_file)  # again, as loading mends what is plain and passes over what it does not need
+    raw = read_object(ann_file)  # read again, because loading corrects some values and ignores others
     findings = [Finding(READ_LENIENTLY, note) for note in data.notes]
     findings += [*check_videos(data, raw), *check_objects(data, raw)]
     title = f"{ann_file}{'' if data.has_annotations else '  (no annotations: results cannot be measured with it)'}"

@@ -1,4 +1,4 @@
-"""Videos and classes of an annotation file: lists of frames and names that load, but are hardly what was meant."""
+"""Check videos and classes of an annotation file for lists of frames and names that load but are probably mistakes."""
 
 from __future__ import annotations
 
@@ -11,23 +11,26 @@ from mmdet.errors import shown
 from mmdet.fileio.annotations.vis_json import VideoInfo, VISJson
 from mmdet.fileio.pictures.images import natural_key
 
-# Names are how classes are matched between a checkpoint and a set: one of two that are alike is out of reach.
+# Classes of a checkpoint and a set are matched by name, so one of two equal names cannot be reached.
 SAME_CLASS = Kind("classes of one name", is_error=True)
-# What is annotated in one of the videos is background in the other, and testing counts it twice.
+# An object annotated in one of the videos is background in the other, and testing counts it twice.
 SAME_FRAMES = Kind("videos with the frames of another", is_error=True)
-# Windows of one film may share frames, if all objects are annotated in each.
+# Clips of one film may share frames if all objects are annotated in each.
 SHARED_FRAMES = Kind("videos that share frames with another", is_error=False)
-# Still moments are padded in this way by some; more often all masks behind the frame are one frame late.
+# Some sets repeat frames on purpose; more often all later masks are shifted by one frame.
 FRAME_TWICE = Kind("videos that list a frame twice", is_error=False)
-# Names may be anything, but numbers that run backwards are time that does.
+# Names may be anything, but falling numbers suggest that the frames are not in order of time.
 ORDER = Kind("videos whose frames are not in the order of their names", is_error=False)
-# Nobody reads these, but they tell of frames that were dropped or added after the annotation.
+# These values are not used, but they show that frames were dropped or added after the annotation.
 LENGTH = Kind("entries of another length or size than their video", is_error=False)
 NEAR_CLASS = Kind("classes whose names are nearly the same", is_error=False)
 
 
 def check_videos(data: VISJson, raw: dict[str, Any]) -> Iterator[Finding]:
-    """Yield what is odd about the videos and categories; `raw` is the file as it is, for what loading passes over."""
+    """Yield the findings about videos and categories.
+
+    `raw` is the unchanged file content, for values that loading ignores.
+    """
     yield from _class_names(data)
     for video in data.videos:
         yield from _frame_list(video)
@@ -79,7 +82,7 @@ def _shared_frames(videos: list[VideoInfo]) -> Iterator[Finding]:
 
 
 def _lengths(data: VISJson, raw: dict[str, Any]) -> Iterator[Finding]:
-    """Compare what entries say of lengths and sizes with their video."""
+    """Compare the lengths and sizes in entries with those of their video."""
     by_id = {video.video_id: video for video in data.videos}
     owners = [(entry, by_id[video.video_id], f"video {video.video_id}") for entry, video in zip(
         raw.get("videos") or [], data.videos, strict=False

@@ -1,8 +1,7 @@
-"""COCO instances as videos: with their tracks where they have some, else as pseudo-videos of one frame each.
+"""Convert COCO instances to videos: with tracks if the file has track ids, else to pseudo-videos of one frame each.
 
-They get the categories of a public video set or keep their own. Checks the file as `load_vis_json` does; decodes no
-image. How a single frame becomes a pair of different ones is the business of the transforms (`IndependentCrop`).
-Source: docs/data.md.
+They get the categories of a public video set or keep their own. Checks the file as `load_vis_json` does and decodes no
+image. The transform `IndependentCrop` later makes a pair of different frames from one. Source: docs/data.md.
 """
 
 from __future__ import annotations
@@ -32,23 +31,23 @@ from mmdet.fileio.annotations.vis_json import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CocoConversion:
-    """The videos of a COCO file, and what was left out."""
+    """The videos made from a COCO file, and what was left out."""
 
     data: VISJson
     num_other: int  # annotations of categories that the video set does not have
-    num_empty: int  # videos, so images where each is one, without an annotation that is kept
-    has_identities: bool  # videos with the file's own tracks; else each image is a pseudo-video
+    num_empty: int  # videos without an annotation that is kept
+    has_identities: bool  # whether the videos have the file's own tracks; else each image is a pseudo-video
     notes: tuple[str, ...]  # what was read leniently, joined or left out
 
 
 def convert_coco(
     path: str | Path, target: str | None, keep_empty: bool = False, as_stills: bool = False
 ) -> CocoConversion:
-    """Read a COCO file. Where annotations have track ids its images become videos with these tracks.
+    """Read a COCO file. If annotations have track ids, its images become videos with these tracks.
 
     Otherwise, or with `as_stills`, each image is a video of one frame, whose id is the image's. `target` is a key of
     `CATEGORIES`, None keeps the file's categories; `keep_empty` keeps videos without annotations. Raises UserError with
-    the place of what is malformed.
+    the place of a malformed value.
     """
     raw = read_object(path)
     foreign = None if "images" in raw else foreign_format(raw)
@@ -96,7 +95,7 @@ def _sightings(
     own_ids: set[int],
     odd: Odd,
 ) -> tuple[list[Sighting], int, int]:
-    """Return the annotations to keep, and how many are of other categories and how many have no mask."""
+    """Return the annotations to keep, the number with other categories and the number without a mask."""
     by_id = {video.video_id: video for video in videos}
     found, num_other, num_bare = [], 0, 0
     for i, entry in enumerate(get_list(raw, "annotations", path)):
@@ -119,7 +118,7 @@ def _sightings(
 
 
 def _check_is_coco(categories: list[Category], path: str | Path, target: str) -> None:
-    """Refuse other meanings of the ids than COCO's, for which the maps are made."""
+    """Raise UserError if the category ids are not COCO's, for which the maps are made."""
     for category in categories:
         name = COCO_NAMES.get(category.category_id, category.name)
         if category.name != name:
@@ -137,7 +136,7 @@ def _video(image: Any, where: str, odd: Odd) -> VideoInfo:
 def _track(
     entry: dict[str, Any], videos: dict[int, VideoInfo], new_ids: dict[int, int], where: str, odd: Odd
 ) -> Track | None:
-    """Return an annotation as a track of one frame, None where it has no mask."""
+    """Return an annotation as a track of one frame, None if it has no mask."""
     if not entry.get("segmentation"):
         return None
     as_track = {

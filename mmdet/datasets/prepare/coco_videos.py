@@ -1,7 +1,7 @@
-"""The images and annotations of a COCO file joined to videos and tracks, where annotations name an identity.
+"""Join the images and annotations of a COCO file to videos and tracks, if annotations have an identity.
 
-Images belong to the video that they name (`video_id`, as in CocoVID and TAO), else to the folder of their file; their
-order is that of `frame_id`, else the natural order of their names. Reads no file.
+Images belong to the video in their `video_id` (CocoVID and TAO), else to the folder of their file. Their order is that
+of `frame_id`, else the natural order of their names. Reads no file.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from mmdet.fileio.pictures.images import natural_key
 from mmdet.ops.masks.segmentations import mask_areas, mask_boxes, to_rles
 from mmdet.structures import Size
 
-_ORDER = ("frame_id", "frame_index")  # of CocoVID and of TAO
+_ORDER = ("frame_id", "frame_index")  # keys of CocoVID and TAO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting:
-    """An annotation of one image, checked, as a track of one frame whose video is the image."""
+    """A checked annotation of one image, as a track of one frame whose video is the image."""
 
     track: Track
-    number: Any  # the identity that the file gives it, None for none
+    number: Any  # the identity in the file, None if it has none
 
 
 def join_videos(
     images: Sequence[dict[str, Any]], stills: Sequence[VideoInfo], sightings: Sequence[Sighting], path: str | Path
 ) -> tuple[list[VideoInfo], list[Track], list[str]]:
-    """Return the videos, their tracks numbered from 1, and sentences on what was joined or stands alone.
+    """Return the videos, their tracks numbered from 1, and notes on what was joined or has no identity.
 
     `stills` are the images as videos of one frame. An annotation without an identity is a track of its own. Raises
     UserError for a video of frames of several sizes.
@@ -58,7 +58,7 @@ def join_videos(
 def _videos(
     images: Sequence[dict[str, Any]], stills: Sequence[VideoInfo], path: str | Path
 ) -> tuple[list[VideoInfo], dict[int, tuple[int, int]]]:
-    """Return the videos, and of each image its video and frame."""
+    """Return the videos, and the video and frame of each image."""
     named = any("video_id" in image for image in images)
     folders = sorted({_folder(still) for still in stills}, key=natural_key)
     members: dict[int, list[tuple[Any, VideoInfo]]] = defaultdict(list)
@@ -87,7 +87,7 @@ def _folder(still: VideoInfo) -> str:
 
 
 def _track(number: int, video_id: int, length: int, size: Size, seen: Sequence[tuple[int, Track]]) -> Track:
-    """Put the sightings of one object at their frames; several in one frame are its parts."""
+    """Place the annotations of one object at their frames; several in one frame are parts of it."""
     whole = Track(
         annotation_id=number,
         video_id=video_id,

@@ -1,6 +1,6 @@
-"""Finds data sets in a folder, in the layouts in which they are handed out.
+"""Find data sets in a folder, in the layouts in which they are published.
 
-Guesses for `tools/check_data.py` only; training and testing take `ann_file` and `img_prefix` as the config states them.
+These guesses are only for `tools/check_data.py`; training and testing use `ann_file` and `img_prefix` of the config.
 Source: data/README.md.
 """
 
@@ -18,15 +18,15 @@ _OTHER_NAMES = {"val": "valid", "valid": "val", "gt": "valid"}
 
 
 def find_ann_files(root: Path) -> list[Path]:
-    """List the files below a folder that are named like annotation files, sorted."""
+    """Return the files below a folder that are named like annotation files, sorted."""
     patterns = ["/".join(["*"] * depth + ["*.json"]) for depth in range(_MAX_DEPTH)]
     return sorted(path for pattern in patterns for path in root.glob(pattern) if _ANN_FILE.fullmatch(path.name))
 
 
 def find_img_prefix(ann_file: Path, data: VISJson) -> Path | None:
-    """Return the folder near an annotation file that has one of its frames, or None.
+    """Return the folder near an annotation file that contains one of its frames, or None.
 
-    The split is taken from the names of the file and of its folder: `instances_train_sub.json` goes with `train`.
+    The split follows from the names of the file and its folder: `instances_train_sub.json` belongs to `train`.
     """
     words = [*ann_file.stem.split("_"), ann_file.parent.name]
     splits = dict.fromkeys(name for word in words for name in (word, _OTHER_NAMES.get(word, word)))
@@ -39,7 +39,7 @@ def find_img_prefix(ann_file: Path, data: VISJson) -> Path | None:
 
 
 def figures_line(data: VISJson, missing: int | str) -> str:
-    """Return the figures of a set on one line; `missing` is the number of its frames that are not there."""
+    """Return the figures of a set in one line; `missing` is the number of its missing frames."""
     frames = sum(len(video.file_names) for video in data.videos)
     crowd = sum(track.is_crowd for track in data.tracks)
     figures = (len(data.videos), frames, missing, len(data.tracks), crowd, len(data.categories))

@@ -1,4 +1,4 @@
-"""What a check of a data set has found: faults, which spoil training or figures, and warnings, which may be meant."""
+"""The findings of a check of a data set: faults, which spoil training or figures, and warnings, which may be meant."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ MOST_LISTED = 20  # findings of one kind
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What findings have in common; `is_error`: what has it is not fit for use."""
+    """A kind of finding. `is_error`: data with it is not fit for use."""
 
-    title: str  # of many: "frames that are empty"
+    title: str  # in the plural: "frames that are empty"
     is_error: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing found, as a line that names its place."""
+    """One finding: its kind, and a line that names its place."""
 
     kind: Kind
     text: str
 
 
 def report_lines(findings: Sequence[Finding], where: object, most: int = MOST_LISTED) -> Iterator[str]:
-    """Yield FAULT and WARNING lines, faults first, at most `most` of each kind and then how many more there are."""
+    """Yield FAULT and WARNING lines, faults first: at most `most` of each kind, then how many more there are."""
     kinds = {kind: position for position, kind in enumerate(dict.fromkeys(finding.kind for finding in findings))}
     ordered = sorted(findings, key=lambda finding: (not finding.kind.is_error, kinds[finding.kind]))
     for kind, group in groupby(ordered, key=lambda finding: finding.kind):

@@ -1,7 +1,7 @@
-"""Folders of frames and of PNG masks (DAVIS, YouTube-VOS and annotation tools write them) as a VIS json.
+"""Convert folders of frames and of PNG masks (from DAVIS, YouTube-VOS and annotation tools) to a VIS json.
 
-The value of a pixel is the id of its object within the video, 0 is background. Frames are the images; one without a PNG
-is not annotated. Source: docs/data.md.
+The value of a pixel is the id of its object within the video; 0 is background. A frame without a PNG is not annotated.
+Source: docs/data.md.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from mmdet.fileio.pictures.mask_png import frame_files, mask_files, read_ids
 from mmdet.ops.masks.segmentations import encode_masks, mask_areas
 from mmdet.structures import RLE, Size
 
-VOID = 255  # pixels that belong to nothing: DAVIS' and YouTube-VOS' borders and doubtful regions
+VOID = 255  # void pixels: borders and doubtful regions in DAVIS and YouTube-VOS
 
 Names = dict[str, dict[str, str]]  # video -> object id as text -> category
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PngConversion:
-    """The videos of a folder, and what was noticed."""
+    """The videos of a folder, and notes about them."""
 
     data: VISJson
-    num_masked: int  # frames that have a PNG
-    without_images: list[str]  # folders of PNGs that are no video
+    num_masked: int  # frames with a PNG
+    without_images: list[str]  # folders of PNGs without a video
 
 
 def convert_pngs(
@@ -45,9 +45,10 @@ def convert_pngs(
 ) -> PngConversion:
     """Make a track of every object id of every video in `images/VIDEO/*` and `annotations/VIDEO/*.png`.
 
-    `names` tells the category of every object, otherwise all have `category`; with `binary` all pixels above 0 are one
-    object. Where some frames have no PNG only the others are annotated, unless `missing_is_empty`: they show nothing.
-    Videos and frames are in the natural order of their names. Raises UserError for what does not fit.
+    `names` gives the category of every object; without it all have `category`. With `binary` all pixels above 0 are one
+    object. If some frames have no PNG, only the others are annotated; with `missing_is_empty` they are annotated as
+    empty. Videos and frames are in the natural order of their names. Raises UserError if files or names do not fit
+    together.
     """
     videos = [folder for folder in list_folder(images, "folder of videos") if folder.is_dir() and frame_files(folder)]
     if not videos:
@@ -88,7 +89,7 @@ def load_names(path: Path) -> Names:
 
 
 def _video_size(frames: list[Path], masks: dict[int, Path]) -> Size:
-    """Return the size of the first frame: upright, or as stored where its first mask is drawn on the stored picture."""
+    """Return the size of the first frame: upright, or as stored if its first mask was drawn on the stored picture."""
     header = header_of(frames[0])
     if header.stored != header.upright and masks:
         ids = read_ids(masks[min(masks)])
@@ -97,7 +98,7 @@ def _video_size(frames: list[Path], masks: dict[int, Path]) -> Size:
 
 
 def _objects(frames: list[Path], masks: dict[int, Path], size: Size, binary: bool) -> dict[int, list[RLE | None]]:
-    """Return the segmentations of every object of a video, a list entry a frame, in the order of their ids."""
+    """Return the segmentations of every object of a video, one list entry per frame, in the order of the object ids."""
     objects: dict[int, list[RLE | None]] = {}
     for index, path in sorted(masks.items()):
         ids = read_ids(path)

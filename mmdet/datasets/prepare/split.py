@@ -1,6 +1,6 @@
-"""Splits a VIS json by whole videos into training and validation parts with the same mix of categories.
+"""Split a VIS json by whole videos into training and validation parts with the same mix of categories.
 
-Works on the file's own dicts, so that nothing in them is lost. Method: iterative stratification (Sechidis, Tsoumakas
+Works on the file's own dicts, so that no key is lost. Method: iterative stratification (Sechidis, Tsoumakas
 and Vlahavas: On the Stratification of Multi-Label Data, 2011), counting tracks.
 """
 
@@ -18,10 +18,10 @@ _TRAIN, _VALID = 0, 1
 
 
 def split_videos(raw: Raw, fraction: float, seed: int) -> tuple[Raw, Raw]:
-    """Return (train, valid) of a file as json that `load_vis_json` accepts; `fraction` of the tracks are valid.
+    """Return (train, valid), both as json content that `load_vis_json` accepts.
 
-    Each video with its annotations is in one of them; categories and everything else are in both. The same videos,
-    fraction and seed give the same parts, in whatever order the file lists them.
+    `fraction` of the tracks goes to valid. Each video with its annotations is in one of them; categories and all other
+    keys are in both. The same videos, fraction and seed give the same parts, whatever the order in the file.
     """
     if not 0 < fraction < 1:
         raise UserError(f"the fraction held back is {fraction}, expected a number between 0 and 1")
@@ -46,10 +46,10 @@ def split_videos(raw: Raw, fraction: float, seed: int) -> tuple[Raw, Raw]:
 
 
 def choose_valid(counts: np.ndarray, fraction: float, seed: int) -> np.ndarray:
-    """Choose the videos (V,) bool to hold back, from the tracks (V, K) of every category in every video; V >= 2.
+    """Choose the videos to hold back, (V,) bool, from the numbers of tracks (V, K) per video and category; V >= 2.
 
-    The category with the fewest videos left is dealt out first, each of its videos to the side that lacks most of its
-    tracks. A category of several videos gets one on each side wherever the choice is still open.
+    The category with the fewest undecided videos comes first; each of its videos goes to the side that lacks most of
+    its tracks. A category in several videos gets one on each side if that is still possible.
     """
     rng = np.random.default_rng(seed)
     shares = np.array([1 - fraction, fraction])
@@ -76,7 +76,7 @@ def choose_valid(counts: np.ndarray, fraction: float, seed: int) -> np.ndarray:
 
 
 def _forced_side(has: np.ndarray, sides: np.ndarray, video: int) -> int | None:
-    """Return the side that most categories of a video would otherwise never reach; None if none insists."""
+    """Return the side that most categories of a video would otherwise never reach, None if all can reach both."""
     labels = np.flatnonzero(has[video])
     on_side = [has[sides == side][:, labels].any(axis=0) for side in (_TRAIN, _VALID)]
     is_last = has[sides < 0][:, labels].sum(axis=0) == 1
@@ -85,7 +85,7 @@ def _forced_side(has: np.ndarray, sides: np.ndarray, video: int) -> int | None:
 
 
 def track_table(train: Raw, valid: Raw) -> str:
-    """Return a table of the tracks of every category in both parts."""
+    """Return a table of the number of tracks per category in both parts."""
     categories = train["categories"]
     width = max(len("category"), *(len(category["name"]) for category in categories))
     lines = [f"{'category':{width}}  {'train':>6}  {'valid':>6}  {'share':>6}"]

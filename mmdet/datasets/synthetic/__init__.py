@@ -1,1 +1,1 @@
-"""The generated demo set: what it shows, how it is drawn, and its files."""
+"""The generated demo set: its objects, its videos and its files."""

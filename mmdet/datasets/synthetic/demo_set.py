@@ -1,8 +1,8 @@
-"""The generated demo set in the YouTube-VIS layout: small, honest, and the same for everyone who gives the same seed.
+"""Write the generated demo set in the YouTube-VIS layout. It is small, and the same seed always gives the same set.
 
 `ROOT/{train,valid}_images/NAME/00000.jpg` and `ROOT/annotations/instances_{train,valid}.json`, with OVIS's `occlusion`.
-The valid videos have colour pairs and seeds of their own. `info` records the parameters and counts what makes the set
-hard.
+The valid videos use other colour pairs and seeds than the training videos. `info` records the parameters and counts
+what makes the set hard.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ from mmdet.ops.masks.segmentations import encode_masks
 GENERATOR_NAME = "memcnp-vis generated demo set"
 GENERATOR = f"{GENERATOR_NAME}, version 1"  # raise the version when the pictures change
 SPLITS = ("train", "valid")
-CATEGORY_IDS = (3, 8, 14, 21, 34)  # of CLASS_NAMES; with gaps, because real sets have them
+CATEGORY_IDS = (3, 8, 14, 21, 34)  # one per name of CLASS_NAMES; with gaps, as in real sets
 FIRST_VIDEO_ID = {"train": 11, "valid": 5007}
 JPEG_QUALITY = 92
-WORKERS = 2  # threads: drawing is done in cv2 and numpy, outside the interpreter lock
+WORKERS = 2  # threads: cv2 and numpy draw outside of the interpreter lock
 OCCLUSION_NAMES = ("no_occlusion", "slight_occlusion", "severe_occlusion")
-OCCLUSION_BOUNDS = (0.05, 0.5)  # hidden shares at which the next name begins
-UNFINISHED = ".unfinished_demo_set"  # a file that lies in the folder until the set is whole
-MIN_SIZE = 48  # pixels a side; below it objects vanish
+OCCLUSION_BOUNDS = (0.05, 0.5)  # fractions hidden at which the next name begins
+UNFINISHED = ".unfinished_demo_set"  # a file in the folder until the set is complete
+MIN_SIZE = 48  # pixels per side; in smaller pictures objects vanish
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoParameters:
-    """What a demo set is made from; `size` is (height, width), `length` frames a video."""
+    """The parameters of a demo set. `size` is (height, width), `length` the frames per video."""
 
     train_videos: int = 160
     valid_videos: int = 24
@@ -50,7 +50,7 @@ class DemoParameters:
     seed: int = 0
 
     def to_info(self) -> dict[str, Any]:
-        """Return what the json's `info.parameters` holds."""
+        """Return the content of the json's `info.parameters`."""
         return {**asdict(self), "size": list(self.size)}
 
 
@@ -62,9 +62,9 @@ def generate_demo_set(
     size: tuple[int, int] = (128, 192),
     seed: int = 0,
 ) -> None:
-    """Write the demo set under `root`; the annotation files come last, so what has them is complete.
+    """Write the demo set under `root`. The annotation files come last, so a set that has them is complete.
 
-    Raises UserError where `root` holds annotations of another data set, and for sizes too small to draw in.
+    Raises UserError if `root` holds annotations of another data set, and for sizes too small to draw in.
     """
     parameters = DemoParameters(
         train_videos=train_videos, valid_videos=valid_videos, length=length, size=size, seed=seed
@@ -85,7 +85,7 @@ def generate_demo_set(
 
 
 def has_demo_set(root: Path, parameters: DemoParameters) -> bool:
-    """Tell whether a complete demo set made from `parameters` lies under `root`."""
+    """Return whether `root` holds a complete demo set made from `parameters`."""
     for split in SPLITS:
         content = _load(_annotation_file(root, split))
         info = content["info"]
@@ -102,7 +102,7 @@ def _annotation_file(root: Path, split: str) -> Path:
 
 
 def _load(path: Path) -> dict[str, Any]:
-    """Read a json whose `info` is a dict; anything else, or none, reads as one with an empty `info`."""
+    """Read a json whose `info` is a dict. For any other content, or no file, return an empty `info`."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -171,7 +171,7 @@ def _write_video(
 
 
 def _annotate(video: RenderedVideo, track: int) -> dict[str, Any]:
-    """Return the annotation of one track, but for the ids of itself and of its video."""
+    """Return the annotation of one track without its own id and the id of its video."""
     present = video.present[track]
     masks = [mask if seen else None for mask, seen in zip(video.masks[track], present, strict=True)]
     levels = np.digitize(video.hidden[track], OCCLUSION_BOUNDS)
@@ -198,7 +198,7 @@ def _tight_xywh(mask: NDArray[np.bool_]) -> list[int]:
 
 
 def _statistics(annotations: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Count what makes the set hard; `hard` tracks are severely occluded at some time or absent in between."""
+    """Count what makes the set hard. `hard` tracks are severely occluded in some frame, or absent and back again."""
     tracks = severe = returning = hard = masks = 0
     for annotation in annotations:
         seen = np.flatnonzero([area is not None for area in annotation["areas"]])

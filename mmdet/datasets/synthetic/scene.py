@@ -1,7 +1,7 @@
-"""Videos of the generated demo set: objects that move, scale, turn, hide behind each other and leave and return.
+"""Draw videos of the generated demo set: objects move, scale, turn, hide behind each other, leave and return.
 
 Everything is drawn SUPERSAMPLING times too large and averaged, so edges are smooth and a pixel belongs to the object
-that covers more than half of it. A video is a function of its generator alone.
+that covers more than half of it. A video depends only on its random generator.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from mmdet.datasets.synthetic.shapes import (
 SUPERSAMPLING = 3
 MIN_VISIBLE_PX = 12  # an object with fewer visible pixels counts as absent
 OBJECTS_PER_FRAME = (3, 6)
-SIZE_RANGE = (0.27, 0.44)  # of an object, before it scales, as a fraction of the picture's height
-MEETING_DISTANCE = 0.6  # between the starts of two objects that will meet, likewise
-NUM_CANDIDATES = 12  # for each starting point, of which the one farthest from the others is taken
+SIZE_RANGE = (0.27, 0.44)  # size of an object before scaling, as a fraction of the picture's height
+MEETING_DISTANCE = 0.6  # between the starts of two objects that will meet, in the same unit
+NUM_CANDIDATES = 12  # per starting point; the one farthest from the others is used
 SHADOW_STRENGTH = 0.45
 NOBODY = 255  # owner of the background's pixels
 
@@ -43,19 +43,19 @@ class RenderedVideo:
 
     frames: NDArray[np.uint8]  # (T, H, W, 3) RGB
     masks: NDArray[np.bool_]  # (N, T, H, W) visible parts, disjoint
-    hidden: NDArray[np.float64]  # (N, T) share of the object's area inside the picture that other objects cover
+    hidden: NDArray[np.float64]  # (N, T) fraction of the object's area inside the picture that other objects cover
     labels: tuple[int, ...]  # N, 0-based
     textures: tuple[Texture, ...]  # N
 
     @property
     def present(self) -> NDArray[np.bool_]:
-        """(N, T): the track counts as visible."""
+        """(N, T) bool: whether the track counts as visible."""
         return self.masks.sum(axis=(2, 3)) >= MIN_VISIBLE_PX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Motion:
-    """A path through three points at the times 0, `via_time` and 1, with breathing size and steady turning."""
+    """A path through three points at the times 0, `via_time` and 1, with a varying size and a steady turn."""
 
     start: Point  # (x, y), pixels
     via: Point
@@ -64,7 +64,7 @@ class Motion:
     size_px: float  # nominal diameter
     aspect: float
     breathing: float  # relative change of the size
-    phase: float  # radians, of the breathing
+    phase: float  # radians, of the change of size
     angle: float  # radians
     turn: float  # radians over the whole video
 
@@ -87,7 +87,7 @@ class Motion:
 
 
 def render_video(seed: tuple[int, ...], length: int, size: tuple[int, int], held_out: bool) -> RenderedVideo:
-    """Draw one video; plans that leave a frame with too few objects are thrown away and drawn again."""
+    """Draw one video. Plans with too few visible objects in a frame are discarded and drawn again."""
     attempt = 0
     while True:
         rng = np.random.default_rng([*seed, attempt])
@@ -134,7 +134,7 @@ def _render(rng: np.random.Generator, length: int, size: tuple[int, int], held_o
 
 
 def plan_motions(rng: np.random.Generator, count: int, size: tuple[int, int]) -> list[Motion]:
-    """Plan `count` >= 4 paths: objects 0 and 1 meet, sometimes 2 and 3 too; the last may leave and return."""
+    """Plan `count` >= 4 paths. Objects 0 and 1 meet, sometimes also 2 and 3; the last may leave and return."""
     extent = np.array([size[1], size[0]], np.float64)
     margin = 0.14 * size[0]
     starts = _place_starts(rng, count, extent, margin)
@@ -158,7 +158,7 @@ def plan_motions(rng: np.random.Generator, count: int, size: tuple[int, int]) ->
 
 
 def _place_starts(rng: np.random.Generator, count: int, extent: Point, margin: float) -> list[Point]:
-    """Scatter starting points; 1 and 3 lie near 0 and 2, whom they may meet, so that nobody has to hurry."""
+    """Scatter starting points. Points 1 and 3 lie near 0 and 2, which they may meet, so that speeds stay low."""
     starts: list[Point] = []
     for index in range(count):
         candidates = rng.uniform(margin, extent - margin, (NUM_CANDIDATES, 2))
@@ -171,7 +171,7 @@ def _place_starts(rng: np.random.Generator, count: int, extent: Point, margin: f
 
 
 def _moving(rng: np.random.Generator, start: Point, via: Point, end: Point, via_time: float, size_px: float) -> Motion:
-    """Add to a path how the object stretches, breathes and turns."""
+    """Add to a path how the object stretches, changes its size and turns."""
     return Motion(
         start=start,
         via=via,
@@ -195,7 +195,7 @@ def _farthest(candidates: Point, taken: list[Point]) -> Point:
 
 
 def _outside(point: Point, extent: Point, distance: float) -> Point:
-    """Return the point `distance` beyond the side of the picture that lies nearest."""
+    """Return the point `distance` beyond the nearest side of the picture."""
     gaps = np.array([point[0], point[1], extent[0] - point[0], extent[1] - point[1]])
     side = int(gaps.argmin())
     moved = point.copy()

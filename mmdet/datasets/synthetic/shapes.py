@@ -1,7 +1,7 @@
-"""The objects of the generated demo set: five classes, told apart by outline and by surface pattern.
+"""The objects of the generated demo set: five classes that differ in outline and surface pattern.
 
 A sprite is one object drawn once, upright, in a square of SPRITE_SIZE pixels; the scene moves it. Colours belong to the
-object and not to its class, so that identity needs them.
+object, not to its class, so that they are needed to tell objects of one class apart.
 """
 
 from __future__ import annotations
@@ -14,28 +14,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 CLASS_NAMES = ("disc", "triangle", "ring", "star", "cross")
-SPRITE_SIZE = 210  # pixels a side
+SPRITE_SIZE = 210  # pixels per side
 SPRITE_RADIUS = 72.0  # pixels: half the nominal size of an object; the margin holds its shadow
 NUM_HUES = 24  # steps of the colour wheel
-HELD_OUT_STEP = 3  # colour pairs whose sum divides by it are kept for the held-out split
+HELD_OUT_STEP = 3  # colour pairs with a sum divisible by this are kept for the held-out split
 
 Image = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Texture:
-    """What makes one object's surface its own. Held-out textures have colour pairs that no other texture has."""
+    """The surface of one object. Held-out textures have colour pairs that no other texture has."""
 
     hue: int  # of the ground, in steps of the colour wheel
-    accent: int  # of the pattern, likewise
+    accent: int  # of the pattern, in the same steps
     dark_accent: bool
-    frequency: float  # of the pattern, times that of its class
+    frequency: float  # of the pattern, as a multiple of its class's
     phase: float  # radians
     tilt: float  # radians, of patterns with a direction
     grain_seed: int
 
     def key(self) -> str:
-        """Name the texture in the annotations."""
+        """Return the texture's name for the annotations."""
         tone = "dark" if self.dark_accent else "light"
         return f"{self.hue}-{self.accent}-{tone}-{self.frequency:.3f}-{self.phase:.3f}-{self.grain_seed}"
 
@@ -87,7 +87,10 @@ def make_sprite(label: int, texture: Texture) -> Sprite:
 
 
 def fractal_noise(rng: np.random.Generator, size: tuple[int, int], cells: tuple[int, ...]) -> Image:
-    """Return (height, width) noise in 0..1: a sum of smooth noises with `cells` cells a side, each half as strong."""
+    """Return (height, width) noise in 0..1.
+
+    It is a sum of smooth noises; the first has `cells` cells per side, each next one is half as strong.
+    """
     total = np.zeros(size, np.float32)
     for octave, count in enumerate(cells):
         grid = rng.random((count, count), dtype=np.float32)
@@ -102,7 +105,7 @@ def _polar_polygon(angles: NDArray[np.float64], radii: NDArray[np.float64]) -> N
 
 
 def _outline(label: int) -> Image:
-    """Draw the class's outline with rounded corners; (S, S) coverage in 0..1."""
+    """Draw the class's outline with rounded corners. Return the coverage (S, S) in 0..1."""
     name = CLASS_NAMES[label]
     canvas = np.zeros((SPRITE_SIZE, SPRITE_SIZE), np.uint8)
     if name in ("disc", "ring"):
@@ -130,7 +133,7 @@ def _fill(canvas: NDArray[np.uint8], polygon: NDArray[np.float64], value: int) -
 
 
 def _pattern(label: int, texture: Texture, x: Image, y: Image) -> Image:
-    """Return the class's surface pattern, about -1..1; positive is accent."""
+    """Return the class's surface pattern, about -1..1; positive values get the accent colour."""
     name, phase, frequency = CLASS_NAMES[label], texture.phase, texture.frequency
     along = np.cos(texture.tilt) * x + np.sin(texture.tilt) * y
     across = -np.sin(texture.tilt) * x + np.cos(texture.tilt) * y

@@ -1,1 +1,1 @@
-"""What is done to the frames of a clip and their objects before they become tensors."""
+"""Transforms of the frames of a clip and their objects before they become tensors."""

@@ -1,7 +1,7 @@
-"""Geometric transforms of the frames of one clip, with their boxes and masks: one random draw a clip.
+"""Geometric transforms of the frames of one clip, with their boxes and masks. Each draws once per clip.
 
-A transform is a callable `(frames, rng) -> frames` that keeps every row of boxes and masks; an object that is no longer
-in the picture has a box without area, and the data set leaves it out. Normalising and padding come later. Source:
+A transform is a callable `(frames, rng) -> frames` that keeps every row of boxes and masks. An object that is no longer
+in the picture gets a box without area, and the data set leaves it out. Normalising and padding come later. Source:
 MODEL.md 9.
 """
 
@@ -21,12 +21,12 @@ from mmdet.structures import Size
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawFrame:
-    """A frame before it becomes tensors; all in the pixels of `image`, boxes half-open xyxy."""
+    """A frame before it becomes tensors. Boxes are half-open xyxy in the pixels of `image`."""
 
     image: np.ndarray  # (H, W, 3) uint8 RGB
     boxes: np.ndarray  # (N, 4) float32
-    masks: np.ndarray  # (N, H, W) uint8, 0 or 1; (0, H, W) of a frame whose masks nobody reads
-    scale: float  # nominal factor from original to present pixels
+    masks: np.ndarray  # (N, H, W) uint8, 0 or 1; (0, H, W) if its masks are not needed
+    scale: float  # nominal factor from original to current pixels
     original_size: Size
     is_crowd: np.ndarray | None = None  # (N,) bool; None: no row is a crowd
     allocate: Callable[[tuple[int, ...]], np.ndarray] | None = None  # memory for resized images; None: cv2's own
@@ -40,10 +40,10 @@ Edge = Count | tuple[Count, Count]
 class ResizeKeepRatio:
     """Resize to the largest size within a long and a short edge, keeping the aspect ratio.
 
-    Each edge, in pixels, is fixed or drawn from an inclusive range, independently of the other: `(640, 960)`.
-    Images are resized bilinearly, masks take the nearest pixel, boxes are clipped to the image. As in the published
-    recipe (MODEL.md 9) nearest is cv2's: corners are matched, so that masks lie up to half a pixel right of and below
-    images and boxes, and small ones may vanish. With `aligned_masks` centres are matched, and none vanishes.
+    Each edge, in pixels, is fixed or drawn from an inclusive range, independently of the other: `(640, 960)`. Images
+    are resized bilinearly, masks take the nearest pixel, boxes are clipped to the image. As in the published recipe
+    (MODEL.md 9) "nearest" is cv2's, which matches corners: masks lie up to half a pixel to the right of and below
+    images and boxes, and small ones may vanish. With `aligned_masks` pixel centres are matched and no mask vanishes.
     """
 
     def __init__(self, long_edge: Edge, short_edge: Edge, aligned_masks: bool = False) -> None:
@@ -52,7 +52,7 @@ class ResizeKeepRatio:
         self.aligned_masks = aligned_masks
 
     def __call__(self, frames: list[RawFrame], rng: np.random.Generator) -> list[RawFrame]:
-        """Resize all frames within the same two edges."""
+        """Resize all frames to fit within the same two edges."""
         long_edge = int(rng.integers(*self.long_edge, endpoint=True))
         short_edge = int(rng.integers(*self.short_edge, endpoint=True))
         return [_resize(frame, long_edge, short_edge, self.aligned_masks) for frame in frames]
@@ -68,7 +68,7 @@ class RandomFlip:
         self.probability = probability
 
     def __call__(self, frames: list[RawFrame], rng: np.random.Generator) -> list[RawFrame]:
-        """Mirror all frames or none."""
+        """Mirror all frames or none of them."""
         return [_flip(frame) for frame in frames] if rng.random() < self.probability else frames
 
 
@@ -95,9 +95,9 @@ def _resize(frame: RawFrame, long_edge: int, short_edge: int, aligned_masks: boo
 
 
 def _resize_masks(masks: np.ndarray, size: Size, aligned: bool) -> np.ndarray:
-    """Take the nearest pixels of masks (N, H, W), as cv2.resize does; only where a mask is are they looked for.
+    """Resize masks (N, H, W) to the nearest pixels, as cv2.resize does. Only the area of each mask is computed.
 
-    If `aligned`, a mask between all pixels that are taken keeps the one that its middle falls into.
+    If `aligned`, a mask that lies between all sampled pixels keeps the pixel at its middle.
     """
     resized = np.zeros((len(masks), *size), np.uint8)
     if len(masks) == 0:
@@ -116,13 +116,13 @@ def _resize_masks(masks: np.ndarray, size: Size, aligned: bool) -> np.ndarray:
 
 
 def _extent(line: np.ndarray) -> tuple[int, int]:
-    """Return where values other than 0 begin and end; (0, 0) without any."""
+    """Return where nonzero values begin and end, (0, 0) if there are none."""
     places = np.flatnonzero(line)
     return (int(places[0]), int(places[-1]) + 1) if len(places) else (0, 0)
 
 
 def _nearest(old: int, new: int, aligned: bool) -> np.ndarray:
-    """Return for each pixel of a resized side the one that cv2 takes for it: cv2 has the last word on its rounding."""
+    """Return for each pixel of a resized side the source pixel that cv2 takes, with cv2's own rounding."""
     places = np.arange(old, dtype=np.float32)[None]  # exact up to 2**24 pixels
     way = cv2.INTER_NEAREST_EXACT if aligned else cv2.INTER_NEAREST
     return cv2.resize(places, (new, 1), interpolation=way)[0].astype(np.intp)

@@ -1,6 +1,6 @@
-"""A random crop and scale of every frame of a clip on its own: a still image becomes a pair of different frames.
+"""Crop and scale every frame of a clip independently, so that a still image becomes a pair of different frames.
 
-For pseudo-videos of one frame, whose key and reference are the same picture; the other transforms draw once a clip.
+For pseudo-videos of one frame, whose key and reference are the same picture; the other transforms draw once per clip.
 The idea of learning to track from still images: Zhou et al., Tracking Objects as Points (2020).
 """
 
@@ -23,9 +23,9 @@ Window = tuple[int, int, int, int]  # half-open xyxy, whole pixels
 class IndependentCrop:
     """Cut a window of the frame's shape out of each frame and enlarge it to the frame's size.
 
-    A window's sides are `fraction` of the frame's, a number or an inclusive range, drawn for each frame. Every window
-    shows a part of some object that is no crowd, where the frame has one; copies of one frame share that object. Boxes
-    are clipped to the window, those of objects that it cuts are drawn anew around what is left of the mask.
+    A window's sides are `fraction` of the frame's: a number, or an inclusive range to draw from per frame. Every window
+    shows a part of an object that is not a crowd, if the frame has one; copies of one frame share that object. Boxes
+    are clipped to the window; the box of an object that the window cuts is the box of what is left of its mask.
     """
 
     def __init__(self, fraction: Factor | tuple[Factor, Factor] = (0.5, 1.0)) -> None:
@@ -35,12 +35,12 @@ class IndependentCrop:
         self.fraction = (low, high)
 
     def __call__(self, frames: list[RawFrame], rng: np.random.Generator) -> list[RawFrame]:
-        """Crop every frame; the result has the sizes of the frames."""
-        choice = rng.random()  # of the object, one for the clip
+        """Crop every frame and enlarge it to its old size."""
+        choice = rng.random()  # chooses the object, one number per clip
         return [_crop(frame, self._window(frame, choice, rng)) for frame in frames]
 
     def _window(self, frame: RawFrame, choice: float, rng: np.random.Generator) -> Window:
-        """Draw a window that holds a pixel of the chosen object, anywhere if there is no object."""
+        """Draw a window that contains a pixel of the chosen object, or any window if there is no object."""
         sides = frame.image.shape[1::-1]  # width, height
         fraction = rng.uniform(*self.fraction)
         pixel = _pixel_to_show(frame, choice, rng)
@@ -56,7 +56,10 @@ class IndependentCrop:
 
 
 def _pixel_to_show(frame: RawFrame, choice: float, rng: np.random.Generator) -> tuple[int, int] | None:
-    """Draw a pixel (x, y) of the object at a fraction `choice` of those that are no crowd; None without any."""
+    """Draw a pixel (x, y) of an object: the one at the fraction `choice` of all that are not crowds.
+
+    None if there are none.
+    """
     shown = frame.masks.any(axis=(1, 2))
     if frame.is_crowd is not None:
         shown &= ~frame.is_crowd
@@ -89,7 +92,7 @@ def _crop(frame: RawFrame, window: Window) -> RawFrame:
 
 
 def _cut_box(box: np.ndarray, mask: np.ndarray, window: Window) -> np.ndarray:
-    """Return a box in the pixels of a window: where the window cuts it, the box of the mask's part in the window."""
+    """Return a box in the pixels of a window. If the window cuts it, it is the box of the mask's part in the window."""
     x1, y1, x2, y2 = window
     if box[0] >= x1 and box[1] >= y1 and box[2] <= x2 and box[3] <= y2:
         return box - np.array([x1, y1, x1, y1], np.float32)

@@ -1,1 +1,1 @@
-"""Checkpoint files, what weights they hold, and how these fit a model."""
+"""Checkpoint files, the weights in them, and copying these into a model."""

@@ -1,4 +1,4 @@
-"""Checkpoint files: written whole or not at all, read without running code."""
+"""Checkpoint files: written atomically, and read without running code."""
 
 from __future__ import annotations
 
@@ -16,24 +16,25 @@ import torch
 from mmdet.errors import SHOWN_LENGTH, UserError
 from mmdet.fileio.atomic import write_atomically
 
-MOST_TUPLES = (
-    50_000  # of a checkpoint: some twelve a tensor with an optimiser's state; above 100,000 Python breaks down
-)
+MOST_TUPLES = 50_000  # in a checkpoint: about twelve per tensor with an optimiser's state; above 100,000 Python crashes
 TRUST_OPTION = (
     "--trust-checkpoint of train.py, test_video.py, tools/track_video.py or tools/convert_checkpoint.py loads it"
 )
 
 
 def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
-    """Write `state`; at every moment `path` is the old file or the whole new one. Raises UserError if it fails."""
+    """Write `state`.
+
+    At every moment `path` is the old file or the complete new one. Raises UserError if writing fails.
+    """
     write_atomically(path, lambda file: torch.save(dict(state), file))
 
 
 def load_checkpoint(path: str | Path, trusted: bool = False) -> dict[str, Any]:
-    """Read a checkpoint to the CPU; only tensors and plain values are accepted, unless the file is `trusted`.
+    """Read a checkpoint to the CPU. Only tensors and plain values are accepted, unless the file is `trusted`.
 
-    A trusted file may hold any object, and may run any code: its origin must be known. Raises UserError for a file
-    that is missing, damaged, no checkpoint, or holds other objects.
+    A trusted file may hold any object and so may run any code: use it only for files of known origin. Raises UserError
+    for a file that is missing, damaged, not a checkpoint, or holds other objects.
     """
     if not Path(path).is_file():
         raise UserError(f"checkpoint {path} does not exist")
@@ -43,7 +44,7 @@ def load_checkpoint(path: str | Path, trusted: bool = False) -> dict[str, Any]:
         state = torch.load(path, map_location="cpu", weights_only=not trusted)
     except PermissionError as error:
         raise UserError(f"checkpoint {path} cannot be read: {error.strerror}") from error
-    except Exception as error:  # what damaged bytes raise depends on where they are
+    except Exception as error:  # the error for damaged bytes depends on their position
         raise UserError(_why_unreadable(path, error, trusted)) from error
     if not isinstance(state, dict):
         raise UserError(f"{path} is not a checkpoint: it holds a {type(state).__name__}, expected a dict")
@@ -51,9 +52,9 @@ def load_checkpoint(path: str | Path, trusted: bool = False) -> dict[str, Any]:
 
 
 def _check_claims(path: Path) -> None:
-    """Raise UserError for a zip that unpacks to more than it holds, or with tuples enough to overflow Python's stack.
+    """Raise UserError for a zip that claims more bytes than it holds, or has enough tuples to overflow Python's stack.
 
-    Both can take the process down before torch's reader refuses anything; whatever else is wrong is left to it.
+    Both can crash the process before torch's reader refuses them; torch's reader checks everything else.
     """
     try:
         with ZipFile(path) as archive:
@@ -91,7 +92,7 @@ def _why_unreadable(path: str | Path, error: Exception, trusted: bool) -> str:
 
 
 def check_whole(path: Path) -> None:
-    """Raise UserError unless a checkpoint of this package is all there: torch reads changed bytes without noticing."""
+    """Raise UserError unless all checksums of a checkpoint of this package fit: torch does not notice changed bytes."""
     if not path.is_file():
         raise UserError(f"checkpoint {path} does not exist")
     try:

@@ -1,7 +1,7 @@
-"""The numbered checkpoints of a work dir: which there are, in what order, with which figures, and which may go.
+"""The numbered checkpoints of a work dir: their order, their validation figures, and which may be deleted.
 
 A work dir holds `epoch_N.pth`, `step_N.pth`, `best.pth` and an index of the numbered ones in the order of writing, with
-the figures of their validations. The index is read as foreign input: it leads to no file but these.
+their validation figures. The index is checked like foreign input: it can name only such files.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ Figures = dict[str, float | None]
 
 
 def is_checkpoint_name(name: Any) -> bool:
-    """Tell whether a run may write, and delete, a file of this name as a numbered checkpoint."""
+    """Return whether this is the name of a numbered checkpoint, which a run may write and delete."""
     return isinstance(name, str) and _NUMBERED.fullmatch(name) is not None
 
 
 def numbered_checkpoints(work_dir: Path) -> list[Path]:
-    """Return the files of a folder that have a numbered checkpoint's name, by name."""
+    """Return the files of a folder that are named like numbered checkpoints, by name."""
     if not work_dir.is_dir():
         return []
     return sorted(path for path in work_dir.iterdir() if is_checkpoint_name(path.name) and path.is_file())
@@ -45,9 +45,9 @@ def latest_checkpoint(work_dir: Path) -> Path | None:
 
 
 def latest_whole_checkpoint(work_dir: Path, say: Say) -> Path | None:
-    """Return the numbered checkpoint that was written last and is whole, None if there is none.
+    """Return the undamaged numbered checkpoint that was written last, None if there is no checkpoint.
 
-    `say` gets a line for each that is damaged. Raises UserError if all are.
+    `say` gets a line per damaged checkpoint. Raises UserError if all are damaged.
     """
     names = list(_read_index(work_dir))
     for name in reversed(names):
@@ -63,9 +63,9 @@ def latest_whole_checkpoint(work_dir: Path, say: Say) -> Path | None:
 
 
 def repair_index(work_dir: Path, say: Say) -> None:
-    """Where the index is missing or faulty, make it anew of the whole checkpoints that lie there, by their own steps.
+    """Rebuild a missing or faulty index from the undamaged checkpoints in the folder, in the order of their steps.
 
-    `say` gets a line about it, and one for each file that is left out. Figures that can be read are kept.
+    `say` gets a line about it, and one per file that is left out. Readable figures are kept.
     """
     figures, fault = _parse_index(work_dir)
     files = numbered_checkpoints(work_dir)
@@ -97,36 +97,39 @@ def _step_of(path: Path) -> int:
 
 
 def index_checkpoint(work_dir: Path, name: str, keep_last: int, keep_best: int = 0) -> None:
-    """Note `name` as the latest checkpoint, and delete all noted ones but the last and those of the best figures."""
+    """Add `name` to the index as the latest checkpoint and delete old ones.
+
+    The last ones and those with the best figures are kept.
+    """
     make_latest(work_dir, name)
     figures = _read_index(work_dir)
     scored = {other: figure for other, figure in figures.items() if figure is not None}
     best = sorted(scored, key=lambda other: scored[other], reverse=True)[:keep_best]
-    # A crash in between leaves names in the index whose files are gone, and these are not read.
+    # A crash in between leaves names without files in the index, which are ignored.
     for old in list(figures)[:-keep_last]:
         if old not in best:
             (work_dir / old).unlink(missing_ok=True)
 
 
 def make_latest(work_dir: Path, name: str) -> None:
-    """Note `name` as the latest checkpoint."""
+    """Add `name` to the index as the latest checkpoint."""
     figures = _read_index(work_dir)
     figure = figures.pop(name, None)
     _write_index(work_dir, {**figures, name: figure})
 
 
 def note_figure(work_dir: Path, name: str, figure: float) -> None:
-    """Note the figure of a validation beside the checkpoint `name`, if there is one."""
+    """Store the figure of a validation with the checkpoint `name`, if it is in the index."""
     figures = _read_index(work_dir)
     if name in figures:
         _write_index(work_dir, {**figures, name: figure})
 
 
 def forget_checkpoints(work_dir: Path) -> None:
-    """Start a new index and leave the best checkpoint of an earlier run under another name.
+    """Start a new index and rename the best checkpoint of an earlier run.
 
-    Its numbered ones stay until one of their name is written. The index is there from now on: one that is missing
-    would be made of what the earlier run left.
+    Numbered checkpoints of the earlier run stay until one of the same name is written. The index is written at once: a
+    missing one would be rebuilt from those of the earlier run.
     """
     _write_index(work_dir, {})
     if os.path.lexists(work_dir / BEST):
@@ -134,25 +137,25 @@ def forget_checkpoints(work_dir: Path) -> None:
 
 
 def remove_leftovers(work_dir: Path) -> None:
-    """Delete what processes that were killed while they wrote checkpoints have left."""
+    """Delete temporary files of processes that were killed while they wrote checkpoints."""
     for names in ("*.pth", INDEX):
         remove_unfinished(work_dir, names)
 
 
 def _read_index(work_dir: Path) -> Figures:
-    """Return the checkpoints in the order of writing, with the figures of their validations."""
+    """Return the checkpoints in the order of writing, with their validation figures."""
     return _parse_index(work_dir)[0]
 
 
 def _parse_index(work_dir: Path) -> tuple[Figures, str | None]:
-    """Return what of the index is sound and leads to a file, and what is wrong with the index, None if nothing is."""
+    """Return the valid entries of the index that have a file, and the fault of the index (None without a fault)."""
     index = work_dir / INDEX
     if not os.path.lexists(index):
         return {}, "is missing"
     try:
         values = json.loads(index.read_text(encoding="utf-8"))
         if isinstance(values, list):
-            values = dict.fromkeys(values)  # written before there were figures
+            values = dict.fromkeys(values)  # written by a version without figures
     except (OSError, ValueError, RecursionError, TypeError):
         return {}, "is damaged"
     if not isinstance(values, dict):

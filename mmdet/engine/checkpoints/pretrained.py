@@ -1,6 +1,6 @@
-"""Pretrained backbone weights: read the file that a config names, fit it, and say what was loaded.
+"""Pretrained backbone weights: read the file that a config names, load it into the backbone, and report it.
 
-Only training that starts anew reads it, never testing or resuming.
+Only a new training run reads it, never testing or resuming.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from mmdet.errors import UserError
 from mmdet.models.backbones import TimmBackbone
 
 KEY = "config.model.backbone.pretrained"
-# Where the files that the configs name are published, and the timm models whose weights they are.
+# The addresses of the files named in the configs, and the timm models of their weights.
 SOURCES = {
     "mae_pretrain_vit_base.pth": "https://dl.fbaipublicfiles.com/mae/pretrain/mae_pretrain_vit_base.pth",
 }
@@ -24,10 +24,10 @@ TIMM_MODELS = {
 
 
 def load_pretrained(backbone: Any, trusted: bool = False) -> str | None:
-    """Load the file named by `backbone.pretrained`; return a line that tells what was loaded, None if none is named.
+    """Load the file named by `backbone.pretrained`.
 
-    `trusted`: see load_checkpoint. Raises UserError for a missing file, with the way to get it, and for weights that
-    do not fit.
+    Return a line that says what was loaded, None if no file is named. `trusted`: see `load_checkpoint`. Raises
+    UserError for a missing file, with instructions to get it, and for weights that do not fit.
     """
     path = getattr(backbone, "pretrained", None)
     if path is None:
@@ -44,7 +44,7 @@ def load_pretrained(backbone: Any, trusted: bool = False) -> str | None:
 
 
 def _how_to_get(path: Path, backbone: Any) -> str:
-    """Say where a file is published, or how timm writes it."""
+    """Return where a file is published or how timm writes it."""
     if path.name in SOURCES:
         return f"download it from {SOURCES[path.name]}"
     model = TIMM_MODELS.get(path.name) or (backbone.name if isinstance(backbone, TimmBackbone) else None)

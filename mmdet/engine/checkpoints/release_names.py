@@ -1,7 +1,6 @@
 """The parameter names of the published MemCNP-VIS release, and their translation to this package's.
 
-Source: the key list of a released checkpoint (212 keys for ViT-B). Knows names only, not what the parts compute, and
-nothing of files.
+Source: the key list of a released checkpoint (212 keys for ViT-B).
 """
 
 from __future__ import annotations
@@ -12,11 +11,11 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor
 
-RELEASE_MARK = "bbox_head.mem."  # no other model has keys that begin so
+RELEASE_MARK = "bbox_head.mem."  # keys of other models do not start with this
 PUBLISHED_DEPTH = 12  # blocks of ViT-B
 _BLOCK = re.compile(r"backbone\.blocks\.(\d+)\..*")
 
-# Tried in order, the first that matches the whole key is used.
+# Tried in order: the first pattern that matches the whole key is used.
 _RULES = tuple(
     (re.compile(pattern), replacement)
     for pattern, replacement in (
@@ -44,7 +43,7 @@ _SCALE = re.compile(r"bbox_head\.scales\.(\d)\.scale")
 
 
 def translate_key(key: str) -> str:
-    """Return this package's name of a release key; KeyError for a key that the release does not have."""
+    """Return this package's name for a release key. Raises KeyError for a key that the release does not have."""
     if _SCALE.fullmatch(key):
         return "head.scales"
     for pattern, replacement in _RULES:
@@ -54,7 +53,7 @@ def translate_key(key: str) -> str:
 
 
 def is_release(keys: Iterable[str]) -> bool:
-    """Tell whether the keys of a state dict are those of a release checkpoint, even of one that lacks some."""
+    """Return whether a state dict has keys of a release checkpoint, even if some are missing."""
     return any(key.startswith(RELEASE_MARK) for key in keys)
 
 
@@ -89,9 +88,9 @@ def release_keys(depth: int = PUBLISHED_DEPTH) -> list[str]:
 
 
 def from_release(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Translate a release state dict; the four scalars of the levels become one vector.
+    """Translate a release state dict. The four scalars of the levels become one vector.
 
-    Raises ValueError that names every key that is missing and every key that the release does not have.
+    Raises ValueError that names all missing and all unknown keys.
     """
     blocks = {match[1] for match in map(_BLOCK.fullmatch, state) if match}
     expected = release_keys(max(PUBLISHED_DEPTH, len(blocks)))

@@ -1,7 +1,8 @@
-"""Weights of checkpoint files: read under this package's names, and fitted to a model, its classes by their names.
+"""Weights of checkpoint files: read them under this package's names, and load them into a model by class names.
 
-Files of the published release are recognised by their keys. A model is tested and resumed with exactly its weights
-(`load_weights`); training may start from whatever fits (`start_from`). Nothing that is not finite is taken.
+Files of the published release are recognised by their keys. Testing and resuming need exactly the model's weights
+(`load_weights`); a new training run may start from all tensors that fit (`start_from`). Weights that are not finite are
+refused.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from mmdet.engine.checkpoints.file import load_checkpoint
 from mmdet.engine.checkpoints.release_names import from_release, is_release
 from mmdet.errors import UserError, short_list, shown
 
-LONGEST_KEY = 200  # characters, with the shapes beside it
-DATA_PARALLEL = "module."  # what data-parallel wrappers put before every name
+LONGEST_KEY = 200  # characters, including the shapes
+DATA_PARALLEL = "module."  # the prefix that data-parallel wrappers add to names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weights:
-    """A model's tensors under this package's names, the file they come from, and its classes if it names them."""
+    """A model's tensors under this package's names, the source file, and its class names if the file has them."""
 
     tensors: Mapping[str, Tensor]
     source: str
@@ -34,14 +35,14 @@ class Weights:
 
     @property
     def origin(self) -> str:
-        """A line that says where the weights come from."""
+        """One line that says where the weights come from."""
         return f"weights from {self.source}" + (
             ", recognised as a checkpoint of the published release" if self.released else ""
         )
 
 
 def read_weights(path: str | Path, trusted: bool = False) -> Weights:
-    """Read the model's tensors of a checkpoint file. Raises UserError like load_checkpoint and weights_of."""
+    """Read the model's tensors from a checkpoint file. Raises UserError as `load_checkpoint` and `weights_of` do."""
     checkpoint = load_checkpoint(path, trusted)
     return Weights(
         tensors=weights_of(checkpoint, path),
@@ -54,9 +55,9 @@ def read_weights(path: str | Path, trusted: bool = False) -> Weights:
 def weights_of(checkpoint: Mapping[str, Any], source: str | Path) -> dict[str, Tensor]:
     """Return the model's tensors under this package's names.
 
-    They are the entry `model` or `state_dict`, or the checkpoint itself if it is all tensors; `module.` before every
-    name is dropped, and the release's names are translated. Raises UserError where there are no weights, where one is
-    no tensor or not finite, and for a release with keys missing or unknown.
+    They are the entry `model` or `state_dict`, or the checkpoint itself if it holds only tensors. The prefix `module.`
+    is removed, and names of the release are translated. Raises UserError if there are no weights, if one is not a
+    tensor or not finite, and for a release with missing or unknown keys.
     """
     weights = _tensors_of(checkpoint, source)
     check_finite(weights, source)
@@ -69,7 +70,7 @@ def weights_of(checkpoint: Mapping[str, Any], source: str | Path) -> dict[str, T
 
 
 def check_finite(tensors: Mapping[str, Tensor], source: str | Path) -> None:
-    """Raise UserError that names the tensors with a NaN or an infinite number, if there are any."""
+    """Raise UserError that names the tensors with NaN or infinite numbers, if there are any."""
     spoilt = [f"{name} has {kind}" for name, value in tensors.items() if (kind := _not_finite(value))]
     if spoilt:
         raise UserError(
@@ -79,12 +80,12 @@ def check_finite(tensors: Mapping[str, Tensor], source: str | Path) -> None:
 
 
 def _not_finite(value: Tensor) -> str | None:
-    """Return what kind of number a tensor holds that is not finite, None if it holds none."""
+    """Return which kind of number that is not finite a tensor holds, None if all are finite."""
     if not (value.is_floating_point() or value.is_complex()):
         return None
     value = value.detach()
     stored = value.untyped_storage().nbytes() // value.element_size()
-    if value.numel() > stored:  # its elements overlap, and may be more than the memory could hold apart
+    if value.numel() > stored:  # its elements overlap, and a copy might not fit into memory
         value = torch.empty(0, dtype=value.dtype).set_(value.untyped_storage())  # type: ignore[call-overload]
     if value.isfinite().all():
         return None
@@ -116,7 +117,7 @@ def _tensors_of(checkpoint: Mapping[str, Any], source: str | Path) -> dict[str, 
 
 
 def _foreign_kind(value: Any) -> str | None:
-    """Return what a weight is, None if it is a tensor with numbers that can be copied."""
+    """Return what a value is if it is no usable weight, None if it is a tensor with numbers that can be copied."""
     if not isinstance(value, Tensor):
         return type(value).__name__
     if value.is_meta or value.is_quantized or value.layout is not torch.strided:
@@ -127,11 +128,11 @@ def _foreign_kind(value: Any) -> str | None:
 def load_weights(
     model: nn.Module, weights: Weights, class_names: Sequence[str] | None, trust_classes: bool = False
 ) -> list[str]:
-    """Copy weights into the model and return lines that say what was loaded.
+    """Copy weights into the model. Return lines that say what was loaded.
 
-    `class_names` are those of the data, None where there is no data. The same names in another order are matched by
-    name; other names are an error, unless `trust_classes` insists that the file's classes are the data's, in its order.
-    Raises UserError unless keys and shapes are exactly the model's.
+    `class_names` are those of the data, None without data. The same names in another order are matched by name. Other
+    names are an error, unless `trust_classes` says that the file's classes are the data's, in the same order. Raises
+    UserError unless keys and shapes are exactly the model's.
     """
     order, notes = _order_of_classes(weights, class_names, trust_classes)
     tensors = dict(weights.tensors)
@@ -153,7 +154,7 @@ def load_weights(
 def _order_of_classes(
     weights: Weights, class_names: Sequence[str] | None, trust_classes: bool
 ) -> tuple[list[int] | None, list[str]]:
-    """Return the file's row of every class of the data, None where they are in order, and lines about it."""
+    """Return the file's row for every class of the data (None if the order is the same), and lines about it."""
     names = weights.class_names
     if names is None or class_names is None or names == tuple(class_names):
         return None, []
@@ -174,10 +175,10 @@ def _order_of_classes(
 
 
 def start_from(model: nn.Module, weights: Weights, class_names: Sequence[str]) -> str:
-    """Copy into the model what fits it, classes by their names; return a line that says what was copied and what not.
+    """Copy the tensors that fit into the model, classes by their names.
 
-    What is not copied stays as the model was initialised. Without names in the file its classes are taken to be the
-    model's if they are as many. Raises UserError if nothing fits.
+    Return a line that says what was copied and what was not. Other tensors keep their initial values. If the file has
+    no class names, its classes count as the model's if their number is equal. Raises UserError if nothing fits.
     """
     own = model.state_dict()
     tensors, notes = dict(weights.tensors), []
@@ -205,7 +206,7 @@ def start_from(model: nn.Module, weights: Weights, class_names: Sequence[str]) -
 
 
 def _about_classes(names: Sequence[str], class_names: Sequence[str]) -> list[str]:
-    """Say which classes a file's rows were copied for."""
+    """Return a note on the classes for which the file's rows were copied."""
     if tuple(names) == tuple(class_names):
         return []
     new, left = missing_in(class_names, names), missing_in(names, class_names)
@@ -223,7 +224,7 @@ def _about_classes(names: Sequence[str], class_names: Sequence[str]) -> list[str
 
 
 def _with_rows(own: Tensor, other: Tensor, rows: Sequence[int | None]) -> Tensor:
-    """Return `own` with the rows of `other` that it has a place for; `other` itself where the rest differs in shape."""
+    """Return `own` with the rows of shared classes taken from `other`; `other` itself if other sizes differ."""
     if own.shape[1:] != other.shape[1:] or len(own) != len(rows):
         return other
     filled = own.clone()
@@ -234,7 +235,7 @@ def _with_rows(own: Tensor, other: Tensor, rows: Sequence[int | None]) -> Tensor
 
 
 def _class_keys(model: nn.Module) -> tuple[str, ...]:
-    """Return the names of the model's tensors whose rows are classes."""
+    """Return the names of the model's tensors that have one row per class."""
     return getattr(model, "class_tensors", ())
 
 

@@ -39,8 +39,9 @@ def build_test_dataset(section: EvalData, where: str) -> VISDataset:
 
 
 def share_videos(lengths: list[int], ranks: int) -> list[list[int]]:
-    """Divide videos over ranks so that all have about as many frames: each video, longest first, goes to the shortest
-    share.
+    """Divide videos over ranks so that all have about as many frames.
+
+    Each video, longest first, goes to the shortest share.
     """
     shares: list[list[int]] = [[] for _ in range(ranks)]
     frames = [0] * ranks
@@ -59,11 +60,10 @@ def predict_dataset(
     only: Sequence[int] | None = None,
     signals: StopSignals | None = None,
 ) -> list[VideoResult]:
-    """Return the results of all videos in data set order on every rank; `on_result` gets this rank's own as they
-    finish.
+    """Return the results of all videos in data set order on every rank.
 
-    `only` are the indices of the videos to predict, None for all. Raises RunEnded after the chunk of frames during
-    which `signals` has received a signal.
+    `on_result` gets this rank's own as they finish. `only` are the indices of the videos to predict, None for all.
+    Raises RunEnded after the chunk of frames during which `signals` has received a signal.
     """
     wanted = list(range(len(dataset.videos))) if only is None else list(only)
     places = share_videos([len(dataset.videos[index].file_names) for index in wanted], world_size())[rank()]

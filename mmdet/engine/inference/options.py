@@ -70,8 +70,9 @@ def check_options(options: InferenceOptions) -> None:
 
 
 def _check_is_submission(path: Path) -> None:
-    """Raise UserError if the file exists and is not a submission: its name follows from --out, the user has not typed
-    it.
+    """Raise UserError if the file exists and is not a submission.
+
+    The user has not typed its name, which follows from --out.
     """
     if not path.exists():
         return

@@ -108,10 +108,9 @@ def _check_classes(config: RunConfig, dataset: VISDataset) -> None:
 
 
 def _check_first_frames(dataset: VISDataset) -> None:
-    """Raise UserError if no video begins with a readable image of its size: annotations and frames do not belong
-    together.
+    """Raise UserError if no video starts with a readable image of its size.
 
-    Single unreadable frames are no reason to end the test.
+    Then annotations and frames do not belong together. Single unreadable frames are no reason to end the test.
     """
     for video in dataset.videos:
         path = Path(frame_path(dataset.img_prefix, video.file_names[0]))

@@ -1,1 +1,1 @@
-"""A process and those beside it: command line, start, device, precision, signals and its end."""
+"""Control of the processes of a run: command line, start, device, precision, signals and how they end."""

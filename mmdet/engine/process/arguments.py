@@ -1,6 +1,6 @@
-"""Command-line options as the field's tools write them: `--work_dir` or `--work-dir`, `--flag` or `--flag True`.
+"""Command-line options in all common spellings: `--work_dir` or `--work-dir`, `--flag` or `--flag True`.
 
-Every command line of the project is parsed by it. Imports nothing heavy.
+Every command line of the project uses this parser. It imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 class CommandParser(argparse.ArgumentParser):
     """An argparse parser whose options take dashes and underscores alike and whose switches may have a value.
 
-    Options cannot be abbreviated: a misspelt one is an error, never another one.
+    Options cannot be abbreviated: a misspelt option is always an error.
     """
 
     def __init__(self, description: str | None) -> None:
@@ -29,7 +29,7 @@ class CommandParser(argparse.ArgumentParser):
         self._switches: set[str] = set()
 
     def add_argument(self, *names: str, **settings: Any) -> argparse.Action:  # type: ignore[override]
-        """Add an argument as argparse does: an option in both spellings, `store_true` as a switch."""
+        """Add an argument as argparse does: an option gets both spellings, `store_true` makes a switch."""
         if not names[0].startswith("--"):
             return super().add_argument(*names, **settings)
         if settings.get("action") == "store_true":
@@ -43,15 +43,18 @@ class CommandParser(argparse.ArgumentParser):
         self.add_argument(f"--{name}", dest=name, **settings)
 
     def add_switch(self, name: str, description: str) -> None:
-        """Add a boolean option, False by default: given bare it is True, a following True or False is its value."""
+        """Add a boolean option, False by default.
+
+        `--name` alone means True; `--name True` and `--name False` work too.
+        """
         self.add_argument(f"--{name}", dest=name, action="store_true", help=description)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Parse like argparse, after giving bare switches their value."""
+        """Parse as argparse does, after giving switches without a value their value."""
         return super().parse_known_args(self._with_values(sys.argv[1:] if args is None else args), namespace)
 
     def _with_values(self, args: Sequence[str]) -> list[str]:
-        """Write every switch as `--switch=value`, so that a bare one does not take the next argument for its value."""
+        """Write every switch as `--switch=value`, so that one without a value does not swallow the next argument."""
         out: list[str] = []
         for arg in args:
             if out and out[-1] in self._switches:
@@ -77,7 +80,7 @@ def _boolean(text: str) -> bool:
 
 
 def within(hint: Any) -> Callable[[str], Any]:
-    """Return the `type` of an option whose value is a number of a range: `type=within(Count)`, see config.ranges."""
+    """Return the `type` of an option whose value is a number in a range: `type=within(Count)`; see config.ranges."""
     kind, allowed = get_args(hint)
 
     def number(text: str) -> Any:

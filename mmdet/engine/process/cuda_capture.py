@@ -1,9 +1,9 @@
-"""Recording CUDA graphs safely: what cannot be recorded is found out before, and a process that it spoilt stops.
+"""Record CUDA graphs safely: detect work that cannot be recorded beforehand, and stop a process that a recording broke.
 
-A forbidden operation ends a recording for good, and torch 2.11 does not tidy up behind it. Its side stream stays the
-current one, where kernels that name no stream (torchvision's deformable convolution) no longer wait for anything and
-read what is not computed yet; the default generator stays registered, so that the next dropout raises; the allocator
-believes the recording to be going on. So work is rehearsed first, under rules that are as strict as a recording's.
+A forbidden operation ends a recording, and torch 2.11 does not clean up after it. The side stream stays current, so
+that kernels which name no stream (torchvision's deformable convolution) no longer wait and read values that are not
+computed yet. The default generator stays registered, so that the next dropout raises. The allocator believes that the
+recording is still going on. Therefore the work is first rehearsed under rules as strict as those of a recording.
 Source: torch's notes on CUDA graphs; measured on an H100.
 """
 
@@ -23,7 +23,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from mmdet.engine.process.endings import RunEnded
 from mmdet.engine.process.randomness import random_state, restore_random_state
 
-# What makes the host wait, where torch's own check for waits does not look.
+# Functions that make the host wait and that torch's own check does not notice.
 _WAITS: tuple[tuple[Any, str], ...] = (
     (torch._C, "_cuda_synchronize"),  # what torch.cuda.synchronize calls, however it was imported
     (torch.cuda.Stream, "synchronize"),
@@ -36,11 +36,11 @@ _TO = torch.ops.aten._to_copy.default
 
 
 class NotCapturable(Exception):  # noqa: N818  # a finding, not a fault: the work runs without a graph
-    """Work cannot be recorded as a CUDA graph; the process is sound, and the work may run as usual."""
+    """The work cannot be recorded as a CUDA graph. The process is intact and the work can run without a graph."""
 
 
 class CaptureFailed(RunEnded):
-    """A recording failed in a way that spoils the process: nothing computed after it could be trusted."""
+    """A recording failed and broke the process: nothing computed afterwards could be trusted."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(
@@ -51,11 +51,11 @@ class CaptureFailed(RunEnded):
 
 @contextmanager
 def capture(graph: torch.cuda.CUDAGraph, **place: Any) -> Iterator[None]:
-    """Record everything that this thread launches into the graph; `place`: pool, stream.
+    """Record everything that this thread launches into the graph. `place` holds the memory pool and the stream.
 
-    What other threads do meanwhile is theirs: the loader's may pin memory, and NCCL's ask for events. Raises
-    NotCapturable if the work itself raised and the recording could be ended (as when memory runs out), and
-    CaptureFailed if it could not: then the process has to end.
+    Other threads may go on meanwhile: the loader's pins memory, and NCCL's queries events. Raises NotCapturable if the
+    work raised and the recording could be ended (as when memory runs out), and CaptureFailed if it could not be ended:
+    then the process must stop.
     """
     outside = torch.cuda.current_stream()
     cause: RuntimeError | None = None
@@ -75,7 +75,7 @@ def capture(graph: torch.cuda.CUDAGraph, **place: Any) -> Iterator[None]:
 
 @contextmanager
 def _collector_at_rest() -> Iterator[None]:
-    """Collect garbage now and not for a while: a graph that is destroyed in the middle of a recording ruins it."""
+    """Collect garbage now and disable the collector inside: a graph that is destroyed during a recording breaks it."""
     was_enabled = gc.isenabled()
     gc.collect()
     gc.disable()
@@ -87,10 +87,10 @@ def _collector_at_rest() -> Iterator[None]:
 
 
 def rehearse(work: Callable[[], object]) -> None:
-    """Do the work once as usual, refusing what would end its recording; random generators are put back.
+    """Run the work once without a graph and refuse what would end its recording. Random generators are restored.
 
-    Refused are waits of the host for the device and copies between the device and memory that is not page-locked.
-    Raises NotCapturable with the reason; what the work has changed until then stays changed.
+    Refuses operations that make the host wait for the device, and copies between the device and memory that is not
+    page-locked. Raises NotCapturable with the reason; changes that the work made before stay.
     """
     generators, mode = random_state(), torch.cuda.get_sync_debug_mode()
     try:
@@ -107,7 +107,7 @@ def rehearse(work: Callable[[], object]) -> None:
 
 @contextmanager
 def _waits_refused() -> Iterator[None]:
-    """Let the functions that wait for the device raise in this thread."""
+    """Make the functions that wait for the device raise in this thread."""
     own, before = threading.get_ident(), [getattr(place, name) for place, name in _WAITS]
 
     def refusal(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -128,7 +128,7 @@ def _waits_refused() -> Iterator[None]:
 
 
 class _PageableCopiesRefused(TorchDispatchMode):
-    """Refuses copies that do not wait, to or from host memory that can be paged out: a recording cannot hold them."""
+    """Refuses asynchronous copies to or from pageable host memory: a recording cannot contain them."""
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -142,7 +142,10 @@ class _PageableCopiesRefused(TorchDispatchMode):
 
 
 def _check_copy(source: Tensor, device: torch.device, target: Tensor | None) -> None:
-    """Raise RuntimeError if a copy to a device has an end in pageable memory; `target` None is memory made for it."""
+    """Raise RuntimeError if one end of a copy is in pageable host memory.
+
+    `target` None: memory newly made for the copy.
+    """
     if source.device.type == device.type:
         return
     host = source if source.device.type == "cpu" else target

@@ -1,4 +1,4 @@
-"""Devices: the one that a command line names or a process gets, the threads beside it, and models on it."""
+"""Devices: choose one by name or rank, set the number of CPU threads, move models."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from mmdet.errors import UserError
 
 Module = TypeVar("Module", bound=nn.Module)
 
-_RESIZE_STRIPES = 6  # that cv2 cuts a frame of 480 x 864 into: one each 2^16 pixels (OpenCV, resize.cpp)
+_RESIZE_STRIPES = 6  # cv2 divides a frame of 480 x 864 into so many: one per 2^16 pixels (OpenCV, resize.cpp)
 
 
 def chosen_device(name: str | None) -> torch.device:
-    """Return the device of a name: cpu, cuda, cuda:N, or the number of a GPU alone.
+    """Return the device with a name: cpu, cuda, cuda:N, or just the number of a GPU.
 
-    Without a name it is the first GPU, or else the CPU. Raises UserError if the device is not there.
+    Without a name it is the first GPU if there is one, else the CPU. Raises UserError if the device does not exist.
     """
     count = torch.cuda.device_count()
     if name is None:
@@ -37,7 +37,7 @@ def chosen_device(name: str | None) -> torch.device:
 
 
 def pick_device(local_rank: int) -> torch.device:
-    """Return the GPU of a local rank, or the CPU where there is no GPU. Raises UserError if GPUs are too few."""
+    """Return the GPU of a local rank, or the CPU if there is no GPU. Raises UserError if there are too few GPUs."""
     count = torch.cuda.device_count()
     if count == 0:
         return torch.device("cpu")
@@ -52,11 +52,11 @@ def available_cores() -> int:
 
 
 def limit_threads(device: torch.device, wanted: int | None = None) -> None:
-    """Set the number of this process's threads for CPU work; by default it is one beside a GPU, else left alone.
+    """Set the number of this process's threads for CPU work. The default is one with a GPU, else torch's own choice.
 
-    What is computed beside a GPU is small, and threads that wait for more of it take processors from the workers: with
-    one for each of 32 processors a frame's tracking takes 5 ms instead of half of one. The few of OpenCV resize the
-    frames of a stream and rest otherwise; a loader's workers set their own.
+    With a GPU the CPU has little to compute, and waiting threads take processors from the workers: with 32 threads on
+    32 processors the tracking of a frame takes 5 ms instead of 0.5 ms. OpenCV keeps a few threads to resize the frames
+    of a stream; a loader's workers set their own number.
     """
     if wanted is not None:
         torch.set_num_threads(wanted)
@@ -66,6 +66,9 @@ def limit_threads(device: torch.device, wanted: int | None = None) -> None:
 
 
 def place_model(model: Module, device: torch.device) -> Module:
-    """Move a model to its device, on the CPU with channels last: convolutions are a fifth faster there that way."""
+    """Move a model to its device.
+
+    On the CPU it gets the channels-last layout, which makes convolutions a fifth faster.
+    """
     model = model.to(device)
     return model.to(memory_format=torch.channels_last) if device.type == "cpu" else model

@@ -1,7 +1,7 @@
-"""How a run may end before its time: an error of the computation, or a signal. Command lines print it as one line.
+"""The early end of a run, by an error of the computation or by a signal. Command lines print it as one line.
 
-`mmdet.errors.UserError` is for what the user can mend; `RunEnded` ends a run that was right to start. Imports nothing
-heavy: every command line begins here, and many end before there is work to do.
+`mmdet.errors.UserError` is for mistakes that the user can correct; `RunEnded` ends a run that was started correctly.
+Imports nothing heavy, because every command line starts here.
 """
 
 from __future__ import annotations
@@ -32,16 +32,20 @@ class RunEnded(Exception):  # noqa: N818  # not every end is an error
 
     @property
     def failed(self) -> bool:
-        """Whether it went wrong, rather than being asked to stop."""
+        """Whether the run failed, as opposed to being asked to stop."""
         return self.exit_code < SIGNAL_CODE_BASE
 
 
 def run_command_line(main: Callable[[], int | None]) -> None:
-    """Call `main` and exit with its code; a UserError or an early end is one line on stderr and has its own code."""
+    """Call `main` and exit with its code.
+
+    A UserError or an early end prints one line on stderr and sets its own code.
+    """
     _write_anything()
     codes: list[int | None] = []
     end = end_of(lambda: codes.append(main()))
-    # outside of any `except`, so that what the error's frames held (a loader's workers) is released before the exit
+    # outside of any `except`, so that objects held by the error's frames (a loader's workers) are released before the
+    # exit
     if end is not None:
         tell(f"{Path(sys.argv[0]).name}: {end.message}{_hint_on_encoding(end.message)}")
         sys.exit(end.exit_code)
@@ -50,14 +54,14 @@ def run_command_line(main: Callable[[], int | None]) -> None:
 
 
 def _write_anything() -> None:
-    """Escape what the terminal's encoding lacks, as letters of a path under an ASCII locale, instead of failing."""
+    """Escape characters that the terminal's encoding lacks instead of failing, as for a path under an ASCII locale."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
 def _hint_on_encoding(message: str) -> str:
-    """Return what to add to a message that names a file which this locale cannot name: it is never found."""
+    """Return a hint for a message about a file that was not found because this locale cannot encode its name."""
     encoding = sys.getfilesystemencoding()
     try:
         message.encode(encoding, "surrogateescape")
@@ -67,7 +71,7 @@ def _hint_on_encoding(message: str) -> str:
 
 
 def end_of(main: Callable[[], object]) -> RunEnded | None:
-    """Call `main` and return how it ended early, None if it did not; errors of the program itself pass through."""
+    """Call `main` and return its early end, None if there was none. Errors of the program itself pass through."""
     try:
         main()
     except BaseException as error:
@@ -78,9 +82,9 @@ def end_of(main: Callable[[], object]) -> RunEnded | None:
 
 
 def end_by(error: BaseException) -> RunEnded | None:
-    """Return how an error ends a run, in a line and an exit code; None for an error of the program itself."""
+    """Return the line and exit code with which an error ends a run; None for an error of the program itself."""
     if isinstance(error, UserError):
-        # from a data worker the message comes at the end of the worker's traceback
+        # an error of a data worker has the message at the end of the worker's traceback
         message = str(error).rpartition(f"{UserError.__module__}.{UserError.__name__}: ")[2]
         return RunEnded(message.strip(), USER_ERROR_CODE)
     if isinstance(error, RunEnded):
@@ -95,7 +99,7 @@ def end_by(error: BaseException) -> RunEnded | None:
         )
     if isinstance(error, OSError | RuntimeError):
         from mmdet.engine.process.faults import (
-            known_fault,  # it needs torch, which a mistake in the command line does not
+            known_fault,  # it imports torch, which is not needed for a mistake in the command line
         )
 
         return known_fault(error)

@@ -1,4 +1,4 @@
-"""Faults of the machine that a run meets, each told in one line with what helps; all else keeps its traceback."""
+"""Faults of the machine, each reported in one line with its remedy. All other errors keep their traceback."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mmdet.structures import ClipBatch
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 START_AGAIN = "start again"
-# How torch words them: they come as plain RuntimeErrors.
+# Torch reports these faults as plain RuntimeErrors with such texts.
 _WORKER = re.compile(
     r"DataLoader worker \(pid(?:\(s\))? ([\d, ]+)\) (?:exited unexpectedly|is killed by signal: (\w+))"
 )
@@ -24,7 +24,7 @@ _PEER_LOST = re.compile(r"Connection (?:closed|reset) by peer|Socket Timeout|rem
 
 @contextmanager
 def telling_faults(remedy: str) -> Iterator[None]:
-    """End a run by a fault that is known with what helps then, such as the option to go on with."""
+    """Turn a known fault into the end of the run; `remedy` says how to go on, such as an option."""
     try:
         yield
     except (OSError, RuntimeError) as error:
@@ -34,7 +34,7 @@ def telling_faults(remedy: str) -> Iterator[None]:
 
 
 def known_fault(error: BaseException, remedy: str = START_AGAIN) -> RunEnded | None:
-    """Return the end of a run by a full disk or GPU, a data worker or a process that died; None for another error."""
+    """Return the end of a run for a full disk or GPU, or a data worker or process that died; None for other errors."""
     text = str(error)
     if isinstance(error, OSError) and error.errno in DISK_FULL:
         where = f" ({error.filename})" if error.filename else ""
@@ -62,7 +62,7 @@ def known_fault(error: BaseException, remedy: str = START_AGAIN) -> RunEnded | N
 
 
 def out_of_memory(error: Exception, step: int, batches: Sequence[ClipBatch]) -> RunEnded:
-    """Return the end of a run by a GPU whose memory does not hold a step on `batches`."""
+    """Return the end of a run for a GPU with too little memory for a step on `batches`."""
     sizes = []
     for batch in batches:
         truth = batch.truth_of_pairs
@@ -73,7 +73,7 @@ def out_of_memory(error: Exception, step: int, batches: Sequence[ClipBatch]) -> 
     reason = f"{_first_sentence(str(error))}{peak}"
     return RunEnded(
         f"step {step} does not fit into the GPU's memory ({reason}): {'; '.join(sizes)}. Lower data.train.batch_size "
-        "(and raise runtime.accumulate to keep the pairs a step) or the sizes of the transforms, set "
+        "(and raise runtime.accumulate to keep the pairs per step) or the sizes of the transforms, set "
         "model.backbone.checkpointing=True, or use --amp bf16; then go on with --resume_from auto"
     )
 

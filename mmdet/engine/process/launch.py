@@ -1,6 +1,6 @@
 """Start a program once or as N data-parallel processes, and report how they end.
 
-Every process calls `main(ranks, args)`. The first to fail ends the others, and its cause is what is reported.
+Every process calls `main(ranks, args)`. The first process that fails ends the others, and its error is reported.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ from mmdet.engine.process.terminal import tell
 from mmdet.errors import UserError
 
 Main = Callable[[Ranks, Namespace], None]
-GRACE_S = 5.0  # for the other processes, where one has refused its input
-MAX_REPORT = 20_000  # characters; what a process reports has to fit into a pipe that nobody reads yet
+GRACE_S = 5.0  # for the other processes to end after one has refused its input
+MAX_REPORT = 20_000  # characters; a report must fit into a pipe that nobody reads yet
 
 
 def launch(main: Main, gpus: int, launcher: str, args: Namespace) -> None:
-    """Run `main(ranks, args)` in `gpus` processes started here, or in this one of those that `launcher` started.
+    """Run `main(ranks, args)` in `gpus` processes started here, or in this process if `launcher` started it.
 
-    Without GPUs the processes share the CPU. `main` must be importable (a module's top level). Raises UserError for a
-    number that the machine does not offer, and whatever ends `main`.
+    Without GPUs the processes share the CPU. `main` must be importable (at the top level of a module). Raises UserError
+    for a number of processes that the machine cannot run, and whatever ends `main`.
     """
     if launcher != "none":
         _joined(main, gpus, launcher, args)
@@ -56,7 +56,7 @@ def launch(main: Main, gpus: int, launcher: str, args: Namespace) -> None:
 
 
 def check_process_count(gpus: int) -> None:
-    """Raise UserError unless this machine has `gpus` GPUs, or, where it has none, as many cores."""
+    """Raise UserError unless this machine has `gpus` GPUs, or as many cores if it has no GPU."""
     present, cores = torch.cuda.device_count(), available_cores()
     if gpus < 1:
         raise UserError(f"--gpus {gpus}: expected 1 or more")
@@ -74,7 +74,7 @@ def _joined(main: Main, gpus: int, launcher: str, args: Namespace) -> None:
 
 
 def _run_connected(main: Main, ranks: Ranks, args: Namespace) -> None:
-    """Call `main` and leave the other processes, unless a failure here has left them waiting."""
+    """Call `main`, then disconnect from the other processes, unless a failure here leaves them waiting."""
     try:
         main(ranks, args)
     except RunEnded as end:
@@ -85,7 +85,7 @@ def _run_connected(main: Main, ranks: Ranks, args: Namespace) -> None:
 
 
 def _spawn(main: Main, count: int, args: Namespace) -> None:
-    """Start the processes, pass signals on to them, and wait; none is left behind."""
+    """Start the processes, pass signals on to them, and wait until all have ended."""
     context = multiprocessing.get_context("spawn")
     _start_tracker()
     reports = context.SimpleQueue()
@@ -99,7 +99,7 @@ def _spawn(main: Main, count: int, args: Namespace) -> None:
         ]
 
         def pass_on(number: int, frame: FrameType | None) -> None:
-            # most signals reach the children by themselves; SIGTERM on top of them is harmless (see signals.py)
+            # most signals also reach the children directly; the additional SIGTERM is harmless (see signals.py)
             for process in processes:
                 if process.is_alive():
                     process.terminate()
@@ -121,9 +121,9 @@ def _spawn(main: Main, count: int, args: Namespace) -> None:
 
 
 def _start_tracker() -> None:
-    """Start multiprocessing's own helper deaf to SIGHUP, as it makes itself to the other stop signals.
+    """Start multiprocessing's helper process so that it ignores SIGHUP, as it already ignores the other stop signals.
 
-    A closed terminal sends it to the whole group. Without its helper each process would tell of that by tracebacks.
+    A closed terminal sends SIGHUP to the whole group. Without the helper every process would print tracebacks.
     """
     with signals_held_back():
         resource_tracker.ensure_running()
@@ -135,7 +135,7 @@ def _wait(processes: list[Any], reports: Any) -> None:
     stopped: RunEnded | None = None
     while running:
         ended = [running.pop(sentinel) for sentinel in wait(list(running))]
-        # one that was killed is the cause of what the others report
+        # a killed process is the cause of what the others report
         for process in sorted(ended, key=_exit_code):
             if process.exitcode == 0:
                 continue
@@ -148,7 +148,7 @@ def _wait(processes: list[Any], reports: Any) -> None:
 
 
 def _await(processes: list[Any]) -> None:
-    """Let the others end by themselves: what one refuses they refuse, too, and remove what they made before."""
+    """Let the others end by themselves: they refuse the same input and clean up their files."""
     deadline = time.monotonic() + GRACE_S
     for process in processes:
         process.join(max(0.0, deadline - time.monotonic()))
@@ -160,8 +160,8 @@ def _exit_code(process: Any) -> int:
 
 
 def _reported(process: Any, reports: Any) -> Exception:
-    """Return the oldest report; a process killed from outside leaves none."""
-    if -process.exitcode in CAUGHT:  # before it could catch the signal
+    """Return the oldest report, or one made from the exit code: a killed process leaves none."""
+    if -process.exitcode in CAUGHT:  # the signal came before the process could catch it
         return RunEnded(f"stopped by {signal.Signals(-process.exitcode).name}", SIGNAL_CODE_BASE - process.exitcode)
     if process.exitcode < 0:
         hint = " (out of memory?)" if process.exitcode == -signal.SIGKILL else ""
@@ -173,7 +173,7 @@ def _reported(process: Any, reports: Any) -> Exception:
 
 
 def _process_main(main: Main, rank: int, count: int, init_method: str, args: Namespace, reports: Any) -> None:
-    """Run one of the processes and report how it failed, if it does."""
+    """Run one of the processes; if it fails, report how."""
     threading.Thread(target=_stop_with_parent, name="parent watch", daemon=True).start()
     if not torch.cuda.is_available() and "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(max(1, available_cores() // count))
@@ -187,7 +187,7 @@ def _process_main(main: Main, rank: int, count: int, init_method: str, args: Nam
 
 
 def _stop_with_parent() -> None:
-    """Wait for the end of the process that started this one, and stop this one as by SIGTERM: nobody would, else."""
+    """Wait for the end of the parent process, then stop this one as SIGTERM does: nobody else would."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

@@ -1,7 +1,7 @@
-"""Data-parallel processes: who this one is, how it meets the others and leaves them.
+"""Data-parallel processes: the rank of this one, and how it connects to the others and disconnects.
 
-NCCL between GPUs, gloo between CPU processes and for what the hosts of GPUs tell each other. What they exchange once
-they have met is in mmdet.ops.collectives.
+Uses NCCL between GPUs, and gloo between CPU processes and for messages between the hosts of GPUs. mmdet.ops.collectives
+has what they exchange afterwards.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ import torch.distributed as dist
 from mmdet.engine.process.devices import pick_device
 from mmdet.errors import UserError
 
-# A process that fails is noticed by whoever started it, so the timeout only has to exceed the longest validation.
+# The parent notices a process that fails, so the timeout only has to exceed the longest validation.
 TIMEOUT = timedelta(hours=6)
 DEFAULT_PORT = 29500  # torch.distributed's own default
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ranks:
-    """A process among all: `rank` of `world_size`, `local_rank` on its machine."""
+    """One of all processes: number `rank` of `world_size`, number `local_rank` on its machine."""
 
     rank: int
     local_rank: int
@@ -39,7 +39,7 @@ class Ranks:
 
 
 def connect(rank: int, local_rank: int, world_size: int, init_method: str = "env://") -> Ranks:
-    """Take this process's device and, if there are others, meet them at `init_method` (a torch.distributed URL)."""
+    """Take this process's device and connect to other processes at `init_method` (torch.distributed's URL)."""
     device = pick_device(local_rank)
     if device.type == "cuda":
         torch.cuda.set_device(device)
@@ -59,7 +59,7 @@ def connect_from_environment(launcher: str) -> Ranks:
     """Join the processes that torchrun ("pytorch") or srun ("slurm") started. Raises UserError outside of them."""
     if launcher == "slurm":
         os.environ.update(slurm_rendezvous(os.environ))
-        # with one GPU bound to each task every task sees its own as number 0
+        # if one GPU is bound to each task, every task sees its own as number 0
         local_rank = 0 if torch.cuda.device_count() == 1 else _number(os.environ, "SLURM_LOCALID", launcher)
         rank, world_size = (_number(os.environ, name, launcher) for name in ("SLURM_PROCID", "SLURM_NTASKS"))
     else:
@@ -70,7 +70,10 @@ def connect_from_environment(launcher: str) -> Ranks:
 
 
 def slurm_rendezvous(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return MASTER_ADDR and MASTER_PORT of a Slurm step: as set by the user, else its first node and a free choice."""
+    """Return MASTER_ADDR and MASTER_PORT of a Slurm step.
+
+    The user's settings come first, else its first node and a port derived from the job.
+    """
     address = environment.get("MASTER_ADDR")
     if address is None and "SLURM_JOB_NODELIST" in environment:
         command = ["scontrol", "show", "hostnames", environment["SLURM_JOB_NODELIST"]]
@@ -80,7 +83,7 @@ def slurm_rendezvous(environment: Mapping[str, str]) -> dict[str, str]:
             raise UserError("--launcher slurm: scontrol names no first node; set MASTER_ADDR to its name") from error
     if address is None:
         raise UserError("--launcher slurm: SLURM_JOB_NODELIST is not set; start with srun, or set MASTER_ADDR")
-    # jobs that share a node need ports of their own
+    # jobs that share a node need different ports
     port = DEFAULT_PORT + int(environment.get("SLURM_JOB_ID", "0")) % 1000
     return {"MASTER_ADDR": address, "MASTER_PORT": environment.get("MASTER_PORT", str(port))}
 
@@ -93,6 +96,6 @@ def _number(environment: Mapping[str, str], name: str, launcher: str) -> int:
 
 
 def disconnect() -> None:
-    """Leave the other processes."""
+    """Disconnect from the other processes."""
     if dist.is_initialized():
         dist.destroy_process_group()

@@ -1,6 +1,7 @@
-"""The state of the random generators of a process, seeded, saved and restored; and computing alike in every run.
+"""The random generators of a process: seed, save and restore them; and deterministic computation on a GPU.
 
-The dataset draws from (seed, epoch, item) alone; these generators serve initialisation and parts of a model that draw.
+The dataset draws from (seed, epoch, item) only; these generators serve the initialisation of weights and random parts
+of a model.
 """
 
 from __future__ import annotations
@@ -16,15 +17,15 @@ from torch import Tensor
 
 
 def seed_everything(seed: int) -> None:
-    """Seed Python's and torch's generators, those of GPUs included."""
+    """Seed the generators of Python and torch, including those of GPUs."""
     random.seed(seed)
     torch.manual_seed(seed)
 
 
 def compute_deterministically() -> None:
-    """Let equal runs on a GPU be equal to the last bit, for the rest of this process; call it before the GPU works.
+    """Make runs on a GPU reproducible to the last bit, for the rest of this process. Call it before the GPU is used.
 
-    Torch then takes deterministic kernels where there is a choice, and raises for operations that have none.
+    Torch then uses deterministic kernels and raises for operations that have none.
     """
     # one of the two values that torch documents: eight work spaces of 4 MiB; cuBLAS reads it when it starts
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -63,7 +64,7 @@ def random_state() -> RandomState:
 
 
 def restore_random_state(state: RandomState) -> None:
-    """Take up a state returned by `random_state`."""
+    """Restore a state returned by `random_state`."""
     random.setstate(state.python)
     torch.set_rng_state(state.torch)
     if state.cuda is not None and torch.cuda.is_available():

@@ -1,7 +1,7 @@
-"""SIGTERM, SIGINT and SIGHUP during training: remembered, so that the step in progress is finished and saved.
+"""SIGTERM, SIGINT and SIGHUP during training: noted, so that the step in progress can be finished and saved.
 
-A second SIGINT (a second Ctrl-C) interrupts at once. What the run was started to ignore (by nohup, or by a script's
-shell in the background) it goes on to ignore.
+A second SIGINT (a second Ctrl-C) interrupts at once. Signals that the process ignored from its start (under nohup, or
+in the background of a script) stay ignored.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ CAUGHT = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def heeded() -> list[signal.Signals]:
-    """Return the stop signals that this process was not started to ignore."""
+    """Return the stop signals that this process does not ignore from its start."""
     return [number for number in CAUGHT if signal.getsignal(number) != signal.SIG_IGN]
 
 
 class StopSignals:
-    """A context in which `received` holds the number of the stop signal that has come, 0 before there is one.
+    """A context in which `received` is the number of the stop signal that has come, 0 if none has.
 
-    Outside the main thread no signal can be caught, and none is.
+    Signals can only be caught in the main thread; elsewhere `received` stays 0.
     """
 
     def __init__(self) -> None:
@@ -41,10 +41,10 @@ class StopSignals:
             signal.signal(number, handler)
 
     def _remember(self, number: int, frame: FrameType | None) -> None:
-        if os.getpid() != self._owner:  # forked inside
+        if os.getpid() != self._owner:  # forked inside this context
             return
         if self.received == number == signal.SIGINT:
             raise KeyboardInterrupt
-        # whoever started this process passes a signal to the whole group on as SIGTERM: the signal itself counts
+        # the parent passes a signal that the whole group got on as SIGTERM: the original signal counts
         if self.received in (0, signal.SIGTERM):
             self.received = number

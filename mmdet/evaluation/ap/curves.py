@@ -1,7 +1,7 @@
-"""From the matches of all videos to precision over recall, per category, range and number of results.
+"""Compute precision over recall from the matches of all videos, per category, range and number of results.
 
-T IoU thresholds, R recalls, K categories (ascending ids), A ranges, M limits of results a category; absent is -1.
-Source: YTVOSeval.accumulate (youtubevos/cocoapi), equal to the last bit.
+T IoU thresholds, R recalls, K categories (ascending ids), A ranges, M limits of the number of results. Absent values
+are -1. Source: YTVOSeval.accumulate (youtubevos/cocoapi), equal to the last bit.
 """
 
 from __future__ import annotations
@@ -12,17 +12,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-# Literally the original's: the 9th threshold is 0.8999999999999999, and an IoU of .9 passes it.
+# Computed exactly as in the original: the 9th threshold is 0.8999999999999999, and an IoU of 0.9 passes it.
 IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0.0, 1.0, 101)
-MAX_RESULTS = (1, 10, 100)  # results a (video, category), highest scores first
+MAX_RESULTS = (1, 10, 100)  # results per video and category, highest scores first
 
 ALL_AREAS = (0.0, 1e10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Range:
-    """Which objects count, by mean area in pixels and OVIS's occlusion score (None: all); both ends belong to it."""
+    """The objects that count, by mean area in pixels and OVIS's occlusion score (None: all).
+
+    Both ends are inclusive.
+    """
 
     area: tuple[float, float]
     occlusion: tuple[float, float] | None = None
@@ -38,26 +41,26 @@ AREA_RANGES = (  # all, small, medium, large
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CategoryRecord:
-    """How the results of one category in one video were matched; D results, highest score first, at most 100."""
+    """The matches of one category in one video: D results, highest score first, at most 100."""
 
     category_id: int
     scores: NDArray[np.float64]  # (D,)
     matched: NDArray[np.bool_]  # (A, T, D)
     ignored: NDArray[np.bool_]  # (A, T, D): neither a true nor a false positive
-    num_truths: NDArray[np.int64]  # (A,) objects to be found
+    num_truths: NDArray[np.int64]  # (A,) number of objects to find
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curves:
-    """What all figures are means of."""
+    """The values of which all figures are means."""
 
     precision: NDArray[np.float64]  # (T, R, K, A, M)
     recall: NDArray[np.float64]  # (T, K, A, M)
-    scores: NDArray[np.float64]  # (T, R, K, A, M): of the result that reaches the recall
+    scores: NDArray[np.float64]  # (T, R, K, A, M): score of the result that reaches the recall
 
 
 def accumulate(records: Iterable[CategoryRecord], category_ids: Sequence[int], num_ranges: int) -> Curves:
-    """Put the records together; those of one category come in ascending order of video ids."""
+    """Combine the records of all videos. Those of one category must come in ascending order of video ids."""
     by_category: dict[int, list[CategoryRecord]] = {category_id: [] for category_id in category_ids}
     for record in records:
         by_category[record.category_id].append(record)
@@ -86,7 +89,7 @@ def accumulate(records: Iterable[CategoryRecord], category_ids: Sequence[int], n
 
 
 def average(values: NDArray[np.float64]) -> float:
-    """Return the mean of what is present, -1 if nothing is."""
+    """Return the mean of the values that are present, -1 if there are none."""
     present = values[values > -1]
     return float(np.mean(present)) if present.size else -1.0
 

@@ -1,7 +1,7 @@
-"""Average precision and recall of video instance segmentation: the figures of YTVOSeval, and of OVISeval with labels.
+"""Average precision and recall of video instance segmentation: the figures of YTVOSeval and, with labels, of OVISeval.
 
-Equal to the official evaluators to the last bit on what they accept; irregular input follows their rules and warns. One
-video at a time is evaluated, then all are put together.
+On input that the official evaluators accept the figures equal theirs to the last bit; irregular input follows their
+rules with a warning. Videos are evaluated one at a time, then combined.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from mmdet.evaluation.ap.video import IoUType, VideoRecord, evaluate_video
 from mmdet.evaluation.tracks.cases import ANY_CATEGORY, VideoCase, without_categories
 from mmdet.evaluation.tracks.join import join_results, prepare_truth
 
-_ALL = 0  # index of the range that holds every area
+_ALL = 0  # index of the range that contains all areas
 _MOST = len(MAX_RESULTS) - 1
-_CHUNKS_A_WORKER = 8  # videos differ in length: small shares even out
+_CHUNKS_A_WORKER = 8  # videos differ in length; small shares balance the load
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """What an evaluation found; -1 stands for absent."""
+    """The result of an evaluation; -1 means absent."""
 
     stats: dict[str, float]  # the 12 figures in the official order, unrounded
     per_category: dict[int, dict[str, Any]]  # name, AP, AP50, AP75, AR100 of the categories with ground truth
@@ -57,10 +57,11 @@ def evaluate(
 ) -> Figures:
     """Evaluate result entries against the parsed json of a data set, by masks (`segm`) or boxes (`bbox`).
 
-    `class_agnostic` puts all categories into one. OVIS's figures need an occlusion label for each frame of the truth:
-    `ovis` None computes them where all are there, True also warns where they are not, False leaves them out. `strict`
-    repeats the original's defect that an annotation with id 0 cannot be found. `workers` processes share the videos,
-    with the same figures. Raises UserError for malformed input and for results of videos that the ground truth lacks.
+    `class_agnostic` puts all categories into one. OVIS's figures need an occlusion label for every frame of the truth:
+    `ovis` None computes them if all labels are present, True also warns if they are not, False leaves them out.
+    `strict` repeats the original's defect that an annotation with id 0 cannot be found. `workers` processes share the
+    videos; the figures stay the same. Raises UserError for malformed input and for results of videos that the ground
+    truth lacks.
     """
     truth = prepare_truth(ground_truth, boxes=iou_type == "bbox")
     cases, warnings = join_results(truth, results, boxes=iou_type == "bbox")
@@ -95,10 +96,10 @@ def evaluate(
 def evaluate_videos(
     cases: Sequence[VideoCase], evaluate_one: Callable[[VideoCase], VideoRecord], workers: int
 ) -> list[VideoRecord]:
-    """Return the records of all videos in their order, from this process or from `workers` others."""
+    """Return the records of all videos in order, computed by this process or by `workers` others."""
     if workers <= 1 or len(cases) <= 1:
         return [evaluate_one(case) for case in cases]
-    # A server that has everything imported and no thread yet: its forks start at once and hang on no lock.
+    # A fork server with everything imported and no threads: its forks start at once and cannot inherit a held lock.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([evaluate_video.__module__])
     with ProcessPoolExecutor(min(workers, len(cases)), mp_context=context) as pool:
@@ -133,7 +134,10 @@ def _per_category(curves: Curves, categories: dict[int, str]) -> dict[int, dict[
 
 
 def _has_occlusion(cases: list[VideoCase], asked: bool) -> tuple[bool, list[str]]:
-    """Return whether OVIS's figures can be computed, and why not where they are asked for or some labels are there."""
+    """Return whether OVIS's figures can be computed, and warnings.
+
+    It warns if they cannot, but are requested or some labels are present.
+    """
     labelled = [track.occlusion is not None for case in cases for track in case.truths]
     if labelled and all(labelled):
         return True, []
@@ -149,4 +153,4 @@ def _id_zero_warnings(cases: list[VideoCase], strict: bool) -> list[str]:
         return []
     if strict:
         return ["annotation id 0: its matches count as false positives, as in the original evaluator (strict)"]
-    return ["annotation id 0 counts like any other; the original evaluator takes its matches for false positives"]
+    return ["annotation id 0 counts like any other; the original evaluator counts its matches as false positives"]

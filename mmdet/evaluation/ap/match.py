@@ -1,4 +1,4 @@
-"""Which result takes which object of the truth, for all IoU thresholds and ranges at once.
+"""Match results with objects of the truth, for all IoU thresholds and ranges at once.
 
 Works on arrays of one category in one video: A ranges, T thresholds, D results (highest score first), G truths (file
 order). Source: YTVOSeval.evaluateVid (youtubevos/cocoapi).
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mmdet.evaluation.ap.curves import IOU_THRESHOLDS
 
-_THRESHOLDS = np.minimum(IOU_THRESHOLDS, 1 - 1e-10)  # as the original: a rounded 1 still passes a threshold of 1
+_THRESHOLDS = np.minimum(IOU_THRESHOLDS, 1 - 1e-10)  # as the original: a rounded 1 passes a threshold of 1
 
 
 def match(
@@ -21,12 +21,12 @@ def match(
     outside: NDArray[np.bool_],
     counts: NDArray[np.bool_],
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Match greedily in order of the results; returns `matched` and `ignored`, both (A, T, D).
+    """Match greedily in order of the results. Returns `matched` and `ignored`, both (A, T, D).
 
-    A result takes the free truth of the highest IoU, of equal ones the last, and an ignored one (`truth_ignored`,
-    (A, G)) only if no other will do. A crowd (`is_crowd`, (G,)) stays free. What matches an ignored truth is ignored,
-    and so is an unmatched result `outside` the range (A, D). A match to a truth that does not count (`counts`, (G,))
-    takes it but is none.
+    A result takes the free truth with the highest IoU (of equal ones the last), and an ignored truth (`truth_ignored`,
+    (A, G)) only if no other passes the threshold. A crowd (`is_crowd`, (G,)) can be taken several times. A result that
+    matches an ignored truth is ignored, and so is an unmatched result `outside` the range (A, D). A result that takes a
+    truth which does not count (`counts`, (G,)) is not matched.
     """
     num_ranges, num_results = outside.shape
     matched = np.zeros((num_ranges, len(_THRESHOLDS), num_results), dtype=np.bool_)
@@ -36,7 +36,7 @@ def match(
     free = np.ones((num_ranges, len(_THRESHOLDS), len(counts)), dtype=np.bool_)
     for d in np.flatnonzero((ious >= _THRESHOLDS[0]).any(axis=1)).tolist():
         near = np.flatnonzero(ious[d] >= _THRESHOLDS[0])[::-1]
-        near = near[np.argsort(-ious[d, near], kind="stable")]  # best first, of equal ones the last in the file
+        near = near[np.argsort(-ious[d, near], kind="stable")]  # best first, equal ones from the last in the file
         possible = (ious[d, near] >= _THRESHOLDS[:, None]) & free[:, :, near]
         preferred = possible & ~truth_ignored[:, None, near]
         choice = np.where(preferred.any(axis=2), preferred.argmax(axis=2), possible.argmax(axis=2))

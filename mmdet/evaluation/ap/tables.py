@@ -1,4 +1,4 @@
-"""Figures as text for people: overall, OVIS where there are labels, and per category.
+"""Tables of figures for people: overall, OVIS if there are labels, and per category.
 
 On screen figures are per cent with one decimal, and -1 (nothing to measure) is a dash; in files they are fractions.
 """
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from mmdet.evaluation.ap.evaluate import Figures
 
 _COLUMNS = ("AP", "AP50", "AP75", "AR100")
-_OVERALL_ROW = 6  # figures a line
+_OVERALL_ROW = 6  # figures per line
 
 
 def per_cent(value: float) -> str:

@@ -1,4 +1,4 @@
-"""The evaluation of one video: from its case to small records, a pure function that any process may run.
+"""Evaluate one video: a pure function from its case to small records, which any process can run.
 
 Decodes and checks the video's masks or boxes; names the video in errors and warnings. Source: YTVOSeval.evaluateVid.
 """
@@ -25,7 +25,7 @@ IoUType = Literal["segm", "bbox"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoRecord:
-    """What a video contributes to the figures."""
+    """The contribution of a video to the figures."""
 
     video_id: int
     categories: tuple[CategoryRecord, ...]  # those with truths or results
@@ -42,7 +42,7 @@ def evaluate_video(
 ) -> VideoRecord:
     """Match the results of every category by masks or boxes. Raises UserError for malformed ones.
 
-    With `strict` a match to annotation id 0 counts as none, as in the original; `compiled` as in `read_mask_tracks`.
+    With `strict` a match to annotation id 0 does not count, as in the original; `compiled` as in `read_mask_tracks`.
     """
     groups = _by_category(case)
     tracks = [track for group in groups.values() for part in group for track in part]
@@ -78,7 +78,7 @@ def evaluate_video(
 
 
 def _by_category(case: VideoCase) -> dict[int, tuple[list[TruthTrack], list[ResultTrack]]]:
-    """Return the truths and the results that are evaluated of each category, ascending ids."""
+    """Return the truths and the evaluated results of each category, in ascending order of ids."""
     ids = sorted({t.category_id for t in case.truths} | {r.category_id for r in case.results})
     return {
         category_id: (
@@ -90,21 +90,21 @@ def _by_category(case: VideoCase) -> dict[int, tuple[list[TruthTrack], list[Resu
 
 
 def _highest(results: Sequence[ResultTrack]) -> list[ResultTrack]:
-    """Return what is evaluated of one category: highest score first, of equal ones in file order."""
+    """Return the evaluated results of one category: highest scores first, equal ones in file order."""
     return sorted(results, key=lambda track: -track.score)[: MAX_RESULTS[-1]]
 
 
 def _ious(results: Sequence[Any], truths: Sequence[Any], iou_type: IoUType) -> tuple[NDArray[np.float64], bool]:
-    """Return the IoU of all pairs, (D, G), and whether masks of unequal sizes were met."""
+    """Return the IoU of all pairs, (D, G), and whether masks of unequal sizes occurred."""
     return mask_ious(results, truths) if iou_type == "segm" else (box_ious(results, truths), False)
 
 
 def _ignored(
     tracks: Sequence[Track], shapes: Sequence[MaskTrack | BoxTrack], ranges: Sequence[Range]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return which tracks, as truths, are no objects to be found, and whose area is outside a range; both (A, N).
+    """Return which tracks need not be found, as truths, and which have an area outside of the range; both (A, N).
 
-    The former are crowds and tracks outside the range of areas or of occlusion.
+    The first are crowds and tracks outside of the range of areas or of occlusion.
     """
     known = [track.area if isinstance(track, TruthTrack) else None for track in tracks]
     areas = [s.mean_area if area is None else area for area, s in zip(known, shapes, strict=True)]
@@ -118,7 +118,7 @@ def _ignored(
 
 
 def _outside(values: Sequence[float | None], ranges: Sequence[tuple[float, float]]) -> NDArray[np.bool_]:
-    """Return which values lie outside which range, (A, N)."""
+    """Return which values lie outside of which range, (A, N)."""
     low, high = np.array(ranges, dtype=np.float64).T[:, :, None]
     numbers = np.array(values, dtype=np.float64)
     outside: NDArray[np.bool_] = (numbers < low) | (numbers > high)
@@ -126,10 +126,10 @@ def _outside(values: Sequence[float | None], ranges: Sequence[tuple[float, float
 
 
 def _box_tracks(case: VideoCase, tracks: Sequence[Track]) -> list[BoxTrack]:
-    """Read the boxes of tracks, those around the masks in frames where a track has no box of its own."""
+    """Read the boxes of tracks. In frames where a track has a mask and no box, use the box around the mask."""
     given = [_given_boxes(track) for track in tracks]
     lacking = [index for index, track in enumerate(tracks) if _lacks_boxes(track, given[index])]
-    # The boxes around masks are pycocotools' work.
+    # pycocotools computes the boxes around masks.
     masks = read_masks_of(case, [tracks[index] for index in lacking], compiled=False)
     around = dict(zip(lacking, map(box_track_of, masks), strict=True))
     found = []
@@ -146,7 +146,7 @@ def _box_tracks(case: VideoCase, tracks: Sequence[Track]) -> list[BoxTrack]:
 
 
 def _given_boxes(track: Track) -> Sequence[Any] | None:
-    """Return a track's boxes; a truth's without positive sides beside a mask are none, as in loading."""
+    """Return a track's boxes. Boxes of a truth without positive sides beside a mask count as missing, as in loading."""
     if track.boxes is None or isinstance(track, ResultTrack):
         return track.boxes
     masks = [*track.segmentations, *[None] * len(track.boxes)]
@@ -160,12 +160,12 @@ def _has_no_area(box: Any) -> bool:
 
 
 def _lacks_boxes(track: Track, boxes: Sequence[Any] | None) -> bool:
-    """Whether a frame has a mask and no box."""
+    """Return whether a frame has a mask and no box."""
     return boxes is None or any(mask and not box for box, mask in zip(boxes, track.segmentations, strict=False))
 
 
 def _filled_up(own: BoxTrack, around: BoxTrack) -> BoxTrack:
-    """Return the boxes of a track, those around its masks where it has none."""
+    """Return the boxes of a track, with the boxes around its masks where it has none."""
     boxes = own.boxes.copy()
     both = min(len(boxes), len(around.boxes))
     missing = own.areas[:both] == 0

@@ -1,1 +1,1 @@
-"""HOTA, IDF1 and MOTA."""
+"""Association figures: HOTA, IDF1 and MOTA."""

@@ -1,7 +1,7 @@
-"""HOTA (Luiten et al., IJCV 2021), IDF1 and CLEAR of results above a score: how well objects are followed over frames.
+"""HOTA (Luiten et al., IJCV 2021), IDF1 and CLEAR of results above a score: how well objects are tracked.
 
-TrackEval's metric classes do the counting, from memory and one video after the other; its files, data sets and AP are
-not used. Frames beyond the annotated ones are left out; where a result is shorter its object is missed.
+TrackEval's metric classes do the counting, in memory and one video after the other; its file formats, data sets and AP
+are not used. Frames beyond the annotated ones are left out; if a result is shorter, the object is missed there.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from mmdet.evaluation.association.sequences import read_sequences
 from mmdet.evaluation.tracks.cases import ANY_CATEGORY
 from mmdet.evaluation.tracks.join import join_results, prepare_truth
 
-# Names and meaning are TrackEval's. Figures are in [0, 1], MOTA below 0 too; HOTA's are means over its 19 thresholds.
+# Names and meaning are TrackEval's. Figures are in [0, 1], but MOTA can be negative; those of HOTA are means over its
+# 19 thresholds.
 _FIGURES = {
     "HOTA": ("HOTA", "DetA", "AssA", "LocA", "DetRe", "DetPr", "AssRe", "AssPr"),
     "Identity": ("IDF1", "IDR", "IDP"),
@@ -27,26 +28,27 @@ _FIGURES = {
 _COUNTS = ("IDSW", "CLR_TP", "CLR_FN", "CLR_FP")
 _PRINTED = ("HOTA", "DetA", "AssA", "LocA", "IDF1", "MOTA", "IDSW")
 
-_Raw = dict[str, dict[str, Any]]  # by metric, its fields
-_Row = dict[str, Any]  # by figure, None where absent
+_Raw = dict[str, dict[str, Any]]  # metric -> its fields
+_Row = dict[str, Any]  # figure -> value, None if absent
 
 
 def association_figures(
     ground_truth: dict[str, Any], results: list[dict[str, Any]], score_threshold: float
 ) -> dict[str, Any]:
-    """Score the results of at least `score_threshold`: these metrics know no ranking, so they need one.
+    """Score the results with at least `score_threshold`.
 
-    `overall` takes all categories as one; `per_category` has those with objects or results; `detection_average` adds
-    up their counts, `class_average` is the mean over categories with objects. Figures are None where there is no
-    object, and localisation where there is no match. Raises UserError without the package trackeval and as `evaluate`.
+    These metrics do not rank results, so they need a threshold. `overall` treats all categories as one; `per_category`
+    has the categories with objects or results; `detection_average` adds up their counts; `class_average` is the mean
+    over categories with objects. Figures are None without an object, localisation also without a match. Raises
+    UserError without the package trackeval and as `evaluate`.
     """
     metrics = _load_metrics()
     if isinstance(score_threshold, bool) or not math.isfinite(score_threshold):
         raise UserError(f"the score threshold is a finite number, got {score_threshold!r}")
     truth = prepare_truth(ground_truth)
     cases, warnings = join_results(truth, results)
-    videos: dict[int, dict[int, _Raw]] = defaultdict(dict)  # by category and video
-    objects: Counter[int] = Counter()  # masks of objects, by category
+    videos: dict[int, dict[int, _Raw]] = defaultdict(dict)  # category -> video -> fields
+    objects: Counter[int] = Counter()  # category -> number of masks of objects
     for case in cases:
         for category_id, data in read_sequences(case, score_threshold):
             raw = {name: metric.eval_sequence(data) for name, metric in metrics.items()}
@@ -71,7 +73,7 @@ def association_figures(
 
 
 def format_association(figures: Mapping[str, Any]) -> str:
-    """Return the table: overall, both averages and each category, in per cent, identity switches (IDSW) as a count."""
+    """Return the table: overall, both averages and each category, in per cent; identity switches (IDSW) as a count."""
     rows = [
         {"name": "overall, any category", **figures["overall"]},
         {"name": "detection average", **figures["detection_average"]},
@@ -92,7 +94,7 @@ def _load_metrics() -> dict[str, Any]:
         from trackeval.metrics import CLEAR, HOTA, Identity
     except ImportError as error:
         raise UserError("HOTA, IDF1 and CLEAR need the package trackeval: pip install memcnp-vis[hota]") from error
-    return {  # their settings are printed unless told otherwise
+    return {  # by default they print their settings
         "HOTA": HOTA(),
         "Identity": Identity({"PRINT_CONFIG": False}),
         "CLEAR": CLEAR({"PRINT_CONFIG": False}),
@@ -100,18 +102,18 @@ def _load_metrics() -> dict[str, Any]:
 
 
 def _combine(metrics: Mapping[str, Any], raws: Mapping[Any, _Raw], method: str) -> _Raw:
-    """Put the fields of several videos or categories together, by the metric's own `method`."""
+    """Combine the fields of several videos or categories with the metric's own `method`."""
     return {name: getattr(m, method)({key: raw[name] for key, raw in raws.items()}) for name, m in metrics.items()}
 
 
 def _row(raw: _Raw | None, num_objects: int) -> _Row:
-    """Return figures and counts; `num_objects` masks were to be found."""
+    """Return figures and counts. `num_objects` is the number of masks to find."""
     counts = {name: int(raw["CLEAR"][name]) if raw else 0 for name in _COUNTS}
     names = [(metric, name) for metric, own in _FIGURES.items() for name in own]
     if raw is None or not num_objects:
         return dict.fromkeys((name for _, name in names), None) | counts
     figures: _Row = {name: float(np.mean(raw[metric][name])) for metric, name in names}
-    # Means over matches: without any TrackEval says 1 and 0.
+    # Means over matches: without a match TrackEval reports 1 and 0.
     if not np.any(raw["HOTA"]["HOTA_TP"]):
         figures["LocA"] = None
     if not counts["CLR_TP"]:
@@ -129,6 +131,6 @@ def _mean(rows: Sequence[_Row]) -> _Row:
 
 
 def _cell(value: float | int | None) -> str:
-    # not as in the other tables: a MOTA of -1 is a figure
+    # unlike in the other tables, -1 is a value: MOTA can be -1
     shown = f"{value}" if isinstance(value, int) else "-" if value is None else f"{100 * value:.1f}"
     return f"{shown:>8}"

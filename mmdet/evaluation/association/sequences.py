@@ -1,7 +1,7 @@
-"""One video as TrackEval's metric classes take it: who is seen in each frame, and how masks overlap.
+"""Convert one video to the input of TrackEval's metric classes: the tracks seen in each frame and their overlaps.
 
-Crowds are no objects: a mask with more than half of its pixels in one of them is left out of its frame, unless it is
-needed to match an object there (IoU 0.5; TrackEval's rule for MOTS). Masks without a pixel are not seen.
+Crowds are not objects: a predicted mask with more than half of its pixels in a crowd is left out of its frame, unless
+it matches an object there (IoU 0.5; TrackEval's rule for MOTS). Masks without a pixel count as not seen.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _CROWD_SHARE = 0.5
 
 
 def read_sequences(case: VideoCase, score_threshold: float) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield the sequence of all categories together (ANY_CATEGORY), then of each with a truth or a result.
+    """Yield the sequence of all categories together (ANY_CATEGORY), then one per category with a truth or a result.
 
     Results below `score_threshold` do not count. Raises UserError for a malformed segmentation.
     """
@@ -36,7 +36,7 @@ def read_sequences(case: VideoCase, score_threshold: float) -> Iterator[tuple[in
 
 
 def _num_frames(case: VideoCase) -> int | None:
-    """Return how many frames are annotated; None: it is not known."""
+    """Return the number of annotated frames, None if it is unknown."""
     return max((len(truth.segmentations) for truth in case.truths), default=case.num_frames)
 
 
@@ -73,8 +73,8 @@ def _sequence(case: VideoCase, frames: Sequence[FrameOverlaps], category_id: int
 
 
 def _matched(ious: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return which results (D,) an optimal assignment gives to objects, (D, G)."""
-    from scipy.optimize import linear_sum_assignment  # comes with TrackEval, and nothing else of ours needs it
+    """Return which results (D,) an optimal assignment with IoUs (D, G) gives to an object."""
+    from scipy.optimize import linear_sum_assignment  # installed with TrackEval; nothing else here needs it
 
     rows, columns = linear_sum_assignment(np.where(ious >= _OBJECT_IOU, ious, 0.0), maximize=True)
     matched = np.zeros(len(ious), dtype=np.bool_)
@@ -83,6 +83,9 @@ def _matched(ious: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def _renumbered(ids: Sequence[NDArray[np.int64]]) -> tuple[list[NDArray[np.int64]], int]:
-    """Return the ids of all frames from 0 on without gaps, as the metrics use them for positions, and how many."""
+    """Renumber the ids of all frames from 0 without gaps, because the metrics use them as indices.
+
+    Return them and their number.
+    """
     known = np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *ids]))
     return [np.searchsorted(known, own) for own in ids], len(known)

@@ -1,1 +1,1 @@
-"""What average precision is lost by: classes, identities, masks, misses."""
+"""Diagnosis: how much average precision is lost by wrong classes, identities, masks, and misses."""

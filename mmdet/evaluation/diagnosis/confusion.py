@@ -1,6 +1,6 @@
-"""Which categories are taken for which: all results matched with all objects, whatever their categories.
+"""Count which categories are confused: all results are matched with all objects, whatever their categories.
 
-Matches are made as the evaluator makes them for one category, at one IoU.
+Matching follows the evaluator's rules for one category, at one IoU.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ MATCH_IOU = 0.5  # the evaluator's lowest threshold
 
 @dataclass(slots=True, kw_only=True)
 class Confusion:
-    """Counts of tracks, by category ids; add video by video."""
+    """Counts of tracks by category ids, added up video by video."""
 
     categories: dict[int, str]
-    pairs: Counter[tuple[int, int]] = field(default_factory=Counter)  # (true, predicted), equal ones too
+    pairs: Counter[tuple[int, int]] = field(default_factory=Counter)  # (true, predicted), including equal ones
     missed: Counter[int] = field(default_factory=Counter)  # objects that no result was matched with
     unmatched: Counter[int] = field(default_factory=Counter)  # results without an object, however low their score
 

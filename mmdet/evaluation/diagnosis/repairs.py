@@ -1,6 +1,6 @@
-"""Results with one kind of error made good from the ground truth and all others left in, one video at a time.
+"""Correct one kind of error in the results by the ground truth and leave all others in, one video at a time.
 
-Crowds repair nothing: they stand for no single object. Ties go to the object and the result that come first in the
+Crowds are not used, because they are not single objects. Ties go to the object and the result that come first in the
 file. Masks are passed on as they are in the json.
 """
 
@@ -16,16 +16,16 @@ from numpy.typing import NDArray
 from mmdet.evaluation.tracks.cases import ResultTrack, VideoCase
 from mmdet.evaluation.tracks.overlaps import VideoOverlaps
 
-# TIDE's two thresholds (Bolya et al., ECCV 2020, section 2.2): below the first a result is about no object at all,
-# from the second on it has found the object.
+# TIDE's two thresholds (Bolya et al., ECCV 2020, section 2.2): below the first a result belongs to no object, from the
+# second on it has found the object.
 BACKGROUND_IOU = 0.1
 FOREGROUND_IOU = 0.5
 
-Entry = dict[str, Any]  # as in a result file
+Entry = dict[str, Any]  # an entry of a result file
 
 
 class _Claim(NamedTuple):
-    """A result's mask in one frame is taken to be an object's; positions in the case."""
+    """Assigns a result's mask in one frame to an object; both by their index in the case."""
 
     frame: int
     result: int
@@ -34,7 +34,7 @@ class _Claim(NamedTuple):
 
 
 def repair_classes(case: VideoCase, overlaps: VideoOverlaps) -> list[Entry]:
-    """Give every result the category of the object that its track overlaps most, at least BACKGROUND_IOU."""
+    """Give every result the category of the object that its track overlaps most (at least BACKGROUND_IOU)."""
     objects = np.flatnonzero(_is_object(case))
     ious = overlaps.track_ious[:, objects]
     if not ious.size:
@@ -48,16 +48,16 @@ def repair_classes(case: VideoCase, overlaps: VideoOverlaps) -> list[Entry]:
 
 
 def repair_tracking(case: VideoCase, overlaps: VideoOverlaps) -> list[Entry]:
-    """Make identities true: all masks that found one object (FOREGROUND_IOU, frame by frame) become one track.
+    """Correct identities: all masks that found the same object (FOREGROUND_IOU, frame by frame) become one track.
 
-    In a frame that several results claim the best IoU stands. The category is the one with most of the claims' scores,
-    the score the highest of the claiming results.
+    If several results claim a frame, the best IoU wins. The category is the one with the highest sum of scores, the
+    score the highest of the claiming results.
     """
     return _join(case, _claims(case, overlaps, FOREGROUND_IOU), as_truth=False)
 
 
 def repair_masks(case: VideoCase, overlaps: VideoOverlaps) -> list[Entry]:
-    """Replace every mask by that of the object which it overlaps most in its frame, at least BACKGROUND_IOU."""
+    """Replace every mask by that of the object that it overlaps most in its frame (at least BACKGROUND_IOU)."""
     segmentations = [list(result.segmentations) for result in case.results]
     for claim in _claims(case, overlaps, BACKGROUND_IOU):
         segmentations[claim.result][claim.frame] = case.truths[claim.truth].segmentations[claim.frame]
@@ -67,7 +67,7 @@ def repair_masks(case: VideoCase, overlaps: VideoOverlaps) -> list[Entry]:
 
 
 def repair_all(case: VideoCase, overlaps: VideoOverlaps) -> list[Entry]:
-    """Make masks, then identities, then categories true. Missed frames stay missed, and so do missed objects."""
+    """Correct masks, then identities, then categories. Missed frames and missed objects stay missed."""
     return _join(case, _claims(case, overlaps, BACKGROUND_IOU), as_truth=True)
 
 
@@ -80,12 +80,12 @@ REPAIRS: dict[str, Callable[[VideoCase, VideoOverlaps], list[Entry]]] = {
 
 
 def _is_object(case: VideoCase) -> NDArray[np.bool_]:
-    """Return which truths are no crowd, (G,)."""
+    """Return which truths are not crowds, (G,)."""
     return np.array([not truth.is_crowd for truth in case.truths], dtype=np.bool_)
 
 
 def _claims(case: VideoCase, overlaps: VideoOverlaps, min_iou: float) -> list[_Claim]:
-    """Return for every mask the object that it overlaps most in its frame, where that is at least `min_iou`."""
+    """Return for every mask the object that it overlaps most in its frame, if the IoU is at least `min_iou`."""
     is_object = _is_object(case)
     claims = []
     for number, frame in enumerate(overlaps.frames):
@@ -101,10 +101,10 @@ def _claims(case: VideoCase, overlaps: VideoOverlaps, min_iou: float) -> list[_C
 
 
 def _join(case: VideoCase, claims: Sequence[_Claim], *, as_truth: bool) -> list[Entry]:
-    """Make one track of the claims on each object, `as_truth` with its masks and category.
+    """Make one track from the claims on each object; with `as_truth` it gets the object's masks and category.
 
-    Results without a claim stay as they are. Of those with one nothing else is kept: the pieces that are left over
-    would be false positives that the repair itself made.
+    Results without a claim stay as they are. Other parts of results with a claim are dropped: they would be false
+    positives made by the repair itself.
     """
     by_truth: dict[int, list[_Claim]] = defaultdict(list)
     for claim in claims:
@@ -116,7 +116,7 @@ def _join(case: VideoCase, claims: Sequence[_Claim], *, as_truth: bool) -> list[
         masks: list[Any] = [None] * len(truth.segmentations)
         for claim in sorted(own, key=lambda c: (c.iou, case.results[c.result].score, -c.result)):
             source = truth if as_truth else case.results[claim.result]
-            masks[claim.frame] = source.segmentations[claim.frame]  # the best claim is the last, and stands
+            masks[claim.frame] = source.segmentations[claim.frame]  # the best claim comes last and wins
         leader = max((claim.result for claim in own), key=lambda i: (case.results[i].score, -i))
         category_id = truth.category_id if as_truth else _voted(case, own)
         entry = _entry(case, case.results[leader], category_id=category_id, segmentations=masks)
@@ -125,7 +125,7 @@ def _join(case: VideoCase, claims: Sequence[_Claim], *, as_truth: bool) -> list[
 
 
 def _voted(case: VideoCase, claims: Sequence[_Claim]) -> int:
-    """Return the category with the highest sum of scores, of equal ones that with most claims, then the lowest id."""
+    """Return the category with the highest sum of scores; ties go to the most claims, then to the lowest id."""
     votes: dict[int, list[float]] = defaultdict(list)
     for claim in claims:
         result = case.results[claim.result]

@@ -1,1 +1,1 @@
-"""Tracks as they are compared: true and predicted, joined by video, and how much they overlap."""
+"""True and predicted tracks: checked, grouped by video, and their overlaps."""

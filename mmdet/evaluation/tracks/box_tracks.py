@@ -1,7 +1,7 @@
-"""IoU of tracks by their boxes: the sum of intersections over the sum of unions, as `mask_tracks.py` has it for masks.
+"""IoU of tracks by their boxes: the sum of intersections over the sum of unions, as in `mask_tracks.py` for masks.
 
-Boxes are continuous: x, y, width, height cover width * height. The official evaluators have no box figures that work;
-the rules are those of masks.
+Boxes are continuous: x, y, width, height cover width * height. The official evaluators have no working box figures, so
+the rules for masks apply.
 """
 
 from __future__ import annotations
@@ -23,28 +23,28 @@ _SIDES = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoxTrack:
-    """The boxes of one object, (T, 4) x1, y1, x2, y2, zeros where it is not seen."""
+    """The boxes of one object, (T, 4) x1, y1, x2, y2; zeros in frames where it is not seen."""
 
     boxes: NDArray[np.float64]
 
     @property
     def areas(self) -> NDArray[np.float64]:
-        """Width times height, (T,), 0 where not seen."""
+        """Width times height, (T,), 0 in frames where it is not seen."""
         sides: NDArray[np.float64] = self.boxes[:, 2:] - self.boxes[:, :2]
         return sides[:, 0] * sides[:, 1]
 
     @property
     def mean_area(self) -> float:
-        """Mean over the frames that show the object, 0 if none does."""
+        """Mean area over the frames that show the object, 0 if none does."""
         areas = self.areas
         shown = int(np.count_nonzero(areas))
         return float(areas.sum()) / shown if shown else 0.0
 
 
 def read_box_track(boxes: Sequence[Any], is_xyxy: bool) -> BoxTrack:
-    """Read a track's boxes, one a frame, null where not seen: x, y, width, height, or x1, y1, x2, y2.
+    """Read a track's boxes, one per frame (null if not seen): x, y, width, height, or x1, y1, x2, y2.
 
-    Raises ValueError, naming the frame, for what is no box.
+    Raises ValueError that names the frame for a value that is not a box.
     """
     track = np.zeros((len(boxes), _SIDES))
     for frame, box in enumerate(boxes):
@@ -71,7 +71,7 @@ def box_track_of(masks: MaskTrack) -> BoxTrack:
 
 
 def box_ious(results: Sequence[BoxTrack], truths: Sequence[BoxTrack]) -> NDArray[np.float64]:
-    """Return the IoU of all pairs, (D, G); of tracks of unequal length the rest of the longer is left out."""
+    """Return the IoU of all pairs, (D, G); if lengths differ, the rest of the longer track is left out."""
     ious = np.zeros((len(results), len(truths)))
     if not results or not truths:
         return ious

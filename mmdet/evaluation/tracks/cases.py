@@ -1,4 +1,4 @@
-"""The nouns of an evaluation: true and predicted tracks, all those of one video as a case, and a whole ground truth."""
+"""The data types of an evaluation: true and predicted tracks, the case of one video, and a whole ground truth."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class TruthTrack:
     annotation_id: int
     category_id: int
     is_crowd: bool
-    segmentations: Sequence[Any]  # one a frame, null or empty where not seen
-    boxes: Sequence[Any] | None  # one a frame, x, y, width, height or null; None: the masks tell, as in `segm`
-    area: float | None  # mean over the frames that show it; None: not annotated, the masks or boxes tell
+    segmentations: Sequence[Any]  # one per frame, null or empty if not seen
+    boxes: Sequence[Any] | None  # x, y, width, height or null per frame; None: take those of the masks
+    area: float | None  # mean over the frames that show it; None: not annotated, so computed from masks or boxes
     occlusion: float | None  # OVIS's score of the whole track; None: not annotated
 
     @property
@@ -51,9 +51,9 @@ Track = TruthTrack | ResultTrack
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoCase:
-    """All that is evaluated together: matches never cross videos. Tracks are in file order.
+    """The tracks of one video, which are evaluated together. Tracks are in file order.
 
-    Where only some frames are annotated, nothing is left of the tracks in all others.
+    If only some frames are annotated, tracks are empty in all others.
     """
 
     video_id: int
@@ -74,7 +74,7 @@ class Truth:
 
 
 def without_categories(case: VideoCase) -> VideoCase:
-    """Put all tracks into one category, ordered as YTVOSeval does with useCats=0: by category, then as in the file."""
+    """Put all tracks into one category, in the order of YTVOSeval with useCats=0: by category, then as in the file."""
     truths = sorted(case.truths, key=lambda track: track.category_id)
     results = sorted(case.results, key=lambda track: track.category_id)
     return replace(

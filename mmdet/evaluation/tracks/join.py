@@ -1,7 +1,7 @@
-"""From the parsed jsons of a truth and of results to one case a video, checked: what its evaluation needs, and no more.
+"""Join the parsed jsons of a truth and of results into one checked case per video.
 
-Segmentations stay as they are in the json: decoding is part of the work on a video.
-Source: YTVOSEval and YTVOS.loadRes (youtubevos/cocoapi) for what is used and in which order.
+Segmentations stay as they are in the json and are decoded when the video is evaluated.
+Source: YTVOSEval and YTVOS.loadRes (youtubevos/cocoapi) for the values used and their order.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _PER_FRAME = (*_SHAPES, "areas", "occlusion")
 
 
 def prepare_truth(ground_truth: dict[str, Any], *, boxes: bool = False) -> Truth:
-    """Check a ground truth and sort it by video, to be measured by masks or by boxes.
+    """Check a ground truth and group it by video, for a measurement by masks or by boxes.
 
-    Raises UserError that names what is wrong.
+    Raises UserError that names the mistake.
     """
     cases = {video_id: _video_case(video_id, video) for video_id, video in _by_id(ground_truth, "videos").items()}
     categories = _by_id(ground_truth, "categories")
@@ -62,7 +62,10 @@ def prepare_truth(ground_truth: dict[str, Any], *, boxes: bool = False) -> Truth
 def join_results(
     truth: Truth, results: list[dict[str, Any]], *, boxes: bool = False
 ) -> tuple[list[VideoCase], list[str]]:
-    """Give every video its results. Unknown categories are dropped with a warning, unknown videos are a UserError."""
+    """Add the results to their videos.
+
+    Results of unknown categories are dropped with a warning; those of unknown videos raise UserError.
+    """
     check_results(results, "results", boxes=boxes)
     videos = {video.video_id: video for video in truth.videos}
     tracks: dict[int, list[ResultTrack]] = {video_id: [] for video_id in videos}
@@ -101,7 +104,7 @@ def _by_id(ground_truth: dict[str, Any], key: str) -> dict[int, dict[str, Any]]:
 
 
 def _id(entry: dict[str, Any], kind: str, key: str = "id") -> int:
-    if not _is_whole(entry.get(key)):  # 3.0 is 3, as in loading
+    if not _is_whole(entry.get(key)):  # 3.0 counts as 3, as in loading
         raise UserError(f"ground truth: {kind} with {key} {shown(entry.get(key))}, expected a whole number")
     return int(entry[key])
 
@@ -109,11 +112,11 @@ def _id(entry: dict[str, Any], kind: str, key: str = "id") -> int:
 def _category_name(category: dict[str, Any]) -> str:
     name = category.get("name")
     text = name if isinstance(name, str) else str(int(category["id"]))
-    return text.encode("utf-8", "replace").decode()  # halves of characters, which json can hold, cannot be printed
+    return text.encode("utf-8", "replace").decode()  # unpaired surrogates, which json allows, cannot be printed
 
 
 def _video_case(video_id: int, video: dict[str, Any]) -> VideoCase:
-    """Read a video, without its tracks."""
+    """Read a video without its tracks."""
     height, width, length = _side(video.get("height")), _side(video.get("width")), video.get("length")
     if height is None or width is None or height * width > MAX_PIXELS:
         sides = f"height {shown(video.get('height'))} and width {shown(video.get('width'))}"
@@ -127,7 +130,7 @@ def _video_case(video_id: int, video: dict[str, Any]) -> VideoCase:
 
 
 def _side(value: Any) -> int | None:
-    """Return a side in pixels, None for anything else; 48.0 is 48, as in loading."""
+    """Return a side in pixels, None for any other value; 48.0 counts as 48, as in loading."""
     return int(value) if _is_whole(value) and value > 0 else None
 
 
@@ -136,7 +139,7 @@ def _is_whole(value: Any) -> bool:
 
 
 def _annotated(entry: dict[str, Any], video: VideoCase | None) -> dict[str, Any]:
-    """Return an annotation or a result with nothing in frames that are not annotated."""
+    """Return an annotation or a result with null in frames that are not annotated."""
     if video is None or video.annotated_frames is None:
         return entry
     frames = video.annotated_frames
@@ -145,7 +148,7 @@ def _annotated(entry: dict[str, Any], video: VideoCase | None) -> dict[str, Any]
 
 
 def _is_elsewhere(entry: dict[str, Any], video: VideoCase) -> bool:
-    """Whether an object is seen in frames that are not annotated, and in none that is."""
+    """Return whether an object is seen only in frames that are not annotated."""
     if video.annotated_frames is None:
         return False
     inside = _annotated(entry, video)
@@ -157,7 +160,7 @@ def _is_seen(entry: dict[str, Any]) -> bool:
 
 
 def _sparse_warnings(cases: Sequence[VideoCase]) -> list[str]:
-    """Say so where the ground truth looks as if only every n-th frame were annotated."""
+    """Return a warning if the ground truth looks as if only every n-th frame were annotated."""
     note = sparse_note(
         (case.num_frames or 0, {f for track in case.truths for f, mask in enumerate(track.segmentations) if mask})
         for case in cases
@@ -170,7 +173,7 @@ def _truth_track(annotation: dict[str, Any], by_boxes: bool) -> TruthTrack:
     annotation_id = _id(annotation, "annotation")
     segmentations, boxes = annotation.get("segmentations"), annotation.get("bboxes") if by_boxes else None
     if boxes is not None and not isinstance(boxes, list):
-        raise UserError(f"ground truth: annotation {annotation_id} has bboxes that are no list")
+        raise UserError(f"ground truth: annotation {annotation_id} has bboxes that are not a list")
     if not isinstance(segmentations, list):
         if not boxes:
             raise UserError(f"ground truth: annotation {annotation_id} has no list of segmentations")
@@ -187,16 +190,16 @@ def _truth_track(annotation: dict[str, Any], by_boxes: bool) -> TruthTrack:
 
 
 def _mean_area(areas: Any, annotation_id: int, has_masks: bool) -> float | None:
-    """Return the mean of the annotated areas over the frames that show the object, None where the masks tell.
+    """Return the mean of the annotated areas over the frames that show the object, None if the masks must be used.
 
-    They do where no area is given, or only zeros beside masks.
+    That is so if no area is given, or only zeros beside masks.
     """
     if not areas and has_masks:
         return None
     try:
         seen = [float(area) for area in areas or () if area]
     except (TypeError, ValueError, OverflowError):
-        raise UserError(f"ground truth: annotation {annotation_id} has areas that are no numbers") from None
+        raise UserError(f"ground truth: annotation {annotation_id} has areas that are not numbers") from None
     if not seen:
         return None if has_masks else 0.0
     return float(np.mean(seen))
@@ -216,7 +219,7 @@ def _result_track(entry: dict[str, Any], position: int, by_boxes: bool) -> Resul
 
 
 def occlusion_score(labels: Any, segmentations: Sequence[Any]) -> float | None:
-    """Return the mean score of the more occluded half of the frames, None unless every visible frame has its label."""
+    """Return the mean score of the more occluded half of the frames, None unless every visible frame has a label."""
     if not isinstance(labels, list) or len(labels) != len(segmentations):
         return None
     scores = []

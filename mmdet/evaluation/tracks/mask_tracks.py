@@ -1,7 +1,8 @@
 """IoU of tracks by their masks: the sum of intersections over the sum of unions, over the frames that both cover.
 
-Where one side is not seen the other's area goes into the union. Source: YTVOSeval.computeIoU (youtubevos/cocoapi).
-Regular videos take the compiled op where it is built, else one call of pycocotools a frame; both count whole pixels.
+In a frame where one of them is not seen, the area of the other counts in the union. Source: YTVOSeval.computeIoU
+(youtubevos/cocoapi). Regular videos use the compiled op if it is built, else one call of pycocotools per frame; both
+count whole pixels.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class VideoMasks:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaskTrack:
-    """One object of a video: for each frame the position of its mask in `video.rles`, -1 where it is not seen."""
+    """One object of a video: per frame the index of its mask in `video.rles`, -1 if it is not seen."""
 
     video: VideoMasks
     masks: NDArray[np.int64]  # (T,)
@@ -43,9 +44,9 @@ class MaskTrack:
 
 
 def read_mask_tracks(tracks: Sequence[Sequence[Any]], size: Size, *, compiled: bool = True) -> list[MaskTrack]:
-    """Read the segmentations of the tracks of one video, all together; null and empty ones are frames without.
+    """Read the segmentations of all tracks of one video together. Null and empty ones mean that the object is not seen.
 
-    With `compiled` False numpy and pycocotools do all the work even where the op is built. Raises ValueError for
+    With `compiled` False numpy and pycocotools do all the work even if the op is built. Raises ValueError for
     malformed segmentations.
     """
     if not tracks:
@@ -54,7 +55,7 @@ def read_mask_tracks(tracks: Sequence[Sequence[Any]], size: Size, *, compiled: b
     compiled = compiled and extension.load()
     rles, runs = read_masks(shown, size, any_size=True, merged=not compiled, compiled=compiled)
     is_regular = all(rle["size"] == rles[0]["size"] for rle in rles)
-    if compiled and not is_regular:  # left to pycocotools
+    if compiled and not is_regular:  # pycocotools handles these
         rles, runs = read_masks(shown, size, any_size=True)
     video = VideoMasks(rles=rles, runs=runs, is_regular=is_regular, use_compiled=compiled)
 
@@ -73,9 +74,9 @@ def read_mask_tracks(tracks: Sequence[Sequence[Any]], size: Size, *, compiled: b
 
 
 def mask_ious(results: Sequence[MaskTrack], truths: Sequence[MaskTrack]) -> tuple[NDArray[np.float64], bool]:
-    """Return the IoU of all pairs of one video, (D, G), and whether frames of unequal size were met.
+    """Return the IoU of all pairs of one video, (D, G), and whether frames of unequal size occurred.
 
-    Of tracks of unequal length the rest of the longer is left out; a frame of unequal sizes adds nothing to either sum.
+    If lengths differ, the rest of the longer track is left out; a frame of unequal sizes adds nothing to either sum.
     Both are the original's rules.
     """
     if not results or not truths:
@@ -95,7 +96,7 @@ def mask_ious(results: Sequence[MaskTrack], truths: Sequence[MaskTrack]) -> tupl
 
 
 def area_sums(results: Sequence[NDArray[Any]], truths: Sequence[NDArray[Any]]) -> NDArray[Any]:
-    """Sum both areas, one number a frame, over the frames that both tracks of a pair have, (D, G)."""
+    """Sum the areas of both tracks of each pair over the frames that both have, (D, G)."""
     lengths = [np.array([len(areas) for areas in tracks], dtype=np.int64) for tracks in (results, truths)]
     common = np.minimum.outer(*lengths)
     first = np.stack([np.append(0, np.cumsum(areas))[common[row]] for row, areas in enumerate(results)])
@@ -105,7 +106,7 @@ def area_sums(results: Sequence[NDArray[Any]], truths: Sequence[NDArray[Any]]) -
 
 
 def _positions(tracks: Sequence[MaskTrack]) -> NDArray[np.int64]:
-    """Return the positions of the masks, (N, T), the shorter tracks filled up with -1."""
+    """Return the indices of the masks, (N, T); shorter tracks are filled with -1."""
     positions = np.full((len(tracks), max(len(track.masks) for track in tracks)), -1, dtype=np.int64)
     for row, track in zip(positions, tracks, strict=True):
         row[: len(track.masks)] = track.masks
@@ -115,7 +116,7 @@ def _positions(tracks: Sequence[MaskTrack]) -> NDArray[np.int64]:
 def _overlaps_by_frame(
     results: Sequence[MaskTrack], truths: Sequence[MaskTrack]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
-    """Sum the intersections, (D, G), and the areas of both masks in frames of unequal sizes, None if none was met."""
+    """Sum the intersections, (D, G), and the areas of both masks in frames of unequal sizes (None without any)."""
     video = results[0].video
     first, second = _positions(results), _positions(truths)
     frames = min(first.shape[1], second.shape[1])
@@ -138,7 +139,7 @@ def _overlaps_by_frame(
 
 
 def read_masks_of(case: VideoCase, tracks: Sequence[Track], *, compiled: bool = True) -> list[MaskTrack]:
-    """Read the masks of tracks of a video, all together; `compiled` as in `read_mask_tracks`.
+    """Read the masks of several tracks of a video together; `compiled` as in `read_mask_tracks`.
 
     Raises UserError that names the first malformed one.
     """

@@ -1,7 +1,7 @@
-"""Areas and overlaps of the masks of one video, frame by frame, results against annotated objects.
+"""Areas and overlaps of the masks of one video, frame by frame, between results and annotated objects.
 
-Irregular input follows YTVOSeval's rules: of tracks of unequal length the rest of the longer is left out, masks of
-unequal sizes do not overlap.
+Irregular input follows YTVOSeval's rules: if lengths differ, the rest of the longer track is left out; masks of unequal
+sizes do not overlap.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from mmdet.evaluation.tracks.mask_tracks import MaskTrack, VideoMasks, area_sums
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameOverlaps:
-    """One frame: D results and G truths are seen in it, each with at least a pixel."""
+    """One frame: the D results and G truths that have at least one pixel in it."""
 
     results: NDArray[np.int64]  # (D,) positions in the case's results
     truths: NDArray[np.int64]  # (G,) positions in the case's truths
@@ -38,15 +38,18 @@ class FrameOverlaps:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoOverlaps:
-    """One video of T frames: as many as its longest track has."""
+    """One video of T frames, the length of its longest track."""
 
     frames: tuple[FrameOverlaps, ...]
     track_ious: NDArray[np.float64]  # (D, G) of all results and truths: intersections over unions, summed over frames
 
 
 def read_overlaps(case: VideoCase) -> VideoOverlaps:
-    """Compare all results with all truths, crowds too. Raises UserError that names the first malformed segmentation."""
-    tracks = read_masks_of(case, [*case.results, *case.truths], compiled=False)  # overlaps are pycocotools' work
+    """Compare all results with all truths, including crowds.
+
+    Raises UserError that names the first malformed segmentation.
+    """
+    tracks = read_masks_of(case, [*case.results, *case.truths], compiled=False)  # pycocotools computes the overlaps
     seen: list[list[tuple[int, int]]] = [[] for _ in range(max((len(t.masks) for t in tracks), default=0))]
     for row, track in enumerate(tracks):
         for number in np.flatnonzero(track.areas).tolist():
@@ -57,7 +60,7 @@ def read_overlaps(case: VideoCase) -> VideoOverlaps:
 
 
 def _compare(seen: Sequence[tuple[int, int]], num_results: int, video: VideoMasks) -> FrameOverlaps:
-    """Compare what is seen in one frame: pairs of a row, results before truths, and a mask."""
+    """Compare the masks of one frame, given as pairs of track row and mask, results before truths."""
     rles, areas = video.rles, video.runs.areas
     rows, masks = np.array(seen, dtype=np.int64).reshape(-1, 2).T
     is_result = rows < num_results
@@ -84,7 +87,7 @@ def _compare(seen: Sequence[tuple[int, int]], num_results: int, video: VideoMask
 def _track_ious(
     results: Sequence[MaskTrack], truths: Sequence[MaskTrack], frames: Sequence[FrameOverlaps]
 ) -> NDArray[np.float64]:
-    """Return what `mask_ious` does, from overlaps that are known already."""
+    """Return what `mask_ious` does, from known overlaps."""
     intersections = np.zeros((len(results), len(truths)), dtype=np.int64)
     if not intersections.size:
         return np.zeros(intersections.shape)

@@ -1,1 +1,1 @@
-"""The annotation json of the field: read, checked and written, once for training and evaluation."""
+"""The annotation json: read, checked and written in one place, for training and evaluation."""

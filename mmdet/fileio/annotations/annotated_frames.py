@@ -1,7 +1,7 @@
-"""Videos of which only some frames are labelled: which ones a file lists, and what looks so although it lists none.
+"""Videos with labels in only some frames: read the list of labelled frames, and notice files that lack one.
 
-Where `annotated_frames` of a video lists frames, nothing is known of all others: objects there are neither trained on
-nor measured. Without it an object without a mask is one that cannot be seen.
+If `annotated_frames` of a video lists frames, objects in all other frames are unknown and neither trained on nor
+measured. Without the list, an object without a mask in a frame is not visible there.
 """
 
 from __future__ import annotations
@@ -14,13 +14,16 @@ from typing import Any
 from mmdet.errors import UserError, shown
 
 KEY = "annotated_frames"  # of an entry of `videos`
-_LEAST_FRAMES = 3  # that show an object, for a pattern to be one
+_LEAST_FRAMES = 3  # with an object, the least for a pattern
 _LEAST_FILLED = 0.5  # of a pattern's frames must show an object
-_LEAST_VIDEOS = 0.8  # of those that show a pattern or its absence
+_LEAST_VIDEOS = 0.8  # of the videos that show a pattern or its absence
 
 
 def read_annotated_frames(value: Any, num_frames: int | None, where: str) -> tuple[int, ...] | None:
-    """Return the frames that are annotated, ascending; None (null, absent): all are. `num_frames` may be unknown."""
+    """Return the annotated frames in ascending order, None (from null or no key) if all are.
+
+    `num_frames` may be unknown.
+    """
     if value is None:
         return None
     numbers = value if isinstance(value, list | tuple) else [value]
@@ -32,14 +35,20 @@ def read_annotated_frames(value: Any, num_frames: int | None, where: str) -> tup
 
 
 def only_at(values: Sequence[Any], frames: Collection[int] | None) -> Sequence[Any]:
-    """Return values, one a frame, with None at all frames but these; None as `frames` keeps all."""
+    """Return values, one per frame, with None in all frames that are not in `frames`.
+
+    `frames` None keeps all values.
+    """
     if frames is None:
         return values
     return [value if frame in frames else None for frame, value in enumerate(values)]
 
 
 def sparse_note(videos: Iterable[tuple[int, Collection[int]]]) -> str | None:
-    """Say so if most videos show objects in every n-th frame only; of each comes its length and the frames that do."""
+    """Return a note if most videos show objects only in every n-th frame.
+
+    `videos` yields the length of each video and its frames with objects.
+    """
     steps = [_step(length, frames) for length, frames in videos if len(frames) >= _LEAST_FRAMES]
     sparse = [step for step in steps if step > 1]
     if not sparse or len(sparse) < _LEAST_VIDEOS * len(steps):
@@ -53,7 +62,7 @@ def sparse_note(videos: Iterable[tuple[int, Collection[int]]]) -> str | None:
 
 
 def _step(length: int, frames: Collection[int]) -> int:
-    """Return n if the frames are every n-th of a video, here and there with one missing, else 1."""
+    """Return n if the frames are every n-th frame of a video (a few may be missing), else 1."""
     ordered = sorted(frames)
     step = math.gcd(*(after - before for before, after in pairwise(ordered)))
     slots = (ordered[-1] - ordered[0]) // step + 1 if step else 1

@@ -1,7 +1,7 @@
-"""Whether the boxes of an annotation file lie where its masks do, and if not, what they probably are instead.
+"""Compare the boxes of an annotation file with its masks, and find what wrong boxes probably are.
 
-Boxes as corners, as shares of the image, by their centres or of another image size are all four numbers: only the masks
-give them away. Prints and refuses nothing.
+Boxes given as corners, as fractions of the image, by their centres or for another image size are four numbers as well:
+only the masks reveal the mistake.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from mmdet.structures import Size
 
 Boxes = NDArray[np.float64]  # (N, 4)
 
-_SLACK_PX = 2.0  # a side may be off by so much: pixels are counted in several ways, masks are smoothed
-_FITS_IOU = 0.5  # below it a box is not that of its mask, however generous its annotator was
-_EXPLAINS_IOU = 0.8  # of a box that is read in the right way
-_EXPLAINS_SHARE = 0.9  # of the boxes, for a way to be the right one
+_SLACK_PX = 2.0  # allowed error of a side: tools count pixels differently, and masks are smoothed
+_FITS_IOU = 0.5  # below it a box does not belong to its mask
+_EXPLAINS_IOU = 0.8  # a box that is read the right way has at least this
+_EXPLAINS_SHARE = 0.9  # of the boxes must then fit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Compared:
-    """Boxes of a file beside the boxes around their masks: one row for each object and frame."""
+    """Boxes of a file and the boxes around their masks: one row per object and frame."""
 
     owners: list[tuple[Track, int]]  # the track, the frame
     given: Boxes  # as in the file
@@ -37,10 +37,10 @@ class _Compared:
 
 
 def box_faults(data: VISJson, limit: int | None = None) -> list[str]:
-    """Compare given boxes with the masks; return a line that names the likely cause, or a line for each odd track.
+    """Compare the boxes with the masks. Return one line that names the likely cause, or one line per odd track.
 
-    [] where all fit. `limit` compares so many boxes, spread evenly over the file; None compares all. Left out are
-    frames without a box or with one that has no area, empty masks, and masks that cannot be decoded.
+    Returns [] if all fit. Compares `limit` boxes, spread evenly over the file; None compares all. Leaves out frames
+    without a box or with one that has no area, empty masks, and masks that cannot be decoded.
     """
     compared = _compare(data, limit)
     bad = ~_fit(_from_xywh(compared.given), compared)
@@ -83,7 +83,7 @@ def _frames_with_both(track: Track) -> list[int]:
 
 
 def _boxes_around(rows: list[tuple[Track, int]], size: Size) -> list[list[float] | None]:
-    """Return the boxes around masks of one track, None where there is no pixel or the mask is malformed."""
+    """Return the boxes around the masks of one track, None for masks that are empty or malformed."""
     try:
         boxes = mask_boxes(to_rles([track.segmentations[frame] for track, frame in rows], size)).tolist()
     except ValueError:
@@ -92,7 +92,7 @@ def _boxes_around(rows: list[tuple[Track, int]], size: Size) -> list[list[float]
 
 
 def _likely_cause(compared: _Compared) -> tuple[str | None, float]:
-    """Return what the boxes look like and the share of them that then fits; None if nothing explains most of them."""
+    """Return what the boxes seem to be and the fraction that then fits; None if nothing explains most of them."""
     if _share(_from_xywh(compared.given), compared) >= _EXPLAINS_SHARE:
         return None, 0.0
     with np.errstate(all="ignore"):
@@ -120,7 +120,7 @@ def _clipped(boxes: Boxes, sizes: Boxes) -> Boxes:
 
 
 def _ious(first: Boxes, second: Boxes) -> Boxes:
-    """Return the IoU of the boxes xyxy of each row, (N,)."""
+    """Return the IoU of the two xyxy boxes of each row, (N,)."""
     sides = np.minimum(first[:, 2:], second[:, 2:]) - np.maximum(first[:, :2], second[:, :2])
     common = np.prod(sides.clip(0), axis=1)
     areas = sum(np.prod((boxes[:, 2:] - boxes[:, :2]).clip(0), axis=1) for boxes in (first, second))
@@ -136,7 +136,7 @@ def _from_centre(boxes: Boxes) -> Boxes:
 
 
 def _rescaled(compared: _Compared) -> Boxes:
-    """Read the boxes as those of another image size: one factor for all, the median of what the sides need."""
+    """Read the boxes as those of another image size: scale all by one factor, the median of what the sides need."""
     boxes = _from_xywh(compared.given)
     factors = (compared.masks[:, 2:] - compared.masks[:, :2]) / compared.given[:, 2:]
     return boxes * np.tile(np.median(factors, axis=0), 2)

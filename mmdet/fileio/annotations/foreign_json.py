@@ -1,6 +1,6 @@
-"""Which format a json file is in that is not the YouTube-VIS one, and what turns it into one.
+"""Recognise json files in other formats than YouTube-VIS's, and say what converts them.
 
-Formats are told by their keys alone, as their own documentation has them.
+Formats are recognised by the keys that their documentation gives.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _NO_CONVERTER = (
 
 
 def foreign_format(raw: Any) -> str | None:
-    """Return a sentence that names the format of a json value and what to do; None if it looks like no known other."""
+    """Return a sentence that names the format of a json value and what to do; None if it is no other known format."""
     if isinstance(raw, list):
         return next((said for fits, said in _LISTS if raw and isinstance(raw[0], dict) and fits(raw[0])), None)
     if not isinstance(raw, dict) or _looks_own(raw):
@@ -25,12 +25,12 @@ def foreign_format(raw: Any) -> str | None:
 
 
 def has_identities(raw: dict[str, Any]) -> bool:
-    """Whether a COCO file tells which annotations are one object: by `track_id`, CVAT's attribute or `instance_id`."""
+    """Whether a COCO file says which annotations are one object: by `track_id`, CVAT's attribute or `instance_id`."""
     return any(track_number(entry) is not None for entry in _entries(raw, "annotations"))
 
 
 def track_number(entry: dict[str, Any]) -> Any:
-    """Return the identity that a COCO annotation names, None if it names none."""
+    """Return the object identity in a COCO annotation, None if it has none."""
     attributes = entry.get("attributes")
     places = [entry, attributes] if isinstance(attributes, dict) else [entry]
     found = [place.get(key) for place in places for key in ("track_id", "instance_id")]
@@ -38,7 +38,7 @@ def track_number(entry: dict[str, Any]) -> Any:
 
 
 def _looks_own(raw: dict[str, Any]) -> bool:
-    """Whether the videos list their frames, which no other format does."""
+    """Whether the videos list their frames; no other format does that."""
     return any("file_names" in video for video in _entries(raw, "videos"))
 
 

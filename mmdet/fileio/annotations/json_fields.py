@@ -1,4 +1,4 @@
-"""Fields of json files written by others: taken out with a check of their kind, or a UserError that names the place.
+"""Read fields of json files with a check of their type; a UserError names the place of a wrong one.
 
 `where` is the place of an entry as text, `FILE: videos[3]`.
 """
@@ -20,7 +20,7 @@ _MAX_DEPTH = 16  # of lists and dicts in each other; results and ground truths h
 
 
 def read_json(path: str | Path) -> Any:
-    """Read a file that holds json of any kind."""
+    """Read a json file with any content."""
     path = Path(path)
     if not path.is_file():
         raise UserError(f"annotation file {path} does not exist; data/README.md says where the data goes")
@@ -33,7 +33,7 @@ def read_json(path: str | Path) -> Any:
 
 
 def read_object(path: str | Path) -> dict[str, Any]:
-    """Read a file that holds one json object."""
+    """Read a json file that must hold an object."""
     return checked_object(read_json(path), path)
 
 
@@ -61,7 +61,7 @@ def check_tree(value: Any, most: float = math.inf) -> None:
 
 
 def check_unique(ids: Iterable[int], where: str) -> None:
-    """Refuse an id that occurs twice; `where` names what has the ids."""
+    """Raise UserError for an id that occurs twice; `where` names the kind of entry."""
     seen = set()
     for number in ids:
         if number in seen:
@@ -70,7 +70,7 @@ def check_unique(ids: Iterable[int], where: str) -> None:
 
 
 def get_field(entry: Any, key: str, where: object) -> Any:
-    """Return the value of a key that must be there."""
+    """Return the value of a required key."""
     if not isinstance(entry, dict):
         raise UserError(f"{where}: is {shown_json(entry)}, expected an object")
     if key not in entry:
@@ -79,7 +79,7 @@ def get_field(entry: Any, key: str, where: object) -> Any:
 
 
 def get_list(entry: Any, key: str, where: object) -> list[Any]:
-    """Return the list that a key must hold."""
+    """Return the value of a required key that must be a list."""
     value = get_field(entry, key, where)
     if not isinstance(value, list):
         raise UserError(f"{where}: {key!r} is {shown_json(value)}, expected a list")
@@ -87,7 +87,7 @@ def get_list(entry: Any, key: str, where: object) -> list[Any]:
 
 
 def get_integer(entry: Any, key: str, where: str) -> int:
-    """Return the integer that a key must hold; 3.0 is one."""
+    """Return the value of a required key that must be an integer; 3.0 counts as one."""
     value = get_field(entry, key, where)
     if not fits_int64(value) or value != int(value):
         raise UserError(f"{where}: {key!r} is {shown_json(value)}, expected an integer")
@@ -95,7 +95,7 @@ def get_integer(entry: Any, key: str, where: str) -> int:
 
 
 def checked_text(value: Any, where: str) -> str:
-    """Return a value that must be a text of at least one character, and one that can be written."""
+    """Return a value that must be a text with at least one character and without unpaired surrogates."""
     if not isinstance(value, str) or not value:
         raise UserError(f"{where} is {shown_json(value)}, expected a text")
     if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
@@ -104,23 +104,23 @@ def checked_text(value: Any, where: str) -> str:
 
 
 def fits_int64(value: Any) -> bool:
-    """Say whether a value is a number that int64 can hold, so neither NaN nor infinite."""
-    # asked of every number of a file: json's own types first, as they are quick to tell
+    """Return whether a value is a number that int64 can hold, so neither NaN nor infinite."""
+    # called for every number of a file: json's own types come first because that test is fast
     is_one = type(value) in _NUMBERS or (isinstance(value, int | float) and not isinstance(value, bool))
     return is_one and -_LIMIT < value < _LIMIT
 
 
 def all_fit_int64(values: list[Any]) -> bool:
     """Say whether all values are numbers as `fits_int64` has it."""
-    if _PLAIN_NUMBERS.issuperset(map(type, values)):  # quicker than one by one; the sum of what holds NaN is NaN
+    if _PLAIN_NUMBERS.issuperset(map(type, values)):  # faster than one by one; a sum with a NaN is NaN
         return bool(min(values) > -_LIMIT and max(values) < _LIMIT and sum(values) == sum(values))
     return all(map(fits_int64, values))
 
 
 def shown_json(value: Any) -> str:
-    """Return a value as short json text: a wrong entry may be megabytes long."""
+    """Return a value as short json text, because a wrong entry may be megabytes long."""
     try:
         text = json.dumps(value)
-    except (RecursionError, ValueError):  # nested too deep, or a number of too many digits
+    except (RecursionError, ValueError):  # nested too deeply, or a number with too many digits
         return shown(value)
     return text if len(text) <= SHOWN_LENGTH else f"{text[:SHOWN_LENGTH]}..."

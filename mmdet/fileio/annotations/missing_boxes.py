@@ -1,4 +1,4 @@
-"""Boxes and areas that an annotation does not give, from its masks. Decodes those masks alone."""
+"""Compute missing boxes and areas of an annotation from its masks. Decodes only the masks that are needed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def take_from_masks(
     size: Size,
     where: str,
 ) -> None:
-    """Fill in, in frames with a mask, what is None or not positive of a track's boxes and areas.
+    """Fill in the boxes and areas of a track that are None or not positive, in frames with a mask.
 
     Raises UserError for a mask that is needed and cannot be decoded; `where` is the track's place in its file.
     """

@@ -1,7 +1,8 @@
-"""The values of an annotation, frame by frame: whether it is a crowd, its boxes, areas and segmentations.
+"""The values of an annotation: whether it is a crowd, and its boxes, areas and segmentations per frame.
 
-Loading and evaluation read them here, so that both judge a file alike. Lenient where the meaning is plain: [] is an
-absent box or segmentation, "1" and true are 1, polygons are read as tools write them. `where` is the place as text.
+Loading and evaluation both use these functions, so that they read a file the same way. Values with an obvious meaning
+are accepted: [] is an absent box or segmentation, "1" and true are 1, and polygons may have the forms that tools write.
+`where` is the place as text.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _TRUTHS = {"0": False, "1": True, "false": False, "true": True}
 
 
 def read_crowd(value: Any, where: str) -> bool:
-    """Return whether an annotation is a crowd: 0 or 1, false or true, as text too; null is 0."""
+    """Return whether an annotation is a crowd: 0 or 1, false or true, also as text; null means 0."""
     if isinstance(value, str):
         value = _TRUTHS.get(value.strip().lower(), value)
     if not isinstance(value, int | float | None) or value not in (None, 0, 1):
@@ -30,7 +31,7 @@ def read_crowd(value: Any, where: str) -> bool:
 
 
 def read_box(value: Any, where: str) -> XYWH | None:
-    """Return a box x, y, width, height; null and [] are none."""
+    """Return a box x, y, width, height; None for null and []."""
     if value is None or value == []:
         return None
     if isinstance(value, list) and len(value) == 4 and all_fit_int64(value):
@@ -40,7 +41,7 @@ def read_box(value: Any, where: str) -> XYWH | None:
 
 
 def read_area(value: Any, where: str) -> float | None:
-    """Return an area in square pixels; null and [] are none."""
+    """Return an area in square pixels; None for null and []."""
     if value is None or value == []:
         return None
     if not fits_int64(value):
@@ -49,9 +50,9 @@ def read_area(value: Any, where: str) -> float | None:
 
 
 def read_segmentation(value: Any, size: Size, where: str) -> tuple[Segmentation | None, int]:
-    """Return a segmentation, its outside checked, and how many polygons of fewer than 3 points were dropped from it.
+    """Return a segmentation with its outer form checked, and the number of dropped polygons of fewer than 3 points.
 
-    Null, [] and what consists of such polygons alone are no segmentation. What is in it shows when it is decoded.
+    Null, [] and segmentations of only such polygons give None. The content is checked when it is decoded.
     """
     if not value:
         return None, 0

@@ -1,7 +1,7 @@
-"""The YouTube-VIS json (OVIS's is the same): which videos, tracks and categories exist. Reads, checks and writes it.
+"""Read, check and write the YouTube-VIS json (OVIS uses the same format): videos, tracks and categories.
 
-Decodes no image and no mask. Source: docs/data.md. Files as met in the wild
-are read as they are: no `annotations`, null frames, all three kinds of segmentation, crowds, ids with gaps.
+Decodes no images and no masks. Real-life variants are accepted: no `annotations`, null frames, all three kinds of
+segmentation, crowds, ids with gaps. Source: docs/data.md.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from mmdet.fileio.annotations.track_fields import XYWH, Segmentation, read_area,
 from mmdet.fileio.atomic import write_text_atomically
 from mmdet.structures import Size
 
-Odd = Counter[str]  # what was read leniently, and how often
+Odd = Counter[str]  # what was read leniently, with counts
 _SMALL_POLYGONS, _ONLY_SMALL, _BACKSLASHES = "small polygons", "only small polygons", "backslashes"
 _NOTES = {
     _SMALL_POLYGONS: "polygons of fewer than 3 points, left out: {}",
@@ -36,7 +36,7 @@ _NOTES = {
 
 @dataclass(frozen=True, slots=True)
 class VideoInfo:
-    """One video: `file_names` are relative to the image folder, in order of time."""
+    """One video. `file_names` are relative to the image folder, in order of time."""
 
     video_id: int
     size: Size
@@ -46,9 +46,10 @@ class VideoInfo:
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One object through a video; every list has one entry a frame of the video, None where it is not seen.
+    """One object through a video.
 
-    A frame with a mask has a box and an area: where the file gives none, or no positive ones, they are the mask's.
+    Every list has one entry per frame of the video, None where the object is not seen. A frame with a mask has a box
+    and an area; if the file gives none or not positive ones, they are computed from the mask.
     """
 
     annotation_id: int
@@ -62,7 +63,7 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Category:
-    """A class of objects; its label is its position in the file, whatever its id."""
+    """A class of objects. Its label is its position in the file, not its id."""
 
     category_id: int
     name: str
@@ -70,7 +71,7 @@ class Category:
 
 @dataclass(frozen=True, slots=True)
 class VISJson:
-    """A whole file, everything in file order."""
+    """The content of a file, everything in file order."""
 
     videos: list[VideoInfo]
     tracks: list[Track]
@@ -79,14 +80,14 @@ class VISJson:
 
     @property
     def has_annotations(self) -> bool:
-        """Whether anything is annotated: files of validation and test sets often name the videos only."""
+        """Whether the file has annotations; files of validation and test sets often only list the videos."""
         return bool(self.tracks)
 
 
 def load_vis_json(path: str | Path, *, as_is: bool = False) -> VISJson:
-    """Read and check a file; UserError names the file, the video, the annotation and what is wrong there.
+    """Read and check a file. A UserError names the file, the video, the annotation and the mistake.
 
-    `as_is` keeps boxes and areas as the file has them, None where it has none: nothing is taken from the masks.
+    `as_is` keeps boxes and areas as they are in the file, None where they are missing, and computes none from masks.
     """
     with _collector_at_rest():
         return _parse(read_vis_object(path), path, as_is)
@@ -94,7 +95,7 @@ def load_vis_json(path: str | Path, *, as_is: bool = False) -> VISJson:
 
 @contextmanager
 def _collector_at_rest() -> Iterator[None]:
-    """Keep Python's garbage collector from looking again and again through millions of values, all of them in use."""
+    """Pause Python's garbage collector, which would search millions of values again and again, all of them in use."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -121,12 +122,12 @@ def _parse(raw: dict[str, Any], path: str | Path, as_is: bool) -> VISJson:
 
 
 def notes_of(odd: Odd) -> list[str]:
-    """Return a sentence for each kind of what was read leniently."""
+    """Return one sentence per kind of leniently read value."""
     return [sentence.format(odd[kind]) for kind, sentence in _NOTES.items() if odd[kind]]
 
 
 def _frame_notes(videos: Sequence[VideoInfo], tracks: Sequence[Track]) -> list[str]:
-    """Say which masks do not count, and whether the file looks as if it should list its annotated frames."""
+    """Return notes: masks that do not count, and whether the file should probably list its annotated frames."""
     shown: dict[int, set[int]] = {video.video_id: set() for video in videos if video.annotated_frames is None}
     listed = {video.video_id: frozenset(video.annotated_frames or ()) for video in videos}
     num_elsewhere = 0
@@ -146,7 +147,7 @@ def _frame_notes(videos: Sequence[VideoInfo], tracks: Sequence[Track]) -> list[s
 
 
 def write_vis_json(data: VISJson, path: str | Path) -> None:
-    """Write a file that `load_vis_json` reads back equal; without tracks it has no `annotations`."""
+    """Write a file that `load_vis_json` reads back as an equal value. Without tracks it has no `annotations`."""
     sizes = {video.video_id: video.size for video in data.videos}
     raw: dict[str, Any] = {
         "info": {"description": "video instance segmentation, YouTube-VIS format"},
@@ -189,7 +190,7 @@ def _track_entry(track: Track, size: Size) -> dict[str, Any]:
 
 
 def parse_categories(raw: dict[str, Any], path: str | Path) -> list[Category]:
-    """Check the `categories` of a file; COCO's are the same."""
+    """Check the `categories` of a file; COCO files have the same."""
     categories = []
     for i, entry in enumerate(get_list(raw, "categories", path)):
         where = f"{path}: categories[{i}]"
@@ -257,7 +258,10 @@ def parse_track(
 def _read_frame(
     raw_box: Any, raw_segmentation: Any, raw_area: Any, size: Size, odd: Odd
 ) -> tuple[XYWH | None, Segmentation | None, float | None]:
-    """Read what is listed for one frame. UserError begins with what follows the place: that is put together for few."""
+    """Read what is listed for one frame.
+
+    A UserError lacks the place, which the caller adds: formatting it for every frame is slow.
+    """
     box, area = read_box(raw_box, ""), read_area(raw_area, "")
     segmentation, dropped = read_segmentation(raw_segmentation, size, "")
     if dropped:
@@ -273,7 +277,7 @@ def _read_frame(
 
 
 def _optional_per_frame(entry: Any, key: str, video: VideoInfo, where: str) -> list[Any]:
-    """Return what a key lists for each frame; None for each where it is absent, null or []."""
+    """Return what a key lists per frame; a list of None if the key is absent, null or []."""
     return _per_frame(entry, key, video, where) if entry.get(key) else [None] * len(video.file_names)
 
 

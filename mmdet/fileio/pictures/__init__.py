@@ -1,1 +1,1 @@
-"""Images and videos: which files are any, their sizes, their pixels, and what is damaged."""
+"""Images and videos: recognise the files, read their sizes and pixels, and detect damage."""

@@ -1,6 +1,6 @@
-"""What a user gives as a video: a video file, a folder of images, a moving picture (GIF, WebP) or a single image.
+"""Open what a user gives as a video: a video file, a folder of images, an animated picture (GIF, WebP) or one image.
 
-All are gone through once, frame after frame, as `TimedFrame`s.
+All are read once, frame after frame, as `TimedFrame`s.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ VIDEO_ENDINGS = (
     *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".vob", ".wmv"),
     *(".flv", ".ogv", ".3gp", ".mxf", ".dv", ".h264", ".h265", ".hevc", ".y4m", ".mjpg", ".mjpeg"),
 )
-_JPEGS = (".mjpg", ".mjpeg")  # one after the other in one file, which begins as an image
+_JPEGS = (".mjpg", ".mjpeg")  # several JPEGs in one file, which starts like a single image
 _MOVING = ("GIF", "PNG", "WEBP", "AVIF")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
 
 
 class FrameSource(Protocol):
-    """Frames of a video in order. `rate`: frames per second; `notes`: what the user should know beforehand."""
+    """The frames of a video in order. `rate`: frames per second; `notes`: what the user should know beforehand."""
 
     path: Path
     rate: Fraction
@@ -47,18 +47,18 @@ class FrameSource(Protocol):
 
     @property
     def promised(self) -> int | None:
-        """Number of frames that the source says to have, None if it does not say."""
+        """Number of frames that the source announces, None if it announces none."""
 
     @property
     def loss(self) -> str | None:
-        """What could not be read of it, when all is read; None if nothing is missing."""
+        """What could not be read, known at the end; None if nothing is missing."""
 
 
 def open_source(path: Path, one_size: bool = False) -> FrameSource:
-    """Return the frames of a video file, a folder of images, a moving picture or an image.
+    """Return the frames of a video file, a folder of images, an animated picture or an image.
 
-    `one_size`: refuse a folder of images of several sizes at once, by their headers. Raises UserError with what the
-    path is instead, where it is nothing of these.
+    `one_size`: check the headers of a folder of images first and refuse different sizes. Raises UserError that says
+    what the path is if it is none of these.
     """
     if not path.exists():
         if _ADDRESS.match(str(path)):
@@ -82,7 +82,7 @@ def read_video(path: Path) -> Iterator[np.ndarray]:
 
 
 class ImageSequence:
-    """Images as the frames of a video, one after the other, `DEFAULT_RATE` a second."""
+    """Images as the frames of a video, with `DEFAULT_RATE` frames per second."""
 
     rate = DEFAULT_RATE
     loss: str | None = None
@@ -101,13 +101,13 @@ class ImageSequence:
         return len(self._images)
 
     def check_sizes(self) -> None:
-        """Raise UserError that names the first image of another size than the first one's, by their headers."""
+        """Raise UserError that names the first image with another size than the first. Reads only headers."""
         first = None
         for path in self._images:
             try:
                 header = header_of(path)
             except UserError:
-                continue  # told when its turn comes
+                continue  # reported when it is read
             first = first or header
             if header.upright != first.upright:
                 turned = " (turned by its EXIF orientation)" if header.orientation != first.orientation else ""
@@ -118,14 +118,14 @@ class ImageSequence:
 
 
 class MovingPicture:
-    """The pictures of an animated GIF, PNG, WebP or AVIF, as long as each is shown."""
+    """The pictures of an animated GIF, PNG, WebP or AVIF, with the time at which each is shown."""
 
     notes: tuple[str, ...] = ()
     loss: str | None = None
 
     def __init__(self, path: Path, count: int) -> None:
         self.path, self.promised = path, count
-        header_of(path)  # which refuses huge ones
+        header_of(path)  # refuses huge images
         shown_ms = _shown_ms(path)
         self.rate = Fraction(1000 / shown_ms).limit_denominator(1001) if shown_ms > 0 else DEFAULT_RATE
 
@@ -144,10 +144,10 @@ class MovingPicture:
 
 
 def _shown_ms(path: Path) -> float:
-    """Return how long the first picture is shown; 0 if nothing tells."""
+    """Return how long the first picture is shown, 0 if the file does not say."""
     try:
         with path.open("rb") as file, opened_by_pillow(file) as image:
-            image.load()  # WebP tells only then
+            image.load()  # WebP states it only after loading
             return float(image.info.get("duration", 0) or 0)
     except PILLOW_ERRORS as error:
         raise damaged(path, path.stat().st_size) from error
@@ -191,4 +191,4 @@ def _num_pictures(path: Path) -> int:
         with path.open("rb") as file, opened_by_pillow(file) as image:
             return int(getattr(image, "n_frames", 1)) if image.format in _MOVING else 1
     except PILLOW_ERRORS:
-        return 1  # what is wrong is said when it is read
+        return 1  # the error is reported when it is read

@@ -1,7 +1,7 @@
-"""Images decoded: (H, W, 3) uint8 RGB, upright, whole, or an error with the file's name.
+"""Decode images to (H, W, 3) uint8 RGB, upright and complete, or raise an error with the file's name.
 
-A damaged file is an error, never a half-grey image, wherever its format lets a decoder tell: JPEG by the warnings of
-libjpeg, PNG by its checksums, the others by what Pillow finds. Source: docs/data.md.
+A damaged file is an error, never a half-grey image, if the format lets a decoder notice it: JPEG by the warnings of
+libjpeg, PNG by its checksums, other formats by Pillow's errors. Source: docs/data.md.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ from mmdet.fileio.pictures.images import (
 )
 from mmdet.structures import Size
 
-_PNG_CHUNKS = 8  # where they start, behind the signature
-_PNG_FRAME = 12  # bytes of a chunk beside its contents: length, name, checksum
-# How libjpeg words what is lost pixels; one or two bytes too many at the end are some cameras' habit and cost none.
+_PNG_CHUNKS = 8  # they start here, after the signature
+_PNG_FRAME = 12  # bytes of a chunk besides its content: length, name, checksum
+# Warnings of libjpeg that mean lost pixels. Some cameras write one or two extra bytes at the end, which is harmless.
 _LOST = re.compile(r"Corrupt JPEG data|Premature end")
 _HARMLESS = re.compile(r"Corrupt JPEG data: [12] extraneous bytes before marker 0xd9")
-_RANGES = (8, 10, 12, 14, 16)  # bits that sensors have and 16-bit files hold
-_SAMPLED = 8  # images of a folder that are looked at for the range of its 16-bit ones
+_RANGES = (8, 10, 12, 14, 16)  # bits of sensors that 16-bit files hold
+_SAMPLED = 8  # images of a folder that are read to find the range of its 16-bit images
 _SHOWN_BITS = 8
 
 
 def read_image(path: str | Path, size: Size | None = None) -> np.ndarray:
-    """Return an image as (H, W, 3) uint8 RGB, turned as EXIF's orientation says.
+    """Return an image as (H, W, 3) uint8 RGB, turned by EXIF's orientation.
 
-    With `size` (height, width) it has to be of that size; an image whose stored pixels have it and whose turned ones
-    have not is left as stored. Raises UserError with the path if it is missing, not an image, damaged, larger than
-    MAX_PIXELS (before it is decoded), or of another size (likewise).
+    With `size` (height, width) the image must have that size; if only its stored pixels have it, the image is not
+    turned. Raises UserError with the path if the file is missing, not an image, damaged, larger than MAX_PIXELS or of
+    another size; the last two are checked before decoding.
     """
     try:
         data = Path(path).read_bytes()
@@ -67,7 +67,7 @@ def read_image(path: str | Path, size: Size | None = None) -> np.ndarray:
 
 
 def turned(image: np.ndarray, swap: bool, rows: bool, columns: bool) -> np.ndarray:
-    """Return a view of an image (H, W, ...) with its axes swapped, then its rows and columns reversed, on demand."""
+    """Return a view of an image (H, W, ...): first swap its axes, then reverse its rows and columns, as asked."""
     image = image.swapaxes(0, 1) if swap else image
     return image[:: -1 if rows else 1, :: -1 if columns else 1]
 
@@ -85,14 +85,14 @@ def _decode(data: bytes, header: ImageHeader, path: Path) -> np.ndarray:
     try:
         with opened_by_pillow(BytesIO(data)) as image:
             return np.array(image.convert("RGB"))
-    except UnidentifiedImageError:  # a TIFF of a kind that OpenCV alone reads
+    except UnidentifiedImageError:  # a kind of TIFF that only OpenCV reads
         return _by_opencv(data, path)
     except PILLOW_ERRORS as error:
         raise damaged(path, len(data)) from error
 
 
 def _decode_jpeg(data: bytes, path: Path) -> np.ndarray:
-    """Decode a JPEG as OpenCV does, by the same library, which here says what it had to make up."""
+    """Decode a JPEG as OpenCV does, with the same library, but noticing its warnings about lost pixels."""
     try:
         image: np.ndarray = simplejpeg.decode_jpeg(data, "RGB")
         return image
@@ -110,7 +110,7 @@ def _by_opencv(data: bytes, path: Path) -> np.ndarray:
 
 
 def _is_whole_png(data: bytes) -> bool:
-    """Say whether a PNG goes on to its end and all that its pixels need has the checksum it says."""
+    """Return whether a PNG is complete and the chunks needed for its pixels have the right checksums."""
     place = _PNG_CHUNKS
     while place + _PNG_FRAME <= len(data):
         name, end = data[place + 4 : place + 8], place + _PNG_FRAME + int.from_bytes(data[place : place + 4], "big")
@@ -124,27 +124,27 @@ def _is_whole_png(data: bytes) -> bool:
 
 
 def _deep_pixels(data: bytes, path: Path) -> np.ndarray:
-    """Return an image of 16 bits a sample as (H, W, 3) uint16 RGB."""
+    """Return an image with 16 bits per sample as (H, W, 3) uint16 RGB."""
     flags = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
     image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     if image is None:
         raise damaged(path, len(data))
     if image.dtype != np.uint16:
-        raise UserError(f"frame {path} has values of type {image.dtype}; save it with 8 or 16 bits a sample")
+        raise UserError(f"frame {path} has values of type {image.dtype}; save it with 8 or 16 bits per sample")
     if image.ndim == 2:
         return np.repeat(image[..., None], 3, axis=2)
     return np.ascontiguousarray(image[..., 2::-1])
 
 
 def _narrowed(image: np.ndarray, path: Path) -> np.ndarray:
-    """Return the upper 8 of the bits that the images of this folder use, so that 12 bits in 16 are not black."""
+    """Return the upper 8 of the bits that this folder's images use, so that 12 bits stored in 16 do not look black."""
     bits = max(_bits_of_folder(path.parent), _used_bits(image))
     return (image >> (bits - _SHOWN_BITS)).astype(np.uint8)
 
 
 @lru_cache(maxsize=4096)
 def _bits_of_folder(folder: Path) -> int:
-    """Return the bits that a folder's 16-bit images use, from a few of them, so that its frames are equally bright."""
+    """Return how many bits a folder's 16-bit images use, from a few of them, so that all frames are equally bright."""
     paths = [path for path in list_folder(folder, "folder") if is_image_name(path) and path.is_file()]
     chosen = {round(index * (len(paths) - 1) / (_SAMPLED - 1)) for index in range(_SAMPLED)} if paths else set()
     bits = _SHOWN_BITS

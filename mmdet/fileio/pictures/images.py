@@ -1,6 +1,6 @@
-"""Image files: which they are, their order in a folder, and what their headers say before they are decoded.
+"""Image files: how they are recognised and ordered, and what their headers say before they are decoded.
 
-One list of endings and one order serve data sets, converters and folders given as videos. Source: docs/data.md.
+Data sets, converters and folders given as videos share one list of endings and one order. Source: docs/data.md.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ IMAGE_ENDINGS = (
 )
 MAX_PIXELS = 2**27  # 16384 x 8192; as RGB 400 MB
 _FORMATS = ("JPEG", "PNG", "BMP", "DIB", "WEBP", "TIFF", "PPM", "GIF", "AVIF")
-_PNG_BITS = 24  # where a PNG's header has the bits of a sample (PNG specification, 11.2.1 IHDR)
+_PNG_BITS = 24  # position of the bits per sample in a PNG's header (PNG specification, 11.2.1 IHDR)
 _PNM_MAXIMUM = re.compile(rb"P[2356]\s+(?:#[^\n]*\n\s*)*\d{1,9}\s+\d{1,9}\s+(\d{1,5})\s")
 _SHOWN_BITS = 8
-_HEAD = 256  # bytes with which the formats start that Pillow tells too little of
+_HEAD = 256  # bytes at the start, for formats of which Pillow reports too little
 _TIFF_STARTS = (b"II*\0", b"MM\0*")
-warnings.filterwarnings("ignore", module="PIL")  # of large images, which MAX_PIXELS limits, and of odd metadata
-# what Pillow raises at damaged files, by their formats
+warnings.filterwarnings("ignore", module="PIL")  # about large images, which MAX_PIXELS limits, and about odd metadata
+# what Pillow raises for damaged files, depending on the format
 PILLOW_ERRORS = (
     OSError,
     SyntaxError,
@@ -45,7 +45,7 @@ PILLOW_ERRORS = (
     struct.error,
     Image.DecompressionBombError,
 )
-# EXIF's orientation: (swap the axes, then reverse the rows, reverse the columns) makes the picture upright
+# EXIF's orientation: (swap the axes, then reverse the rows, reverse the columns) turns the picture upright
 _TURNS = {
     **{1: (False, False, False), 2: (False, False, True), 3: (False, True, True), 4: (False, True, False)},
     **{5: (True, False, False), 6: (True, False, True), 7: (True, True, True), 8: (True, True, False)},
@@ -54,37 +54,37 @@ _TURNS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageHeader:
-    """What an image file says of itself. Sizes are (height, width)."""
+    """What the header of an image file says. Sizes are (height, width)."""
 
     format: str  # as Pillow names it
-    bits: int  # of a sample
+    bits: int  # per sample
     stored: Size  # of the pixels in the file
-    upright: Size  # turned as EXIF's orientation says
+    upright: Size  # after turning by EXIF's orientation
     orientation: int  # of EXIF, 1 (upright) to 8
 
     def as_stored(self, size: Size | None) -> bool:
-        """Say whether a picture that is to be of `size` is meant as the file stores it, not turned upright."""
+        """Return whether a picture that should have `size` is meant as stored, not turned upright."""
         return size is not None and self.stored != self.upright and self.stored == tuple(size)
 
 
 def is_image_name(path: Path) -> bool:
-    """Say whether a file's name ends like an image's that can be read."""
+    """Return whether a file's name has the ending of a readable image format."""
     return path.suffix.lower() in IMAGE_ENDINGS
 
 
 def natural(path: Path) -> tuple[Any, ...]:
-    """Return the key that sorts names by the values of the numbers in them: 2 before 10."""
-    parts = re.split(r"([0-9]+)", path.name)  # text and numbers in turn
+    """Return a sort key that orders names by the numbers in them: 2 before 10."""
+    parts = re.split(r"([0-9]+)", path.name)  # text and numbers alternate
     return [int(part) if index % 2 else part for index, part in enumerate(parts)], path.name
 
 
 def natural_key(name: str) -> list[Any]:
-    """Return `natural` of every part of a relative path, as annotation files name frames."""
+    """Return `natural` of every part of a relative path, for frame names in annotation files."""
     return [natural(Path(part)) for part in Path(name).parts]
 
 
 def list_folder(folder: Path, what: str) -> list[Path]:
-    """List a folder in natural order, without hidden files (macOS leaves `._00000.jpg` beside `00000.jpg`)."""
+    """List a folder in natural order, without hidden files (macOS writes `._00000.jpg` beside `00000.jpg`)."""
     if not folder.is_dir():
         raise UserError(f"{what} {folder} does not exist")
     return sorted((path for path in folder.iterdir() if not path.name.startswith(".")), key=natural)
@@ -93,7 +93,7 @@ def list_folder(folder: Path, what: str) -> list[Path]:
 def read_header(file: BinaryIO, path: str | Path) -> ImageHeader:
     """Return what the header of an image file says, without decoding it.
 
-    Raises UserError with the path if it is no image, or one of more than MAX_PIXELS.
+    Raises UserError with the path if the file is not an image or has more than MAX_PIXELS.
     """
     try:
         header = _header(file)
@@ -107,7 +107,7 @@ def read_header(file: BinaryIO, path: str | Path) -> ImageHeader:
 
 
 def header_of(path: Path) -> ImageHeader:
-    """Return `read_header` of a file; UserError, too, if it cannot be opened."""
+    """Return `read_header` of a file. Also raises UserError if it cannot be opened."""
     try:
         with path.open("rb") as file:
             return read_header(file, path)
@@ -116,14 +116,14 @@ def header_of(path: Path) -> ImageHeader:
 
 
 def opened_by_pillow(file: BinaryIO) -> Image.Image:
-    """Open an image of one of the formats that are read; it is decoded when its pixels are asked for."""
+    """Open an image of a supported format; it is decoded when its pixels are read."""
     return Image.open(file, formats=_FORMATS)
 
 
 def size_fault(header: ImageHeader, size: Size, path: str | Path) -> str | None:
-    """Say in what an image differs from the size (height, width) that an annotation file states, if it does.
+    """Return how an image's size differs from the size (height, width) in the annotation file, None if it does not.
 
-    The size decides what is meant: the upright picture or, where EXIF's orientation swaps its sides, the stored one.
+    The size decides which picture is meant: the upright one or, if EXIF's orientation swaps its sides, the stored one.
     """
     if tuple(size) in (header.upright, header.stored):
         return None
@@ -134,8 +134,8 @@ def size_fault(header: ImageHeader, size: Size, path: str | Path) -> str | None:
 
 
 def turn_of(header: ImageHeader, as_stored: bool) -> tuple[bool, bool, bool]:
-    """Return (swap axes, reverse rows, reverse columns) that bring decoded pixels to the wanted position."""
-    if header.format == "TIFF":  # decoders turn it upright
+    """Return (swap axes, reverse rows, reverse columns) that turn decoded pixels to the wanted orientation."""
+    if header.format == "TIFF":  # decoders already turn it upright
         swap, rows, columns = _TURNS[header.orientation]
         back = (swap, columns, rows) if swap else (swap, rows, columns)
         return back if as_stored else _TURNS[1]
@@ -143,12 +143,12 @@ def turn_of(header: ImageHeader, as_stored: bool) -> tuple[bool, bool, bool]:
 
 
 def damaged(path: str | Path, length: int) -> UserError:
-    """Return the error of a file that cannot be decoded, or not to its end."""
+    """Return the error for a file that cannot be decoded completely."""
     return UserError(f"frame {path} is damaged or no image ({length} bytes); copy it anew")
 
 
 def names_of(paths: Sequence[Path], most: int = 3) -> str:
-    """Return the first few names of a list, and how many there are if more."""
+    """Return the first few names of a list, and their number if there are more."""
     names = ", ".join(path.name for path in paths[:most])
     return names if len(paths) <= most else f"{names}, ... ({len(paths)} files)"
 
@@ -164,7 +164,7 @@ def _header(file: BinaryIO) -> ImageHeader:
     except UnidentifiedImageError:
         if head[:4] not in _TIFF_STARTS:
             raise
-    return _tiff_header(file, head)  # Pillow knows the tags of TIFFs that it cannot decode, too
+    return _tiff_header(file, head)  # Pillow also reads the tags of TIFFs that it cannot decode
 
 
 def _make_header(name: str, stored: Size, orientation: Any, bits: int) -> ImageHeader:
@@ -183,7 +183,7 @@ def _tiff_header(file: BinaryIO, head: bytes) -> ImageHeader:
 
 
 def _exif_orientation(image: Image.Image) -> Any:
-    """Return EXIF's orientation; other metadata that may state one (XMP) is not asked, as image viewers do not."""
+    """Return EXIF's orientation. Other metadata that may state one (XMP) is ignored, as in image viewers."""
     exif = Image.Exif()
     try:
         exif.load(image.info.get("exif", b""))

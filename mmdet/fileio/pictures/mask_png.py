@@ -1,4 +1,4 @@
-"""Mask PNGs as files: the images of a video, the PNGs beside them, and their pixel values as object ids.
+"""Mask PNGs: find the images of a video and the PNGs beside them, and read pixel values as object ids.
 
 Source: docs/data.md.
 """
@@ -21,9 +21,9 @@ _PNG_ERRORS = (OSError, SyntaxError, ValueError, zlib.error, Image.Decompression
 
 
 def read_ids(path: Path) -> np.ndarray:
-    """Return the pixel values (H, W) uint8 of a palette or grey PNG, palettes as indices.
+    """Return the pixel values (H, W) uint8 of a palette or grey PNG; of a palette the indices.
 
-    Raises UserError for colours, 16 bits and damaged files.
+    Raises UserError for colour images, 16-bit images and damaged files.
     """
     try:
         with path.open("rb") as file:
@@ -31,8 +31,8 @@ def read_ids(path: Path) -> np.ndarray:
         with Image.open(path, formats=["PNG"]) as image:
             if tuple(header) not in _READABLE:
                 raise UserError(
-                    f"{path} is a PNG of mode {image.mode} with {header[0]} bits a value, expected a palette or 8-bit "
-                    "grey, where the value of a pixel is the id of its object"
+                    f"{path} is a PNG of mode {image.mode} with {header[0]} bits per value, expected a palette or 8 "
+                    "bits of grey, where the value of a pixel is the id of its object"
                 )
             return np.asarray(image).astype(np.uint8)
     except _PNG_ERRORS as error:
@@ -40,7 +40,7 @@ def read_ids(path: Path) -> np.ndarray:
 
 
 def frame_files(folder: Path) -> list[Path]:
-    """List the images of a video in natural order; none may share its name with another."""
+    """List the images of a video in natural order. Raises UserError if two have the same name without the ending."""
     frames = [path for path in list_folder(folder, "video") if is_image_name(path)]
     by_stem: dict[str, Path] = {}
     for path in frames:
@@ -51,7 +51,10 @@ def frame_files(folder: Path) -> list[Path]:
 
 
 def mask_files(folder: Path, frames: list[Path]) -> dict[int, Path]:
-    """Return the PNGs of a video by the index of the frame of the same name; UserError for one without a frame."""
+    """Return the PNGs of a video by the index of the frame with the same name.
+
+    Raises UserError for a PNG without a frame.
+    """
     if not folder.is_dir():
         return {}
     indices = {frame.stem: index for index, frame in enumerate(frames)}

@@ -1,4 +1,4 @@
-"""Video files, decoded by PyAV (FFmpeg): frame after frame, whole, upright and in RGB, with their times.
+"""Decode video files with PyAV (FFmpeg): frame after frame, complete, upright, in RGB, with their times.
 
 Damaged packets are skipped and counted; interlaced pictures are deinterlaced; memory does not grow with the video.
 """
@@ -30,19 +30,19 @@ from mmdet.fileio.pictures.video_streams import (
     tell_damage,
 )
 
-# Formats that hold a video themselves. Playlists and patterns of names, which open other files, are none of them.
+# Formats that contain the video themselves, as opposed to playlists and name patterns, which open other files.
 _FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,asf,flv,ogg,mxf,dv,h264,hevc,obu,ivf,m4v,"
     "mjpeg,rm,nut,yuv4mpegpipe,wtv,gxf,nsv,vc1,cavsvideo,h261,h263,swf,dirac,vvc"
 )
-_HD_LINES = 720  # from here on video that does not state its colours is BT.709, below BT.601
-_UNSPECIFIED = 2  # of colour spaces (ITU-T H.273)
-_MATRIX = np.dtype(np.int32)  # of the display matrix: 3 x 3 numbers, row by row
+_HD_LINES = 720  # video of at least this height that does not state its colours is BT.709, below it BT.601
+_UNSPECIFIED = 2  # code of an unknown colour space (ITU-T H.273)
+_MATRIX = np.dtype(np.int32)  # the display matrix: 3 x 3 numbers, row by row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimedFrame:
-    """A frame (H, W, 3) uint8 RGB, its time in seconds since the first one, and what to call it in an error."""
+    """A frame (H, W, 3) uint8 RGB, its time in seconds since the first frame, and its name in errors."""
 
     image: np.ndarray
     time_s: float
@@ -50,7 +50,7 @@ class TimedFrame:
 
 
 class VideoFile:
-    """The frames of a video file's main picture stream, to be gone through once.
+    """The frames of a video file's main picture stream. They can be read once.
 
     Raises UserError with the reason if the file cannot be opened or has no picture.
     """
@@ -59,7 +59,7 @@ class VideoFile:
         self.path = path
         self._container = _open(path)
         self._stream = main_stream(self._container, path)
-        self._stream.thread_type = "SLICE"  # threads of whole frames lose some more beside a damaged one
+        self._stream.thread_type = "SLICE"  # threads that decode whole frames lose more frames near a damaged one
         tell_damage(self._stream)
         self.notes = other_streams(self._container, self._stream, path)
         self.rate = rate_of(self._stream)
@@ -85,18 +85,18 @@ class VideoFile:
 
     @property
     def promised(self) -> int | None:
-        """Number of frames that the file's header states, or follows from the length that it states; None without."""
+        """Number of frames that the file states or that follows from the stated length; None without either."""
         if self._stated:
             return self._stated - self._num_hidden
         if self._length_s is None:
             return None
         if not self._at_end:
-            return round(self._length_s * self.rate)  # a guess where the rate varies
+            return round(self._length_s * self.rate)  # a guess if the rate varies
         return round(self._num_read * self._length_s / self._times.file_end_s) if self._is_short else self._num_read
 
     @property
     def loss(self) -> str | None:
-        """What of the video could not be read, once all that could be has been; None if that is all of it."""
+        """What could not be read of the video, known at its end; None if nothing is missing."""
         promised = self.promised
         short = self._is_short
         num_partial = max(self._num_partial, self._num_marked)
@@ -115,8 +115,8 @@ class VideoFile:
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
         for packet in self._packets():
-            self._num_hidden += packet.is_discard  # an edit list leaves it out
-            self._num_marked += packet.is_corrupt  # as the container found
+            self._num_hidden += packet.is_discard  # an edit list hides it
+            self._num_marked += packet.is_corrupt  # the container noticed damage
             try:
                 frames = packet.decode()
             except FFmpegError:
@@ -125,7 +125,7 @@ class VideoFile:
             yield from (frame for frame in frames if isinstance(frame, av.VideoFrame))
 
     def _packets(self) -> Iterator[Any]:
-        """Yield the packets, behind a place that cannot be read those that follow it."""
+        """Yield the packets; skip places that cannot be read."""
         got_any = True
         while got_any:
             got_any = False
@@ -139,17 +139,20 @@ class VideoFile:
 
 
 class _Times:
-    """Times of frames in seconds since the first; what has none, or none later than the last, follows the rate."""
+    """Times of frames in seconds since the first.
+
+    A frame without a time, or with one not after the last, follows the rate.
+    """
 
     def __init__(self, rate: Fraction) -> None:
         self._step = float(1 / rate)
         self._first: float | None = None
         self._last = -self._step
-        self._shown = self._step  # how long the last frame is
+        self._shown = self._step  # how long the last frame is shown
 
     @property
     def file_end_s(self) -> float:
-        """When the last frame ends, by the file's clock, which may begin before the first frame."""
+        """When the last frame ends by the file's clock, which may start before the first frame."""
         return self._last + self._shown + max(self._first or 0, 0)
 
     def time_of(self, frame: av.VideoFrame) -> float:
@@ -166,14 +169,14 @@ class _Times:
 def _open(path: Path) -> InputContainer:
     options = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
     try:
-        # an absolute name: FFmpeg takes what stands before a colon for a protocol
+        # an absolute name, because FFmpeg takes text before a colon for a protocol
         return av.open(str(path.absolute()), options=options, metadata_errors="replace")
     except (FFmpegError, OSError, ValueError) as error:
         raise UserError(why_no_video(path, error)) from error
 
 
 def _progressive(frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
-    """Deinterlace from the first interlaced frame on, where there is one; others pass through as they are."""
+    """Deinterlace from the first interlaced frame on; other frames pass through unchanged."""
     graph, kind = None, None
     for frame in frames:
         own = (frame.width, frame.height, frame.format.name, frame.time_base)
@@ -192,7 +195,7 @@ def _progressive(frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
 
 
 def _deinterlacer(frame: av.VideoFrame) -> Graph:
-    """Return FFmpeg's bwdif: a picture a frame, made of frames that are marked as interlaced, others left alone."""
+    """Return FFmpeg's bwdif filter: one picture per frame; it changes only frames that are marked as interlaced."""
     graph = Graph()
     source = graph.add_buffer(
         width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base or 1 / DEFAULT_RATE
@@ -213,17 +216,17 @@ def _pulled(graph: Graph, at_end: bool = False) -> Iterator[av.VideoFrame]:
 
 
 def _rgb(frame: av.VideoFrame) -> np.ndarray:
-    """Convert by the colours that the frame states."""
+    """Convert to RGB by the colour space that the frame states."""
     untold = frame.colorspace == _UNSPECIFIED and not frame.format.is_rgb
     source = Colorspace.ITU709 if untold and frame.height >= _HD_LINES else None
     return frame.reformat(format="rgb24", src_colorspace=source).to_ndarray()
 
 
 class _Upright:
-    """Turns pictures as the display matrix of their frames says.
+    """Turns pictures upright by the display matrix of their frames.
 
-    The matrix is looked up where the rotation changes: a frame whose side data was looked up is in a reference cycle
-    and so stays in memory until Python collects those, hundreds of frames later.
+    The matrix is read only when the rotation changes: reading a frame's side data makes a reference cycle, so the frame
+    stays in memory until Python's collector runs, hundreds of frames later.
     """
 
     def __init__(self) -> None:
@@ -238,11 +241,11 @@ class _Upright:
 
 
 def _turn(frame: av.VideoFrame) -> tuple[bool, bool, bool]:
-    """Return (swap axes, reverse rows, reverse columns) of a frame's display matrix."""
+    """Return (swap axes, reverse rows, reverse columns) from a frame's display matrix."""
     matrix: Any = frame.side_data.get("DISPLAYMATRIX")
     if matrix is None:
         return False, False, False
-    across, down = np.frombuffer(bytes(matrix), _MATRIX).reshape(3, 3)[:2, :2].tolist()  # where x and y go
+    across, down = np.frombuffer(bytes(matrix), _MATRIX).reshape(3, 3)[:2, :2].tolist()  # the directions of x and y
     if abs(across[0]) < abs(across[1]):
         return True, across[1] < 0, down[0] < 0
     return False, down[1] < 0, across[0] < 0

@@ -1,11 +1,11 @@
-"""Why a file is no video that can be read, in a line: what it is instead, and what helps."""
+"""Explain in one line why a file cannot be read as a video: what it is, and the remedy."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-_HEAD = 1024  # bytes that tell what a file is
+_HEAD = 1024  # bytes at the start that show what a file is
 _MP4_BOXES = (b"ftyp", b"mdat", b"free", b"wide", b"skip")
 _PLAYLIST = re.compile(r"(ffconcat|#EXTM3U|;FFMETADATA|\[playlist\]|file\s+\S|<\?xml|<MPD|<smil)", re.IGNORECASE)
 _PAGE = re.compile(r"<!doctype html|<html|<head|<!--", re.IGNORECASE)

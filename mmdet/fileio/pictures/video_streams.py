@@ -1,4 +1,4 @@
-"""Which stream of a video file is read, what it states of its rate and length, and how its decoder tells of damage."""
+"""Choose the stream of a video file, read its rate and length, and make its decoder report damage."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from av.video.stream import VideoStream
 from mmdet.errors import UserError
 from mmdet.fileio.pictures.images import MAX_PIXELS
 
-DEFAULT_RATE = Fraction(25)  # frames per second where nothing tells
-_LARGEST_RATE = 500  # some formats state their clock's
-_SLACK_FRAMES = 1.5  # by which a length may be longer than its frames: clocks are rounded
-_SLACK_OF_SOUND = 0.1  # of the length where it may be that of the sound, which goes on a little longer ...
-_MOST_OF_SOUND_S = 1.0  # ... but no longer than this
+DEFAULT_RATE = Fraction(25)  # frames per second if the file does not say
+_LARGEST_RATE = 500  # some formats state the rate of their clock
+_SLACK_FRAMES = 1.5  # a length may exceed that of the frames by this, because clocks are rounded
+_SLACK_OF_SOUND = 0.1  # of the length, if it may be that of the sound, which lasts a little longer ...
+_MOST_OF_SOUND_S = 1.0  # ... but at most by this
 _PICTURES = ("mjpeg", "png", "bmp", "gif")  # formats of single pictures
 _CLOCK = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)$")
 
 
 def main_stream(container: InputContainer, path: Path) -> VideoStream:
-    """Return the largest picture stream, of several the default one; cover pictures and single ones are none."""
+    """Return the largest picture stream, of equals the default one. Cover pictures and single pictures do not count."""
     choice = _videos(container)
     if not choice:
         own = container.streams
@@ -39,7 +39,7 @@ def main_stream(container: InputContainer, path: Path) -> VideoStream:
 
 
 def other_streams(container: InputContainer, stream: VideoStream, path: Path) -> tuple[str, ...]:
-    """Return a note on the videos of the file that are not read, if it holds several."""
+    """Return a note about the other videos of the file if it holds several."""
     others = [other for other in _videos(container) if other.index != stream.index and other.frames != 1]
     if not others:
         return ()
@@ -48,7 +48,7 @@ def other_streams(container: InputContainer, stream: VideoStream, path: Path) ->
 
 
 def _videos(container: InputContainer) -> list[VideoStream]:
-    """Return the picture streams that are no cover; one of a picture's format is, beside a video, marked or not."""
+    """Return the picture streams without covers. A stream in a picture format beside a video counts as a cover."""
     covers = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
     streams = [stream for stream in container.streams.video if stream.codec_context is not None]
     videos = [stream for stream in streams if not stream.disposition & covers]
@@ -56,16 +56,16 @@ def _videos(container: InputContainer) -> list[VideoStream]:
 
 
 def tell_damage(stream: VideoStream) -> None:
-    """Have the decoder tell of damage where it would leave frames out, or make pixels up, without a word."""
+    """Make the decoder report damage where it would silently leave out frames or invent pixels."""
     context = stream.codec_context
-    if context.name == "hevc":  # leaves out all frames up to the next that stands alone
+    if context.name == "hevc":  # leaves out all frames up to the next key frame
         context.flags |= Flags.output_corrupt
-    elif context.name == "mjpeg":  # fills what is lost with grey
+    elif context.name == "mjpeg":  # fills lost parts with grey
         context.options = {"err_detect": "explode"}
 
 
 def rate_of(stream: VideoStream) -> Fraction:
-    """Return the frames per second that a stream states, DEFAULT_RATE if it states none that can be."""
+    """Return the frames per second that a stream states, DEFAULT_RATE if it states none or an impossible one."""
     for rate in (stream.average_rate, stream.guessed_rate):
         if rate is not None and 0 < rate <= _LARGEST_RATE:
             return Fraction(rate)
@@ -73,9 +73,9 @@ def rate_of(stream: VideoStream) -> Fraction:
 
 
 def length_of(container: InputContainer, stream: VideoStream, rate: Fraction) -> tuple[float | None, float]:
-    """Return the length that the file states, if any, and how much earlier a whole video may end, in seconds."""
+    """Return the length that the file states, if any, and how much earlier an undamaged video may end, in seconds."""
     slack = float(_SLACK_FRAMES / rate)
-    if (clock := _CLOCK.match(stream.metadata.get("DURATION", ""))) is not None:  # Matroska's, of each stream
+    if (clock := _CLOCK.match(stream.metadata.get("DURATION", ""))) is not None:  # Matroska states one per stream
         return 3600 * int(clock[1]) + 60 * int(clock[2]) + float(clock[3]), slack
     if stream.duration is not None and stream.time_base is not None:
         length = float(stream.duration * stream.time_base)

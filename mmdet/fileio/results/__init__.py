@@ -1,1 +1,1 @@
-"""Result files: written, read back, checked, and packed for a server."""
+"""Result files: write, read and check them, and pack them for an evaluation server."""

@@ -1,7 +1,7 @@
 """Result files: `[{video_id, category_id, score, segmentations: [RLE | null x T]}]` as json, zip or pickle.
 
-Files are written atomically. Pickles hold plain lists, dicts, strings and numbers; one that names anything else is
-refused before it can run. Checks the entries' outline; whether the masks are sound shows when they are decoded.
+Files are written atomically. Pickles may hold only plain lists, dicts, strings and numbers; one that names anything
+else is refused and runs no code. The form of the entries is checked here; masks are checked when they are decoded.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from mmdet.fileio.atomic import write_atomically
 from mmdet.fileio.results import plain_pickle
 from mmdet.structures import PerFrame
 
-_PICKLE_PROTOCOL = 3  # the last without frames, whose lengths would forbid putting pickles together
-SUBMISSION_MEMBER = "results.json"  # at the root of a submission's zip
+_PICKLE_PROTOCOL = 3  # the last protocol without frames, whose lengths would forbid concatenating pickles
+SUBMISSION_MEMBER = "results.json"  # at the root of a submission zip
 _KEYS = ("video_id", "category_id", "score")
-BOX_KEYS = ("bboxes", "detections")  # xywh and xyxy, the first that is there counts
-_MAX_SPREAD = 64  # values a byte of the file: a pickle may name the same list many times, as if it had many
-_MAX_UNPACKED = 200  # times the size of a zip; a real submission unpacks to some ten times
-_MAX_SMALL = 2**26  # bytes that may be unpacked from any zip
+BOX_KEYS = ("bboxes", "detections")  # xywh and xyxy; the first that is present counts
+_MAX_SPREAD = 64  # values per byte of the file: a pickle may refer to the same list many times
+_MAX_UNPACKED = 200  # times the size of a zip; a real submission unpacks to about ten times
+_MAX_SMALL = 2**26  # bytes that may always be unpacked from a zip
 
 
 def write_results(path: str | Path, entries: Sequence[dict[str, Any]]) -> None:
     """Write `path` (a pickle, X.pkl) and `path`.json with the same entries; each appears whole or not at all.
 
-    Entry by entry: what they list per frame may be sparse (PerFrame), and is a full list in the files alone.
+    Writes entry by entry: lists per frame may be sparse (PerFrame) in memory and are full lists only in the files.
     """
     check_results(entries, str(path))
     write_atomically(path, lambda file: _write_pickle(entries, file))
@@ -52,7 +52,7 @@ def write_json(entries: Iterable[dict[str, Any]], file: IO[bytes]) -> None:
 
 
 def _write_pickle(entries: Iterable[dict[str, Any]], file: IO[bytes]) -> None:
-    """Write entries as a pickled list, one after the other: each is a pickle, without its beginning and its end."""
+    """Write entries as one pickled list, one after the other: the pickle of each without its start and its end."""
     file.write(pickle.PROTO + bytes([_PICKLE_PROTOCOL]) + pickle.EMPTY_LIST)
     for entry in entries:
         file.write(pickle.dumps(_plain(entry), protocol=_PICKLE_PROTOCOL)[2:-1] + pickle.APPEND)
@@ -60,7 +60,7 @@ def _write_pickle(entries: Iterable[dict[str, Any]], file: IO[bytes]) -> None:
 
 
 def load_results(path: str | Path, *, boxes: bool = False) -> list[dict[str, Any]]:
-    """Read a result file as `parse_results` does and check it as `check_results`. Raises UserError."""
+    """Read a result file with `parse_results` and check it with `check_results`. Raises UserError."""
     entries = parse_results(path)
     check_results(entries, str(path), boxes=boxes)
     result: list[dict[str, Any]] = entries
@@ -68,7 +68,7 @@ def load_results(path: str | Path, *, boxes: bool = False) -> list[dict[str, Any
 
 
 def parse_results(path: str | Path) -> Any:
-    """Read X.json, a zip holding results.json, or a pickle of plain data, whatever is in it."""
+    """Read X.json, a zip that holds results.json, or a pickle of plain data. The content is not checked."""
     data = _read(path)
     suffix = Path(path).suffix.lower()
     if suffix not in (".json", ".zip", ".pkl"):
@@ -84,9 +84,9 @@ def parse_results(path: str | Path) -> Any:
 
 
 def check_results(entries: Any, source: str, *, boxes: bool = False) -> None:
-    """Raise UserError, naming `source` and the entry, unless every entry has its four keys with sound values.
+    """Raise UserError that names `source` and the entry unless every entry has its four keys with valid values.
 
-    With `boxes` the lists of BOX_KEYS may stand for the segmentations.
+    With `boxes` an entry may have one of the lists of BOX_KEYS instead of segmentations.
     """
     shapes = (*BOX_KEYS, "segmentations") if boxes else ("segmentations",)
     if not isinstance(entries, list | tuple):
@@ -108,16 +108,16 @@ def check_results(entries: Any, source: str, *, boxes: bool = False) -> None:
             raise UserError(f"{source}: result {index} has no {' or '.join(shapes)}")
         for key in present:
             if not isinstance(entry[key], list | tuple | PerFrame):
-                raise UserError(f"{source}: result {index} has {key} that are no list with one entry a frame")
+                raise UserError(f"{source}: result {index} has {key} that are not a list with one entry per frame")
 
 
 def is_id(value: Any) -> bool:
-    """Whether a value can be an id."""
+    """Return whether a value can be an id."""
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
 def is_finite_number(value: Any) -> bool:
-    """Whether a value is a number that a float holds, so neither NaN nor infinite."""
+    """Return whether a value is a number that a float can hold, so neither NaN nor infinite."""
     number = value.item() if isinstance(value, np.number) else value
     return isinstance(number, int | float) and not isinstance(number, bool) and abs(number) <= sys.float_info.max
 
@@ -130,7 +130,7 @@ def _read(path: str | Path) -> bytes:
 
 
 def _unpacked(data: bytes) -> bytes:
-    """Return the results of a submission's zip, unless they claim to be far larger than any."""
+    """Return the results of a submission zip. Raises ValueError if they claim to be far larger than any real ones."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         size = archive.getinfo(SUBMISSION_MEMBER).file_size
         if size > max(_MAX_SMALL, _MAX_UNPACKED * len(data)):
@@ -139,7 +139,7 @@ def _unpacked(data: bytes) -> bytes:
 
 
 def _plain(value: Any) -> Any:
-    """Copy into lists, dicts, strings and Python numbers."""
+    """Copy a value into lists, dicts, strings and Python numbers."""
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | PerFrame):

@@ -1,7 +1,7 @@
-"""Check results against the videos they are for, naming every fault at once, and pack them for an evaluation server.
+"""Check results against the videos of a data set, list all faults, and pack the results for an evaluation server.
 
 A submission is a zip with `results.json` at its root: a list of {video_id, category_id, score, segmentations}, with the
-data set's ids and one compressed RLE or null a frame at the original size.
+data set's ids and one compressed RLE or null per frame at the original size.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _VIDEO_KEYS = ("id", "height", "width", "file_names")
 
 
 def find_faults(entries: Any, ground_truth: dict[str, Any]) -> list[str]:
-    """Return a line for every fault of result entries, [] if a server would take them.
+    """Return one line per fault of the result entries, [] if a server would accept them.
 
-    `ground_truth` is the json of the data set; only its videos and categories are read.
+    `ground_truth` is the json of the data set; only its videos and categories are used.
     """
     if not isinstance(entries, list):
         return [f"results are a list of entries, got {type(entries).__name__}"]
@@ -58,7 +58,7 @@ def _faults_of(entry: Any, videos: dict[Any, dict[str, Any]], categories: set[An
     faults = []
     score = entry["score"]
     if not is_finite_number(score):
-        faults.append(f"score {shown(score)} is no finite number")
+        faults.append(f"score {shown(score)} is not a finite number")
     if not is_id(entry["category_id"]) or entry["category_id"] not in categories:
         faults.append(f"category_id {shown(entry['category_id'])} is not in the data set")
     if not is_id(entry["video_id"]) or entry["video_id"] not in videos:
@@ -68,7 +68,7 @@ def _faults_of(entry: Any, videos: dict[Any, dict[str, Any]], categories: set[An
 
 def _segmentation_faults(segmentations: Any, video: dict[str, Any]) -> list[str]:
     if not isinstance(segmentations, list | PerFrame):
-        return ["segmentations are no list with one entry a frame"]
+        return ["segmentations are not a list with one entry per frame"]
     frames = len(video["file_names"])
     faults = []
     if len(segmentations) != frames:
@@ -89,7 +89,7 @@ def _segmentation_faults(segmentations: Any, video: dict[str, Any]) -> list[str]
 
 
 def write_submission(path: str | Path, entries: list[dict[str, Any]]) -> None:
-    """Write the zip, whole or not at all; what servers do not read (boxes, labels of frames) is left out."""
+    """Write the zip atomically, without what servers do not read (boxes, labels of frames)."""
     kept = ({key: entry[key] for key in KEYS} for entry in entries)
 
     def pack(file: IO[bytes]) -> None:

@@ -1,5 +1,4 @@
-"""Shared by the assigners: the best points of every object, in a fixed number of slots, and the Assignment made of
-them.
+"""Shared by the assigners: the best points of every object in a fixed number of slots, and the Assignment from them.
 
 Source: MODEL.md 6 ("Assigner") and 10 (points in crowd regions).
 """

@@ -15,9 +15,7 @@ OFFSET_GROUPS = 4
 
 
 class FeatureAlign(nn.Module):
-    """3x3 deformable convolution (v1, zero outside), GroupNorm, ReLU; the offsets are a 1x1 convolution of the
-    distances.
-    """
+    """3x3 deformable convolution (v1, zero outside), GroupNorm, ReLU. Offsets are a 1x1 convolution of distances."""
 
     def __init__(self, in_channels: int, channels: int, norm_groups: int = 32) -> None:
         super().__init__()

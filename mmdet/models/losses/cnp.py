@@ -1,5 +1,4 @@
-"""The loss of the conditional neural process: likelihood of each object's box under its points' Gaussians, and their
-widths.
+"""The loss of the conditional neural process: likelihood of objects' boxes under their points' Gaussians, and widths.
 
 Source: MODEL.md 6 (loss_cnp, tgt_uncert), Q6 of MODEL.md 10 is an option.
 """

@@ -60,10 +60,10 @@ def gathered_contrastive_loss(
     num_negatives: int,
     exclude_matches: bool,
 ) -> Tensor:
-    """Return the contrastive loss of the objects of all ranks: the same value on each, with the gradient that DDP's
-    mean needs.
+    """Return the contrastive loss of the objects of all ranks.
 
-    key (B, G, E) and reference (B, R, E) embeddings with their validity; match (B, G): the reference row or -1.
+    The value is the same on each, with the gradient that DDP's mean needs. key (B, G, E) and reference (B, R, E)
+    embeddings with their validity; match (B, G): the reference row or -1.
     """
     num_keys = key_valid.numel()
     embeddings = torch.cat((key.flatten(0, 1), reference.flatten(0, 1)))
@@ -92,8 +92,7 @@ def gathered_contrastive_loss(
 def match_accuracy(
     coefficients: Tensor, reference: Tensor, reference_valid: Tensor, match: Tensor, kept: Tensor
 ) -> Tensor:
-    """Return (B,): the fraction of kept pairs that are most similar to their match, or to no reference if they have
-    none.
+    """Return (B,): the fraction of kept pairs most similar to their match, or to no reference if they have none.
 
     coefficients (B, G, A, E), reference (B, R, E), match (B, G), kept (B, G, A). "None" is a logit of 0.
     """

@@ -23,8 +23,7 @@ def focal_loss(logits: Tensor, targets: Tensor, gamma: float = 2.0, alpha: float
 
 
 def class_loss(logits: Tensor, truth: PaddedTruth, assignment: Assignment, gamma: float, alpha: float) -> Tensor:
-    """Return (B,): focal loss of logits (B, P, K), summed over positive and negative points, over the number of
-    positives.
+    """Return (B,): focal loss of logits (B, P, K) summed over positive and negative points, per positive.
 
     It is 0 for an image without positives.
     """

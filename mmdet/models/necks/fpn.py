@@ -32,9 +32,7 @@ class FPN(nn.Module):
                     nn.init.zeros_(module.bias)
 
     def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
-        """Turn maps (N, D_l, H/s, W/s), s = 8, 16, 32, into maps (N, C, H/s, W/s), s = 8, 16, 32, 64 (the last rounded
-        up).
-        """
+        """Return maps (N, C, H/s, W/s), s = 8, 16, 32, 64 (rounded up), from maps (N, D_l, H/s, W/s), s = 8, 16, 32."""
         laterals = [conv(level) for conv, level in zip(self.lateral_convs, maps, strict=True)]
         for level in range(len(laterals) - 2, -1, -1):
             size = laterals[level].shape[-2:]

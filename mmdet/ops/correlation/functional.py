@@ -1,7 +1,7 @@
-"""Spatial correlation as a function: checks its arguments and calls the kernel of the device, or plain torch.
+"""Spatial correlation as a function: check the arguments and call the device's kernel or plain torch.
 
 Under autocast maps in float32, float16 and bfloat16 are cast to autocast's dtype first, as for a matrix product; sums
-are float32 in any case.
+are always float32.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ def spatial_correlation_sample(
     dilation: int | Pair = 1,
     dilation_patch: int | Pair = 1,
 ) -> Tensor:
-    """Compare each window of map one with the windows of map two around its place.
+    """Compare each window of map one with the windows of map two around the same position.
 
-    Maps (B, C, H, W) give (B, PH, PW, OH, OW): the products of both windows, summed over channels and window; patch
-    cell p moves map two's window by `dilation_patch * p - dilation_patch * (patch_size - 1) // 2`, and what lies
-    outside a map counts zero. Parameters are ints or pairs (height, width). Any strides; float32, float64, float16 or
-    bfloat16. Differentiable once. Raises ValueError that names what does not fit.
+    Maps (B, C, H, W) give (B, PH, PW, OH, OW): the product of both windows, summed over channels and window. Patch cell
+    p moves map two's window by `dilation_patch * p - dilation_patch * (patch_size - 1) // 2`; positions outside of a
+    map count as zero. Parameters are ints or pairs (height, width). Maps may have any strides and are float32, float64,
+    float16 or bfloat16. Differentiable once. Raises ValueError that names a wrong argument.
     """
     geometry = make_geometry(kernel_size, patch_size, stride, padding, dilation, dilation_patch)
     input1, input2 = _autocast(input1), _autocast(input2)

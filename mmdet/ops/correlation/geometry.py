@@ -1,4 +1,4 @@
-"""What a correlation compares with what: its six parameters, checked, and the sizes that follow from them.
+"""The geometry of a correlation: its six checked parameters and the sizes that follow from them.
 
 The semantics are those of the spatial-correlation-sampler package.
 """
@@ -21,7 +21,7 @@ class Geometry(NamedTuple):
     dilation_patch: Pair
 
     def output_size(self, map_size: Pair) -> Pair:
-        """Return (OH, OW); raise ValueError if the window does not fit into the padded map."""
+        """Return (OH, OW); raises ValueError if the window does not fit into the padded map."""
         height, width = (
             (size + 2 * padding - (dilation * (kernel - 1) + 1)) // stride + 1
             for size, kernel, stride, padding, dilation in zip(
@@ -40,7 +40,7 @@ class Geometry(NamedTuple):
         return (shape[0], *self.patch_size, *self.output_size((shape[2], shape[3])))
 
     def center(self) -> Pair:
-        """Return the offset of patch cell 0, with its sign turned: cell p lies at dilation_patch * p - center."""
+        """Return the negated offset of patch cell 0: cell p lies at dilation_patch * p - center."""
         height, width = (d * (p - 1) // 2 for d, p in zip(self.dilation_patch, self.patch_size, strict=True))
         return height, width
 
@@ -53,7 +53,10 @@ def make_geometry(
     dilation: int | Pair,
     dilation_patch: int | Pair,
 ) -> Geometry:
-    """Return the parameters as checked pairs; raise ValueError for one that is no (pair of) int or is too small."""
+    """Return the parameters as checked pairs.
+
+    Raises ValueError for one that is too small or not an int or a pair of ints.
+    """
     return Geometry(
         kernel_size=_pair("kernel_size", kernel_size, 1),
         patch_size=_pair("patch_size", patch_size, 1),

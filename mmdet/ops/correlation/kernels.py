@@ -1,7 +1,7 @@
-"""The compiled correlation as custom torch ops: what torch has to know of them besides their kernels.
+"""Register the compiled correlation as custom torch ops: shapes for tracing (fake kernels) and the gradient.
 
-Shapes for tracing (fake kernels) and the gradient, itself an op: called for each map that needs one, it gathers the
-output's gradient with the other map. There is no second derivative. Importing this module loads the library.
+The gradient is an op too: for each map that needs a gradient it gathers the output's gradient with the other map. There
+is no second derivative. Importing this module loads the library.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from torch import Tensor, library
 from mmdet.ops import extension
 from mmdet.ops.correlation.geometry import Geometry
 
-# Devices with a kernel of their own.
+# Devices with their own kernel.
 COMPILED_FOR = frozenset(["cpu"] * extension.load() + ["cuda"] * extension.has_cuda_kernels())
 
 
 def compiled_correlation(input1: Tensor, input2: Tensor, geometry: Geometry) -> Tensor:
-    """Correlate maps (B, C, H, W) to (B, PH, PW, OH, OW) by the kernel of their device, one of COMPILED_FOR."""
+    """Correlate maps (B, C, H, W) to (B, PH, PW, OH, OW) with the kernel of their device, one of COMPILED_FOR."""
     return torch.ops.memcnp.correlation(input1, input2, *geometry)
 
 

@@ -28,5 +28,5 @@ class SpatialCorrelationSampler(nn.Module):
         return spatial_correlation_sample(input1, input2, *self.geometry)
 
     def extra_repr(self) -> str:
-        """Name the parameters."""
+        """Return the parameters as text."""
         return ", ".join(f"{name}={value}" for name, value in self.geometry._asdict().items())

@@ -1,6 +1,6 @@
-"""Spatial correlation in plain torch: slow, obvious, on any device, differentiable by autograd (twice as well).
+"""Spatial correlation in plain torch: slow and simple, on any device, differentiable any number of times.
 
-What the compiled kernels are tested against, and what runs where they are not built.
+The compiled kernels are tested against it, and it runs if they are not built.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def _correlate(one: Tensor, two: Tensor, geometry: Geometry) -> Tensor:
     shape = geometry.output_shape(tuple(one.shape))
     margin_one = (pad_x, pad_x, pad_y, pad_y)
     one, inside_one = F.pad(one, margin_one), F.pad(inside_one, margin_one) > 0
-    # Wide enough for every offset, so that patch cell (0, 0) of map two starts at its corner.
+    # The margin is wide enough for every offset, so that patch cell (0, 0) of map two starts at its corner.
     last_y, last_x = step_y * (patch_y - 1) - center_y, step_x * (patch_x - 1) - center_x
     margin_two = (pad_x + center_x, pad_x + last_x, pad_y + center_y, pad_y + last_y)
     two, inside_two = F.pad(two, margin_two), F.pad(inside_two, margin_two) > 0
@@ -38,7 +38,7 @@ def _correlate(one: Tensor, two: Tensor, geometry: Geometry) -> Tensor:
                     y, x = ky * geometry.dilation[0], kx * geometry.dilation[1]
                     place_one = (y, x, shape[3:], geometry.stride)
                     place_two = (y + step_y * cell_y, x + step_x * cell_x, shape[3:], geometry.stride)
-                    # the margin's zero times what is not finite would be NaN
+                    # zero in the margin times a value that is not finite would be NaN
                     window_one = _window(one, *place_one).where(_window(inside_two, *place_two), 0)
                     window_two = _window(two, *place_two).where(_window(inside_one, *place_one), 0)
                     total = total + (window_one * window_two).sum(dim=1)

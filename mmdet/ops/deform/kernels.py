@@ -1,8 +1,8 @@
 """Deformable convolution on a GPU in two parts: Triton kernels that sample, and matrix products in the maps' own type.
 
-torchvision's kernels know only float32 and walk over channels with strides; these read and add whole rows of channels.
-The gradient of the maps is added up by atomics: not for runs that must repeat to the bit. Does what
-`mmdet.ops.deform.functional.deform_conv` says; does not know where offsets come from.
+torchvision's kernels support only float32 and read channels with strides; these read and add whole rows of channels.
+The gradient of the maps uses atomic additions, so it is not for runs that must repeat to the bit. The contract is that
+of `mmdet.ops.deform.functional.deform_conv`.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import triton.language as tl
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-POINTS = 32  # of one program
-MAX_CHANNELS = 128  # that a program handles at a time: 32 registers a thread for a tile of values
+POINTS = 32  # points per program
+MAX_CHANNELS = 128  # channels that a program handles at a time: 32 registers per thread for a tile of values
 
 
 @triton.jit
 def _corners(offsets, image, group, tap, points, height, width, groups):
-    """Return the cell above and left of each point's tap, as floats, and how far the tap lies below and right of it."""
+    """Return the cell above and to the left of each point's tap, as floats, and the distance of the tap from it."""
     count = height * width
     first = offsets + ((image * groups + group) * 18 + tap * 2) * count + points
     inside = points < count
@@ -33,9 +33,9 @@ def _corners(offsets, image, group, tap, points, height, width, groups):
 
 @triton.jit
 def _rows(row, column, image, points, height, width):
-    """Return the rows of the cells (float coordinates) in maps (B * h * w, C), and whether they are in the map."""
+    """Return the row indices of cells (float coordinates) in maps (B * h * w, C), and whether each is in the map."""
     inside = (row >= 0) & (row < height) & (column >= 0) & (column < width) & (points < height * width)
-    # clamped, not chosen by tl.where: Triton 3.6 then fails to lay out the backward kernel
+    # clamped instead of tl.where, with which Triton 3.6 fails to compile the backward kernel
     row, column = tl.maximum(tl.minimum(row, height - 1), 0), tl.maximum(tl.minimum(column, width - 1), 0)
     cell = row.to(tl.int64) * width + column.to(tl.int64)
     return image.to(tl.int64) * height * width + cell, inside
@@ -90,7 +90,7 @@ def _sample_backward(
     BLOCK: tl.constexpr,
     POINTS: tl.constexpr,
 ):
-    """Add to the gradient of the maps (float32) and write that of the offsets; programs as in `_sample`."""
+    """Add to the gradient of the maps (float32) and write that of the offsets, with programs as in `_sample`."""
     points = tl.program_id(0) * POINTS + tl.arange(0, POINTS)
     tap, group, image = tl.program_id(1) // groups, tl.program_id(1) % groups, tl.program_id(2)
     count = height * width
@@ -133,7 +133,7 @@ def _launch(kernel: Any, maps: Tensor, offsets: Tensor, *others: Tensor) -> None
 
 
 def sample_columns(maps: Tensor, offsets: Tensor) -> Tensor:
-    """Return what the taps of all points see, (B, h * w, 9 * C), of maps (B, h, w, C) and offsets (B, G * 18, h, w)."""
+    """Return the samples at all taps (B, h * w, 9 * C) from maps (B, h, w, C) and offsets (B, G * 18, h, w)."""
     batch, height, width, channels = maps.shape
     columns = maps.new_empty(batch, height * width, 9 * channels)
     _launch(_sample, maps, offsets, columns)
@@ -149,7 +149,7 @@ def sample_columns_backward(maps: Tensor, offsets: Tensor, grad_columns: Tensor)
 
 
 class _DeformConv(torch.autograd.Function):
-    """Columns are sampled again in the backward pass: they take nine times the memory of the maps."""
+    """Columns are sampled again in the backward pass, because they take nine times the memory of the maps."""
 
     @staticmethod
     def forward(ctx: Any, features: Tensor, offsets: Tensor, weight: Tensor) -> Tensor:
@@ -178,8 +178,8 @@ class _DeformConv(torch.autograd.Function):
 def gpu_deform_conv(features: Tensor, offsets: Tensor, weight: Tensor) -> Tensor:
     """Convolve (B, C, h, w) with weight (O, C, 3, 3), taps moved by float32 offsets (B, G * 18, h, w).
 
-    Multiplies and returns in the type of the features, adding up in float32; places and weights of the samples are
-    float32 throughout.
+    Products and the result have the type of the features and are summed in float32; positions and weights of the
+    samples are always float32.
     """
     output: Tensor = _DeformConv.apply(features, offsets, weight)
     return output

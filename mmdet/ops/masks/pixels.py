@@ -1,6 +1,6 @@
-"""The masks of a frame, from the segmentations of an annotation file to pixels.
+"""Decode the masks of a frame from the segmentations of an annotation file to pixels.
 
-Objects are small beside frames: only the columns that a mask occupies are written.
+Objects are small compared with frames, so only the columns that a mask occupies are written.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ def decode_masks(segmentations: Sequence[Any], size: Size) -> np.ndarray:
 
 
 def _fill(mask: np.ndarray, runs: np.ndarray) -> None:
-    """Write runs (R,), background and foreground in turn down the columns, into an empty mask (H, W)."""
+    """Write runs (R,), alternately background and foreground down the columns, into an empty mask (H, W)."""
     seen = np.flatnonzero(runs[1::2])
     if not len(seen):
         return
     height = len(mask)
-    ends = np.cumsum(runs[: 2 * seen[-1] + 2])  # of what comes up to the last pixel of the mask
+    ends = np.cumsum(runs[: 2 * seen[-1] + 2])  # of the runs up to the last pixel of the mask
     first, last = int(runs[0]) // height, -(-int(ends[-1]) // height)
     lengths = np.append(runs[: len(ends)], last * height - ends[-1])
     lengths[0] -= first * height

@@ -1,7 +1,7 @@
-"""The polygons of a json segmentation, in all the shapes in which tools write them, checked and brought into one.
+"""The polygons of a json segmentation: check them and convert all forms that tools write into one.
 
-A segmentation is a list of flat lists `[x, y, x, y, ...]`; met as well are one flat list alone and points as pairs
-`[[x, y], ...]`. What encloses nothing (fewer than 3 points) is dropped.
+A segmentation is a list of flat lists `[x, y, x, y, ...]`; some tools write a single flat list, or points as pairs
+`[[x, y], ...]`. Polygons with fewer than 3 points are dropped.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import numpy as np
 from mmdet.errors import shown
 from mmdet.structures import Size
 
-MAX_OUTLINE_PX = 10**6  # of all polygons of a mask, and of their coordinates: drawing takes 80 bytes a pixel of it
+MAX_OUTLINE_PX = 10**6  # of all outlines of a mask, and of coordinates: drawing takes 80 bytes per pixel
 _FAR_FRAMES = 2  # a polygon may leave its frame by so many times the frame's longer side
-_LEAST_SIDE_PX = 500  # of a frame in that rule: small ones leave more room
+_LEAST_SIDE_PX = 500  # least side of a frame in that rule, so that polygons may leave small frames further
 _LEAST_NUMBERS = 6  # x, y of three points
 
 
 def split_polygons(segmentation: Sequence[Any]) -> tuple[list[Any], int]:
-    """Return the flat polygons of a segmentation that have at least 3 points, unchecked, and how many have fewer."""
+    """Return the flat polygons of a segmentation with at least 3 points, unchecked, and how many have fewer."""
     if not segmentation:
         return [], 0
     if _is_numeric(segmentation[0]):
@@ -37,7 +37,8 @@ def split_polygons(segmentation: Sequence[Any]) -> tuple[list[Any], int]:
 def read_polygons(segmentation: Sequence[Any], size: Size) -> list[list[float]]:
     """Return the polygons of a segmentation of a frame of `size` as flat lists of numbers.
 
-    Raises ValueError for what is no polygon and for one far outside of the frame, whose drawing would take long.
+    Raises ValueError for a value that is not a polygon, and for a polygon far outside of the frame, which would take
+    long to draw.
     """
     reach = _FAR_FRAMES * max(*size, _LEAST_SIDE_PX)
     polygons, outline = [], 0.0

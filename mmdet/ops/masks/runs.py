@@ -1,8 +1,8 @@
 """Run lengths of many masks at once: of masks on any device, from COCO's compressed counts, and to them.
 
-Compiled ops do the counts, or the same in numpy and pycocotools. What is decoded is checked, as pycocotools trusts its
-input and counts are whatever a file holds. COCO's code: numbers of 6-bit characters with sign, lowest digit first, each
-from the fourth on the difference to the number before the last (maskApi.c, rleFrString).
+Compiled ops code the counts; without them numpy and pycocotools do the same. Decoded counts are checked, because they
+come from files and pycocotools trusts its input. COCO's code: signed numbers of 6-bit characters, lowest digit first;
+from the fourth number on each is the difference to the number two places before (maskApi.c, rleFrString).
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ from mmdet.ops.host_copy import HostCopy
 
 _CODE_BASE = 48  # a character is 48 + a digit of 5 bits, + 32 if more follow
 _DIGIT = 0x1F
-_SIGN = 0x10  # of a number: the top bit of its last digit
+_SIGN = 0x10  # sign of a number: the top bit of its last digit
 _MORE = 0x20
 _MAX_DIGITS = 6
 _MALFORMED = -1
 _INT32_RANGE = 2**31
-_PIXELS_AT_ONCE = 2**28  # turned and compared on a device: half a GiB
+_PIXELS_AT_ONCE = 2**28  # pixels transposed and compared on a device: half a GiB
 _RUNS_A_THREAD = 2**17  # half a millisecond's work; the masks of a real frame have a tenth of it
 _MAX_THREADS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """The runs of N masks one after the other, background and foreground in turn, an even number for each mask."""
+    """The runs of N masks one after the other, alternately background and foreground, an even number per mask."""
 
     lengths: NDArray[np.int32]  # (R,)
-    starts: NDArray[np.int64]  # (N + 1,) where each mask's runs begin, and the end
+    starts: NDArray[np.int64]  # (N + 1,) where the runs of each mask start, and the end
     areas: NDArray[np.int64]  # (N,) pixels of each mask
 
     def lengths_of(self, mask: int) -> NDArray[np.int32]:
@@ -49,10 +49,10 @@ class Runs:
 
 
 def decode_counts(counts: Sequence[str], pixels: Sequence[int], *, compiled: bool = True) -> Runs:
-    """Decode the counts of masks of so many `pixels` each (below 2^31).
+    """Decode the counts of masks that have `pixels` pixels each (below 2^31).
 
-    With `compiled` False the numpy path runs even where the compiled op is built. Raises ValueError that says what is
-    wrong with a malformed one.
+    With `compiled` False numpy is used even if the compiled op is built. Raises ValueError that says what is wrong with
+    malformed counts.
     """
     try:
         text = bytearray("".join(counts), "latin-1")
@@ -71,10 +71,10 @@ def decode_counts(counts: Sequence[str], pixels: Sequence[int], *, compiled: boo
 
 
 def find_runs(masks: Tensor) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Return the run lengths (R,) of masks (N, H, W) bool down their columns, and where each mask's begin (N + 1,).
+    """Return the run lengths (R,) of masks (N, H, W) bool down the columns, and where each mask's runs start (N + 1,).
 
-    Background comes first, with length 0 where the first pixel is foreground. The masks' device finds the runs; only
-    they come to the host, which waits for them.
+    Background comes first, with length 0 if the first pixel is foreground. The masks' device finds the runs; only the
+    runs are copied to the host, which waits for them.
     """
     pixels = masks.shape[1] * masks.shape[2]
     parts = [_find_runs(part) for part in masks.split(max(1, _PIXELS_AT_ONCE // pixels))] if len(masks) else []
@@ -84,22 +84,22 @@ def find_runs(masks: Tensor) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
 
 
 def encode_counts(lengths: NDArray[np.int32], starts: NDArray[np.int64], *, compiled: bool = True) -> list[str]:
-    """Write the runs of N masks, as `find_runs` returns them, as COCO's compressed counts; `compiled` as above.
+    """Encode the runs of N masks, as `find_runs` returns them, as COCO's compressed counts; `compiled` as above.
 
-    Many runs, as those of noise, are shared out over threads.
+    If there are many runs, as in noise, threads share them.
     """
     if not (compiled and extension.load()):
         return [_encode_slowly(lengths[start:end]) for start, end in pairwise(starts.tolist())]
-    edges = np.searchsorted(starts, np.arange(starts[0], starts[-1], _RUNS_A_THREAD))  # masks stay whole
+    edges = np.searchsorted(starts, np.arange(starts[0], starts[-1], _RUNS_A_THREAD))  # no mask is divided
     parts = [(lengths, starts[start : end + 1]) for start, end in pairwise([*np.unique(edges), len(starts) - 1])]
     coded = map(_encode, parts) if len(parts) == 1 else _threads().map(_encode, parts)
     return [counts for part in coded for counts in part]
 
 
 def track_overlaps(runs: Runs, first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Sum the intersections of masks over frames, for each pair of tracks: (N, T) and (M, T) to (N, M).
+    """Sum the intersections of masks over frames for each pair of tracks, (N, T) and (M, T) to (N, M).
 
-    Tracks hold positions in `runs`, -1 where there is no mask; all masks have one size. Needs the compiled op.
+    Tracks hold indices of masks in `runs`, -1 without a mask. All masks have one size. Needs the compiled op.
     """
     arrays = (runs.lengths, runs.starts, first, second)
     sums: NDArray[np.int64] = torch.ops.memcnp.rle_overlaps(*map(torch.from_numpy, arrays)).numpy()
@@ -112,7 +112,7 @@ def _threads() -> ThreadPoolExecutor:
 
 
 def _encode(runs: tuple[NDArray[np.int32], NDArray[np.int64]]) -> list[str]:
-    """Encode by the compiled op, which lets other threads run meanwhile."""
+    """Encode with the compiled op, which lets other threads run meanwhile."""
     text, ends = torch.ops.memcnp.rle_encode(*map(torch.from_numpy, runs))
     characters = memoryview(text.numpy())
     return [str(characters[start:end], "ascii") for start, end in pairwise([0, *ends.tolist()])]
@@ -125,7 +125,7 @@ def _encode_slowly(runs: NDArray[np.int32]) -> str:
 
 
 def _find_runs(masks: Tensor) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Return the run lengths of masks, and how many each has."""
+    """Return the run lengths of masks and the number of runs per mask."""
     columns = masks.transpose(1, 2).flatten(1)
     ends = torch.ones(len(masks), columns.shape[1] + 1, dtype=torch.bool, device=masks.device)
     ends[:, 0] = columns[:, 0]
@@ -134,12 +134,12 @@ def _find_runs(masks: Tensor) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     lengths = torch.diff(places, prepend=places.new_full((1,), -1))
     packed = HostCopy(torch.cat([ends.sum(dim=1, dtype=torch.int32), lengths.int()])).wait().numpy()
     counts, runs = packed[: len(masks)].astype(np.int64), packed[len(masks) :].copy()
-    runs[np.cumsum(counts) - counts] -= 1  # a row of `ends` has one place more than a mask has pixels
+    runs[np.cumsum(counts) - counts] -= 1  # a row of `ends` has one element more than a mask has pixels
     return runs, counts
 
 
 def _decode(text: bytearray, ends: NDArray[np.int64], pixels: NDArray[np.int64]) -> Runs:
-    """Decode in numpy, all masks side by side; few passes, as there are a million characters a video."""
+    """Decode with numpy, all masks together in few passes, because a video has a million characters."""
     if not len(ends):
         return Runs(np.zeros(0, np.int32), np.zeros(1, np.int64), np.zeros(0, np.int64))
     code = np.frombuffer(text, dtype=np.uint8) - np.uint8(_CODE_BASE)
@@ -159,13 +159,13 @@ def _decode(text: bytearray, ends: NDArray[np.int64], pixels: NDArray[np.int64])
     table = np.insert(numbers, np.cumsum(per_mask)[odd], 0).reshape(-1, 2)
     row_ends = np.cumsum((per_mask + 1) // 2)
     begin = np.append(0, row_ends[:-1])
-    # Exact in 32 bits, twice as fast, unless the numbers are far larger than a mask's.
+    # 32 bits are exact and twice as fast, unless numbers are far larger than any in a mask.
     bound = int((row_ends - begin).max()) * max(-int(table.min()), int(table.max()))
     exact = np.int32 if bound < _INT32_RANGE else np.int64
     table = table.astype(exact, copy=False)
     first_runs = table[begin, 0]
-    table[begin, 0] = 0  # the third number is no difference to the first
-    # Take the sum of each mask back at the start of the next: one running sum then undoes the differences of all.
+    table[begin, 0] = 0  # the third number is not a difference to the first
+    # Subtract the sum of each mask at the start of the next, so that one cumulative sum undoes the differences of all.
     table[begin[1:]] -= np.add.reduceat(table, begin, axis=0)[:-1]
     runs = np.cumsum(table, axis=0, dtype=exact)
     runs[begin, 0] = first_runs
@@ -179,7 +179,7 @@ def _decode(text: bytearray, ends: NDArray[np.int64], pixels: NDArray[np.int64])
 
 
 def _numbers(code: NDArray[np.uint8], number_ends: NDArray[np.int64]) -> NDArray[np.int32]:
-    """Put the digits of each number together."""
+    """Combine the digits of each number."""
     numbers = code[number_ends].astype(np.int32)
     numbers -= (numbers & _SIGN) << 1
     lengths = np.diff(number_ends, prepend=-1)

@@ -1,7 +1,7 @@
-"""Bool masks <-> COCO run-length encodings, and every kind of json segmentation -> either of them.
+"""Convert between bool masks and COCO run-length encodings, and from every kind of json segmentation to both.
 
 pycocotools encodes, decodes and draws polygons, but trusts its input: broken counts make it write out of bounds or loop
-for ever, so everything from outside is checked here first, many at a time.
+for ever. So all input from files is checked here first, many masks at a time.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from mmdet.ops.masks.polygons import read_polygons
 from mmdet.ops.masks.runs import Runs, decode_counts, encode_counts, find_runs
 from mmdet.structures import RLE, Size
 
-MAX_PIXELS = 2**27  # of one mask (16384 x 8192): beyond any video, and every run fits pycocotools' 32-bit arithmetic
-_BYTES_SHOWN = ("b'", 'b"')  # neither quote is a character of counts
+MAX_PIXELS = 2**27  # of one mask (16384 x 8192): more than any video has, and runs fit pycocotools' 32 bits
+_BYTES_SHOWN = ("b'", 'b"')  # neither quote occurs in counts
 _AREA_CHUNK = 255  # pycocotools 2.0.11 counts the masks given to `area` in 8 bits
 
 
 def encode_masks(masks: Tensor | NDArray[np.bool_]) -> list[RLE]:
-    """Encode masks (N, H, W) bool; those on a GPU send their runs to the host, not their pixels."""
+    """Encode masks (N, H, W) bool. From a GPU only the runs are copied to the host, not the pixels."""
     tensor = masks.detach() if isinstance(masks, Tensor) else torch.from_numpy(np.asarray(masks))
     if tensor.ndim != 3 or tensor.dtype != torch.bool:
         raise ValueError(f"masks have shape {tuple(tensor.shape)} and type {tensor.dtype}, expected (N, H, W) bool")
@@ -41,7 +41,7 @@ def encode_masks(masks: Tensor | NDArray[np.bool_]) -> list[RLE]:
         size = list(tensor.shape[1:])
         return [{"size": [*size], "counts": counts} for counts in encode_counts(*find_runs(tensor))]
     pixels = tensor.contiguous().numpy().view(np.uint8)
-    columns = np.stack([cv2.transpose(mask) for mask in pixels])  # runs go down the columns; numpy turns slowly
+    columns = np.stack([cv2.transpose(mask) for mask in pixels])  # runs go down the columns; numpy transposes slowly
     return [_rle(coded) for coded in coco_mask.encode(columns.transpose(2, 1, 0))]
 
 
@@ -69,9 +69,10 @@ def to_rle(segmentation: Any, size: Size) -> RLE:
 
 
 def to_rles(segmentations: Sequence[Any], size: Size, any_size: bool = False) -> list[RLE]:
-    """Turn many segmentations into RLEs at once; see `to_rle`. With `any_size` an RLE may have a size of its own.
+    """Convert many segmentations to RLEs at once; see `to_rle`. With `any_size` an RLE may have another size.
 
-    Runs of length zero inside an encoding are merged away: pycocotools stops early where two masks have one together.
+    Runs of length zero inside of an encoding are merged: pycocotools stops early if two masks have one at the same
+    place.
     """
     return read_masks(segmentations, size, any_size=any_size)[0]
 
@@ -81,7 +82,7 @@ def read_masks(
 ) -> tuple[list[RLE], Runs]:
     """Return what `to_rles` does, and the runs of all masks, zeros included; `compiled` as in `decode_counts`.
 
-    Without `merged` the runs of length zero stay in the RLEs too: such RLEs are not for pycocotools.
+    Without `merged` runs of length zero also stay in the RLEs; do not give such RLEs to pycocotools.
     """
     expected = _checked_size(size)
     if not merged and _are_plain(segmentations, [*expected]):
@@ -93,8 +94,8 @@ def read_masks(
     if not merged:
         return rles, runs
     empty = runs.lengths == 0
-    empty[runs.starts[:-1]] = False  # the first run is 0 where the first pixel is in the mask
-    empty[runs.starts[1:] - 1] = False  # the last one where the last pixel is not
+    empty[runs.starts[:-1]] = False  # the first run is 0 if the first pixel is in the mask
+    empty[runs.starts[1:] - 1] = False  # the last run is 0 if the last pixel is not in the mask
     for index in np.unique(np.searchsorted(runs.starts, np.flatnonzero(empty), side="right") - 1).tolist():
         height, width = rles[index]["size"]
         rles[index] = _from_runs(runs.lengths_of(index), (height, width))
@@ -108,15 +109,15 @@ def mask_areas(rles: Sequence[RLE]) -> NDArray[np.int64]:
 
 
 def mask_boxes(rles: Sequence[RLE]) -> NDArray[np.float64]:
-    """Return the boxes around masks, (N, 4) x, y, width, height in whole pixels; zeros for one without a pixel.
+    """Return the boxes around masks, (N, 4) x, y, width, height in whole pixels; zeros for a mask without a pixel.
 
-    For RLEs as `to_rles` makes them: checked, and without empty runs.
+    Needs RLEs as `to_rles` makes them: checked and without empty runs.
     """
     return np.asarray(coco_mask.toBbox(list(rles)), np.float64).reshape(-1, 4) if rles else np.zeros((0, 4))
 
 
 def plain_counts(counts: str) -> str:
-    """Return compressed counts without the `b'...'` around them that Python's str() of bytes writes."""
+    """Return compressed counts without the `b'...'` that Python's str() of bytes puts around them."""
     if not counts.startswith(_BYTES_SHOWN):
         return counts
     try:
@@ -127,7 +128,7 @@ def plain_counts(counts: str) -> str:
 
 
 def _read(segmentation: Any, size: Size, any_size: bool = False) -> RLE:
-    """Turn a segmentation into an RLE whose counts, where they come compressed, are not checked yet."""
+    """Convert a segmentation to an RLE. Counts that are already compressed are not checked yet."""
     if isinstance(segmentation, list | tuple):
         return _from_polygons(segmentation, size)
     if not isinstance(segmentation, dict) or "counts" not in segmentation:
@@ -152,7 +153,7 @@ def _read(segmentation: Any, size: Size, any_size: bool = False) -> RLE:
 
 
 def _are_plain(segmentations: Sequence[Any], size: list[int]) -> bool:
-    """Whether all are compressed RLEs of this size, as nearly all segmentations are."""
+    """Return whether all are compressed RLEs of this size, as nearly all segmentations are."""
     return (
         set(map(type, segmentations)) == {dict}
         and {type(segmentation.get("counts")) for segmentation in segmentations} == {str}
@@ -184,7 +185,7 @@ def _check_total(smallest: int, total: int, size: Sequence[int]) -> None:
 
 
 def _from_runs(runs: NDArray[np.integer], size: Size) -> RLE:
-    """Compress run lengths, merging what runs of length zero keep apart."""
+    """Compress run lengths; merge runs that are separated by a run of length zero."""
     filled = np.flatnonzero(runs)
     value = filled & 1
     starts = np.flatnonzero(np.diff(value, prepend=-1))

@@ -129,8 +129,8 @@ def test_small_palettes_keep_their_indices(pngs, bits):
 @pytest.mark.parametrize(
     ("image", "message"),
     [
-        (np.zeros((*SIZE, 3), np.uint8), "mode RGB with 8 bits a value, expected a palette"),
-        (np.zeros(SIZE, np.uint16), "with 16 bits a value, expected a palette"),
+        (np.zeros((*SIZE, 3), np.uint8), "mode RGB with 8 bits per value, expected a palette"),
+        (np.zeros(SIZE, np.uint16), "with 16 bits per value, expected a palette"),
     ],
 )
 def test_colours_and_16_bits_are_refused(pngs, image, message):

@@ -27,7 +27,7 @@ def test_what_is_no_drawing_is_not_written_over(tmp_path):
     drawing.write_bytes(encode_drawing(PICTURE, 90))
     refuse_foreign([drawing, photo, tmp_path / "missing" / "c.jpg"])
     photo.write_bytes(b"somebody else's")
-    with pytest.raises(UserError, match=r"b.jpg is no drawing of this program"):
+    with pytest.raises(UserError, match=r"b.jpg is not a drawing of this program"):
         refuse_foreign([drawing, photo])
 
 

@@ -32,12 +32,12 @@ def test_sound_results_have_no_faults():
     [
         ({"video_id": 1}, "video_id 1 is not in the data set"),
         ({"category_id": 1}, "category_id 1 is not in the data set"),
-        ({"score": float("nan")}, "score nan is no finite number"),
+        ({"score": float("nan")}, "score nan is not a finite number"),
         ({"segmentations": [RLE]}, "1 segmentations, video 7 has 2 frames"),
         ({"segmentations": [None, None]}, "no frame has a segmentation"),
         ({"segmentations": [None, {"size": [5, 4], "counts": RLE["counts"]}]}, "frame 1:"),
         ({"segmentations": [None, {"size": [4, 5], "counts": [0, 20]}]}, "not a compressed RLE"),
-        ({"segmentations": "all"}, "segmentations are no list"),
+        ({"segmentations": "all"}, "segmentations are not a list"),
     ],
 )
 def test_each_fault_is_named(changes, fault):
