@@ -10,10 +10,10 @@ from mmdet.errors import UserError, shown
 
 
 def frame_path(img_prefix: str | Path, file_name: str) -> str:
-    """Join a frame's name to its image folder; UserError if the name leads out of the folder or can be no file's.
+    """Join a frame's name to its image folder.
 
-    Links inside of the folder are the user's own and may lead anywhere; `..` is taken back from the name itself, so
-    that it leads nowhere through them.
+    Raises UserError if the name leads out of the folder or is not possible. Links inside of the folder are the user's
+    own and may lead anywhere. `..` is resolved in the name itself, so that it cannot follow a link.
     """
     if "\0" in file_name:
         raise UserError(f"file name {shown(file_name)} holds a zero byte, as no file's name does")
@@ -26,7 +26,7 @@ def frame_path(img_prefix: str | Path, file_name: str) -> str:
 
 
 def missing_frames(paths: Sequence[str]) -> list[str]:
-    """Return the paths without a file, in order; every folder is listed once instead of asking for every file."""
+    """Return the paths without a file, in order. Lists every folder once instead of testing every file."""
     listed: dict[str, set[str]] = {}
     missing = []
     for path in paths:
