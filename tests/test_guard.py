@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from small_model import AS_DEEP_AS_THE_PUBLISHED, small_model
 
 from mmdet.engine.inference.detector import Detector
 from mmdet.models import VISModel
@@ -27,18 +28,7 @@ AREA_TOLERANCE = 1e-3  # of mask areas: a pixel may lie on the threshold
 SIZE = (64, 96)
 OBJECTS = [[8, 6, 48, 50], [40, 12, 92, 60]]
 SAMPLES = 12  # values kept of a large tensor
-MODEL = {
-    "backbone": {"type": "ViTMAE", "embed_dim": 16, "depth": 12, "num_heads": 2},
-    "neck": {"type": "FPN", "channels": 16},
-    "head": {
-        "type": "SipMaskHead",
-        "num_classes": 3,
-        "norm_groups": 4,
-        "memory": {"type": "CNPMemory", "num_slots": 6},
-    },
-    "criterion": {"type": "Criterion", "assigner": {"type": "UncertaintyAssigner"}},
-    "postprocess": {"type": "PostProcess", "max_per_image": 5},
-}
+MODEL = small_model(vit=AS_DEEP_AS_THE_PUBLISHED, max_per_image=5)
 
 
 def formula(name, shape):

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from small_model import small_model
 from torch.nn import functional as F
 
 from mmdet.config import load_config
@@ -36,19 +37,7 @@ from mmdet.structures import FrameDetections, FrameMeta, HeadOutputs, PaddedTrut
 from mmdet.structures.chunk_detections import unpack_rows
 from mmdet.tracking import Tracker
 
-SMALL = {
-    "type": "VISModel",
-    "backbone": {"type": "ViTMAE", "embed_dim": 16, "depth": 3, "num_heads": 2, "out_blocks": (0, 1, 2)},
-    "neck": {"type": "FPN", "channels": 16},
-    "head": {
-        "type": "SipMaskHead",
-        "num_classes": 3,
-        "norm_groups": 4,
-        "memory": {"type": "CNPMemory", "num_slots": 6},
-    },
-    "criterion": {"type": "Criterion", "assigner": {"type": "UncertaintyAssigner"}},
-    "postprocess": {"type": "PostProcess"},
-}
+SMALL = {"type": "VISModel", **small_model(vit={"depth": 3, "out_blocks": (0, 1, 2)})}
 
 
 def small_model():

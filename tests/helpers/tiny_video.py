@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from small_model import small_model
 
 from mmdet.datasets import ResizeKeepRatio, VideoInfo
 from mmdet.engine.inference.predictor import VideoPredictor
@@ -14,21 +15,7 @@ SIZE = (50, 75)
 
 def make_predictor(**parts):
     torch.manual_seed(0)
-    model = VISModel(
-        backbone={
-            "type": "ViTMAE",
-            "embed_dim": 32,
-            "depth": 3,
-            "num_heads": 2,
-            "out_blocks": (0, 1, 2),
-            "reset_blocks": (),
-        },
-        neck={"type": "FPN", "channels": 32},
-        head={"type": "SipMaskHead", "num_classes": 3, "norm_groups": 8, "memory": {"type": "CNPMemory"}},
-        criterion={"type": "Criterion", "assigner": {"type": "UncertaintyAssigner"}},
-        postprocess={"type": "PostProcess", "score_threshold": 1e-4, "max_per_image": 5},
-        **parts,
-    )
+    model = VISModel(**small_model(32, num_slots=128, score_threshold=1e-4, max_per_image=5), **parts)
     return VideoPredictor(model, Tracker(), [ResizeKeepRatio(96, 64)])
 
 

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import torch
+from small_model import small_model
 
 from mmdet.config import RuntimeSection, ScheduleSection
 from mmdet.datasets.loader import make_train_loader
@@ -24,18 +25,8 @@ from mmdet.structures import ClipSample, FrameMeta, FrameTruth
 
 ALONE = Ranks(rank=0, local_rank=0, world_size=1, device=torch.device("cpu"))
 SIZE = (64, 96)
-BACKBONE = {"type": "ViTMAE", "embed_dim": 16, "depth": 3, "num_heads": 2, "out_blocks": (0, 1, 2), "reset_blocks": ()}
-MODEL = {
-    "neck": {"type": "FPN", "channels": 16},
-    "head": {
-        "type": "SipMaskHead",
-        "num_classes": 3,
-        "norm_groups": 4,
-        "memory": {"type": "CNPMemory", "num_slots": 6},
-    },
-    "criterion": {"type": "Criterion", "assigner": {"type": "UncertaintyAssigner"}},
-    "postprocess": {"type": "PostProcess", "max_per_image": 5},
-}
+MODEL = small_model(max_per_image=5)
+BACKBONE = MODEL.pop("backbone")
 NUM_OBJECTS = (3, 0, 1, 2, 0, 1, 4, 0)  # of item after item; item 4 shows crowds only
 CROWDS_ONLY = 4
 

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from small_model import AS_DEEP_AS_THE_PUBLISHED, small_model
 
 from mmdet.config import load_config
 from mmdet.engine.checkpoints.release_names import from_release, translate_key
@@ -10,18 +11,7 @@ from mmdet.models.build import build_model
 from mmdet.models.postprocess.masks import draw_masks
 from mmdet.structures import ClipBatch, FrameMeta, FrameTruth
 
-SMALL = {
-    "backbone": {"type": "ViTMAE", "embed_dim": 32, "depth": 12, "num_heads": 2},
-    "neck": {"type": "FPN", "channels": 32},
-    "head": {
-        "type": "SipMaskHead",
-        "num_classes": 3,
-        "norm_groups": 8,
-        "memory": {"type": "CNPMemory", "num_slots": 8},
-    },
-    "criterion": {"type": "Criterion", "assigner": {"type": "UncertaintyAssigner"}},
-    "postprocess": {"type": "PostProcess"},
-}
+SMALL = small_model(32, num_slots=8, vit=AS_DEEP_AS_THE_PUBLISHED)
 
 
 @pytest.fixture
