@@ -7,7 +7,6 @@ import pytest
 from mmdet.datasets.items import ItemKey
 from mmdet.datasets.synthetic.demo_set import generate_demo_set
 from mmdet.engine.training.run import build_train_dataset, check_classes
-from mmdet.engine.training.starting_point import StartRequest
 from mmdet.errors import UserError
 from mmdet.registry import DATASETS
 
@@ -27,11 +26,6 @@ def test_classes_that_do_not_fit_name_both_numbers_and_the_key():
         check_classes(config(40), DATASET)
     assert "config.model['head']['num_classes'] is 40" in str(caught.value)
     assert "(train.json) has 25 classes" in str(caught.value)
-
-
-def test_loading_and_resuming_exclude_each_other():
-    with pytest.raises(UserError, match="only one"):
-        StartRequest(load_from="a", resume_from="b")
 
 
 @pytest.fixture(scope="module")
