@@ -23,14 +23,15 @@ def main() -> int:
     parser.add_argument("--ann", required=True, help="json of the data set; it needs no annotations")
     parser.add_argument("--out", default="submission.zip")
     args = parser.parse_args()
-    from mmdet.fileio.annotations.raw_json import load_ground_truth
+    from mmdet.fileio.annotations.vis_json import load_vis_json
     from mmdet.fileio.results.result_file import parse_results
     from mmdet.fileio.results.submission import find_faults, write_submission
 
     try:
         check_output_files({"--out": args.out}, [args.results, args.ann])
         entries = parse_results(args.results)
-        faults = find_faults(entries, load_ground_truth(args.ann))
+        data = load_vis_json(args.ann)
+        faults = find_faults(entries, data.videos, [category.category_id for category in data.categories])
         if not faults:
             write_submission(args.out, entries)
     except UserError as error:

@@ -30,8 +30,8 @@ def test_format_only_names_every_fault_and_writes_nothing(run, config, results, 
     (tmp_path / "bad.json").write_text(json.dumps(entries))
     done = run("test_video", config, "--load_result", tmp_path / "bad.json", "--format-only", "--work_dir", tmp_path)
     assert done.code == 2
-    assert "result 0: category_id 1 is not in the data set" in done.err
-    assert "result 1: 3 segmentations" in done.err
+    assert "result 0 has category_id 1, not of the data set" in done.err
+    assert "result 1 has 3 segmentations" in done.err
     assert not (tmp_path / "submission.zip").exists()
 
 

@@ -59,7 +59,7 @@ def test_a_number_of_thousands_of_digits_is_no_run_no_score_and_no_area():
         to_rle({"size": [4, 6], "counts": [MANY_DIGITS]}, (4, 6))
     with pytest.raises(UserError, match="score a number of 16610 bits"):
         evaluate(TRUTH, [{**RESULTS[0], "score": MANY_DIGITS}])
-    assert "finite number" in find_faults([{**RESULTS[0], "score": MANY_DIGITS}], TRUTH)[0]
+    assert "finite number" in find_faults([{**RESULTS[0], "score": MANY_DIGITS}], [], [])[0]
     for key, reason in (("areas", "areas"), ("bboxes", "four numbers")):
         annotations = [{**TRUTH["annotations"][0], key: [[MANY_DIGITS] * 4 if key == "bboxes" else MANY_DIGITS, None]}]
         with pytest.raises(UserError, match=reason):
@@ -75,10 +75,11 @@ def test_half_a_character_is_refused_in_names_and_printed_as_a_question_mark(fol
 
 
 @pytest.mark.parametrize("change", [{"id": [1]}, {"file_names": 3}, {"height": "2"}])
-def test_a_data_set_with_wrong_kinds_ends_the_search_for_faults_in_one_line(change):
+def test_a_data_set_with_wrong_kinds_is_refused_in_one_line(folder, change):
     videos = [{**TRUTH["videos"][0], **change}]
-    with pytest.raises(UserError, match=rf"videos\[0\] has {next(iter(change))}"):
-        find_faults(RESULTS, {**TRUTH, "videos": videos})
+    (folder / "kinds.json").write_text(json.dumps({**TRUTH, "videos": videos}))
+    with pytest.raises(UserError, match=rf"videos\[0\].*: '{next(iter(change))}' is "):
+        load_vis_json(folder / "kinds.json")
 
 
 def test_a_pickle_cannot_take_memory_by_the_number_of_a_memo_entry(folder):

@@ -82,6 +82,10 @@ def test_results_are_scored_or_refused(folder, truth, results, damage, iou_type)
         format_figures(figures).encode()
 
 
+def category_ids(data):
+    return [category.category_id for category in data.categories]
+
+
 @hostile(3)
 @given(documents(TRUTH), documents(RESULTS), damages)
 def test_the_faults_of_a_submission_are_found(folder, truth, results, damage):
@@ -89,18 +93,19 @@ def test_the_faults_of_a_submission_are_found(folder, truth, results, damage):
     path.write_bytes(damaged(to_json(results), damage))
     entries = refused_or_read(lambda: parse_results(path), UserError)
     path.write_bytes(to_json(truth))
-    truth = refused_or_read(lambda: load_ground_truth(path), UserError)
-    if truth is not None:
-        faults = refused_or_read(lambda: find_faults(entries, truth), UserError)
-        assert faults is None or all(isinstance(fault, str) and len(fault) < 500 for fault in faults)
+    data = refused_or_read(lambda: load_vis_json(path), UserError)
+    if data is not None:
+        faults = refused_or_read(lambda: find_faults(entries, data.videos, category_ids(data)))
+        assert all(isinstance(fault, str) and len(fault) < 500 for fault in faults)
 
 
 def test_the_documents_are_sound_before_they_are_changed(folder):
     (folder / "sound.json").write_text(json.dumps(TRUTH))
-    assert len(load_vis_json(folder / "sound.json").tracks) == 2
+    data = load_vis_json(folder / "sound.json")
+    assert len(data.tracks) == 2
     (folder / "coco.json").write_text(json.dumps(COCO))
     assert len(convert_coco(folder / "coco.json", None).data.tracks) == 1
     assert evaluate(TRUTH, RESULTS).stats["AP"] > 0
     assert evaluate(TRUTH, RESULTS, iou_type="bbox").stats["AP"] > 0
     strings = [dict(entry, segmentations=[RLE, None]) for entry in RESULTS[:1]]
-    assert find_faults(strings, TRUTH) == []
+    assert find_faults(strings, data.videos, category_ids(data)) == []

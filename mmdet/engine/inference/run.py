@@ -187,7 +187,7 @@ def _report(entries: list[dict[str, Any]], dataset: VISDataset, options: Inferen
 
 def _submit(entries: list[dict[str, Any]], dataset: VISDataset, path: Path) -> None:
     """Write the zip. Raises UserError that lists every fault a server would find."""
-    faults = find_faults(entries, load_ground_truth(dataset.ann_file))
+    faults = find_faults(entries, dataset.videos, dataset.category_ids)
     if faults:
         raise UserError("\n".join([f"{len(faults)} faults, no submission written:", *faults[:SHOWN_FAULTS]]))
     write_submission(path, entries)

@@ -92,23 +92,30 @@ def check_results(entries: Any, source: str, *, boxes: bool = False) -> None:
     if not isinstance(entries, list | tuple):
         raise UserError(f"{source}: results are a list of entries, got {type(entries).__name__}")
     for index, entry in enumerate(entries):
-        if not isinstance(entry, dict):
-            raise UserError(f"{source}: result {index} is no dict but {type(entry).__name__}")
-        for key in _KEYS:
-            if key not in entry:
-                raise UserError(f"{source}: result {index} has no {key}")
-        for key in ("video_id", "category_id"):
-            if not is_id(entry[key]):
-                raise UserError(f"{source}: result {index} has {key} {shown(entry[key])}, expected a whole number")
-        score = entry["score"]
-        if not is_finite_number(score):
-            raise UserError(f"{source}: result {index} has score {shown(score)}, expected a finite number")
-        present = [key for key in shapes if entry.get(key) is not None]
-        if not present:
-            raise UserError(f"{source}: result {index} has no {' or '.join(shapes)}")
-        for key in present:
-            if not isinstance(entry[key], list | tuple | PerFrame):
-                raise UserError(f"{source}: result {index} has {key} that are not a list with one entry per frame")
+        for fault in entry_faults(entry, shapes):
+            raise UserError(f"{source}: result {index} {fault}")
+
+
+def entry_faults(entry: Any, shapes: Sequence[str] = ("segmentations",)) -> list[str]:
+    """Return what is wrong with the outline of an entry, one of whose keys of `shapes` must be there; [] if nothing."""
+    if not isinstance(entry, dict):
+        return [f"is no dict but {type(entry).__name__}"]
+    missing = [key for key in _KEYS if key not in entry]
+    present = [key for key in shapes if entry.get(key) is not None]
+    if missing or not present:
+        return [f"has no {', '.join([*missing, *([] if present else [' or '.join(shapes)])])}"]
+    faults = [
+        f"has {key} {shown(entry[key])}, expected a whole number"
+        for key in ("video_id", "category_id")
+        if not is_id(entry[key])
+    ]
+    if not is_finite_number(entry["score"]):
+        faults.append(f"has score {shown(entry['score'])}, expected a finite number")
+    return faults + [
+        f"has {key} that are not a list with one entry per frame"
+        for key in present
+        if not isinstance(entry[key], list | tuple | PerFrame)
+    ]
 
 
 def is_id(value: Any) -> bool:

@@ -7,84 +7,60 @@ data set's ids and one compressed RLE or null per frame at the original size.
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from mmdet.errors import UserError, shown
+from mmdet.errors import shown
+from mmdet.fileio.annotations.vis_json import VideoInfo
 from mmdet.fileio.atomic import write_atomically
-from mmdet.fileio.results.result_file import SUBMISSION_MEMBER, is_finite_number, is_id, write_json
+from mmdet.fileio.results.result_file import SUBMISSION_MEMBER, entry_faults, write_json
 from mmdet.ops.masks.segmentations import to_rle
-from mmdet.structures import PerFrame
 
 KEYS = ("video_id", "category_id", "score", "segmentations")
-_VIDEO_KEYS = ("id", "height", "width", "file_names")
 
 
-def find_faults(entries: Any, ground_truth: dict[str, Any]) -> list[str]:
-    """Return one line per fault of the result entries, [] if a server would accept them.
+def find_faults(entries: Any, videos: Iterable[VideoInfo], category_ids: Collection[int]) -> list[str]:
+    """Return one line per fault of result entries for videos of a data set, [] if a server would accept them.
 
-    `ground_truth` is the json of the data set; only its videos and categories are used.
+    Of an entry whose keys, ids or score are invalid only those are named.
     """
     if not isinstance(entries, list):
         return [f"results are a list of entries, got {type(entries).__name__}"]
-    videos = {video["id"]: video for video in _checked_entries(ground_truth, "videos", _VIDEO_KEYS)}
-    categories = {category["id"] for category in _checked_entries(ground_truth, "categories", ("id",))}
+    by_id = {video.video_id: video for video in videos}
     faults = []
     for index, entry in enumerate(entries):
-        faults += [f"result {index}: {fault}" for fault in _faults_of(entry, videos, categories)]
+        own = entry_faults(entry) or _faults_for(entry, by_id, category_ids)
+        faults += [f"result {index} {fault}" for fault in own]
     return faults
 
 
-def _checked_entries(ground_truth: dict[str, Any], key: str, wanted: tuple[str, ...]) -> list[dict[str, Any]]:
-    values = ground_truth.get(key)
-    if not isinstance(values, list):
-        raise UserError(f"the data set's json has no list of {key}")
-    for index, value in enumerate(values):
-        missing = [name for name in wanted if not isinstance(value, dict) or value.get(name) is None]
-        if missing:
-            raise UserError(f"the data set's json: {key}[{index}] has no {', '.join(missing)}")
-        for name, kind in (("id", int), ("file_names", list), ("height", int), ("width", int)):
-            if name in wanted and not isinstance(value[name], kind):
-                raise UserError(f"the data set's json: {key}[{index}] has {name} {shown(value[name])}")
-    return values
+def _faults_for(entry: dict[str, Any], videos: Mapping[int, VideoInfo], category_ids: Collection[int]) -> list[str]:
+    """Return the faults of an entry whose keys, ids and score are valid."""
+    video, category_id = videos.get(entry["video_id"]), entry["category_id"]
+    faults = [] if category_id in category_ids else [f"has category_id {shown(category_id)}, not of the data set"]
+    if video is None:
+        return [*faults, f"has video_id {shown(entry['video_id'])}, not of the data set"]
+    return faults + _segmentation_faults(entry["segmentations"], video)
 
 
-def _faults_of(entry: Any, videos: dict[Any, dict[str, Any]], categories: set[Any]) -> list[str]:
-    if not isinstance(entry, dict):
-        return [f"is no dict but {type(entry).__name__}"]
-    missing = [key for key in KEYS if key not in entry]
-    if missing:
-        return [f"has no {', '.join(missing)}"]
-    faults = []
-    score = entry["score"]
-    if not is_finite_number(score):
-        faults.append(f"score {shown(score)} is not a finite number")
-    if not is_id(entry["category_id"]) or entry["category_id"] not in categories:
-        faults.append(f"category_id {shown(entry['category_id'])} is not in the data set")
-    if not is_id(entry["video_id"]) or entry["video_id"] not in videos:
-        return [*faults, f"video_id {shown(entry['video_id'])} is not in the data set"]
-    return faults + _segmentation_faults(entry["segmentations"], videos[entry["video_id"]])
-
-
-def _segmentation_faults(segmentations: Any, video: dict[str, Any]) -> list[str]:
-    if not isinstance(segmentations, list | PerFrame):
-        return ["segmentations are not a list with one entry per frame"]
-    frames = len(video["file_names"])
+def _segmentation_faults(segmentations: Any, video: VideoInfo) -> list[str]:
+    frames = len(video.file_names)
     faults = []
     if len(segmentations) != frames:
-        faults.append(f"{len(segmentations)} segmentations, video {video['id']} has {frames} frames")
+        faults.append(f"has {len(segmentations)} segmentations, video {video.video_id} has {frames} frames")
     if all(segmentation is None for segmentation in segmentations):
-        faults.append("no frame has a segmentation")
+        faults.append("has a segmentation in no frame")
     for frame, segmentation in enumerate(segmentations):
         if segmentation is None:
             continue
         if not isinstance(segmentation, dict) or not isinstance(segmentation.get("counts"), str):
-            faults.append(f"frame {frame}: not a compressed RLE with counts as a string")
+            faults.append(f"has in frame {frame} no compressed RLE with counts as a string")
             continue
         try:
-            to_rle(segmentation, (video["height"], video["width"]))
+            to_rle(segmentation, video.size)
         except ValueError as error:
-            faults.append(f"frame {frame}: {error}")
+            faults.append(f"has in frame {frame} an invalid mask: {error}")
     return faults
 
 

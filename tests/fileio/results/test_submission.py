@@ -8,10 +8,13 @@ import zipfile
 import numpy as np
 import pytest
 
+from mmdet.fileio.annotations.vis_json import VideoInfo
 from mmdet.fileio.results.result_file import load_results
 from mmdet.fileio.results.submission import find_faults, write_submission
 from mmdet.ops.masks.segmentations import encode_masks
 
+VIDEOS = [VideoInfo(video_id=7, size=(4, 5), file_names=["a/0.jpg", "a/1.jpg"])]
+CATEGORIES = (3,)
 TRUTH = {
     "videos": [{"id": 7, "width": 5, "height": 4, "length": 2, "file_names": ["a/0.jpg", "a/1.jpg"]}],
     "categories": [{"id": 3, "name": "cat"}],
@@ -24,30 +27,30 @@ def entry(**changes):
 
 
 def test_sound_results_have_no_faults():
-    assert find_faults([entry(), entry(score=1)], TRUTH) == []
+    assert find_faults([entry(), entry(score=1)], VIDEOS, CATEGORIES) == []
 
 
 @pytest.mark.parametrize(
     ("changes", "fault"),
     [
-        ({"video_id": 1}, "video_id 1 is not in the data set"),
-        ({"category_id": 1}, "category_id 1 is not in the data set"),
-        ({"score": float("nan")}, "score nan is not a finite number"),
+        ({"video_id": 1}, "has video_id 1, not of the data set"),
+        ({"category_id": 1}, "has category_id 1, not of the data set"),
+        ({"score": float("nan")}, "has score nan, expected a finite number"),
         ({"segmentations": [RLE]}, "1 segmentations, video 7 has 2 frames"),
-        ({"segmentations": [None, None]}, "no frame has a segmentation"),
-        ({"segmentations": [None, {"size": [5, 4], "counts": RLE["counts"]}]}, "frame 1:"),
-        ({"segmentations": [None, {"size": [4, 5], "counts": [0, 20]}]}, "not a compressed RLE"),
-        ({"segmentations": "all"}, "segmentations are not a list"),
+        ({"segmentations": [None, None]}, "has a segmentation in no frame"),
+        ({"segmentations": [None, {"size": [5, 4], "counts": RLE["counts"]}]}, "frame 1 an invalid mask:"),
+        ({"segmentations": [None, {"size": [4, 5], "counts": [0, 20]}]}, "frame 1 no compressed RLE"),
+        ({"segmentations": "all"}, "has segmentations that are not a list"),
     ],
 )
 def test_each_fault_is_named(changes, fault):
-    (found,) = find_faults([entry(), entry(**changes)], TRUTH)
-    assert found.startswith("result 1: ")
+    (found,) = find_faults([entry(), entry(**changes)], VIDEOS, CATEGORIES)
+    assert found.startswith("result 1 has ")
     assert fault in found
 
 
 def test_all_faults_are_named_at_once():
-    faults = find_faults([entry(score=None, category_id=9), 5, {"score": 1}], TRUTH)
+    faults = find_faults([entry(score=None, category_id="9"), 5, {"score": 1}], VIDEOS, CATEGORIES)
     assert len(faults) == 4
     assert "has no video_id, category_id, segmentations" in faults[-1]
 
@@ -68,4 +71,4 @@ def test_the_tool_packs_sound_results_and_refuses_others(tmp_path):
         assert done.returncode == code, done.stderr
         assert out.exists() == (code == 0)
     assert "2 faults" in done.stderr
-    assert "result 0: video_id 8" in done.stderr
+    assert "result 0 has video_id 8, not of the data set" in done.stderr
