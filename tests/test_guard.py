@@ -3,7 +3,7 @@
 They guard against unintended change and prove nothing else (tests/parity compares with the release). After an intended
 change write them anew, and say in the commit why they moved:
 
-    python tests/test_guard.py --write
+    PYTHONPATH=.:tests/helpers python tests/test_guard.py --write
 """
 
 import json
