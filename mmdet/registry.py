@@ -16,7 +16,7 @@ from mmengine.registry import Registry
 _SCOPE = "memcnp"
 
 
-class Kind:
+class PartKind:
     """A kind of part, such as backbone: the view of a registry that registers, finds and builds those parts only."""
 
     def __init__(self, name: str, registry: Registry, kinds: dict[str, str]) -> None:
@@ -46,10 +46,10 @@ class Kind:
         return self.registry.build(dict(part))
 
 
-def _kinds(registry: str, *names: str) -> tuple[Kind, ...]:
+def _kinds(registry: str, *names: str) -> tuple[PartKind, ...]:
     """Make a registry with these kinds of parts."""
     shared, kinds = Registry(registry, scope=_SCOPE), dict[str, str]()
-    return tuple(Kind(name, shared, kinds) for name in names)
+    return tuple(PartKind(name, shared, kinds) for name in names)
 
 
 MODELS, BACKBONES, NECKS, HEADS, MEMORIES = _kinds("models", "model", "backbone", "neck", "head", "memory")
@@ -59,7 +59,7 @@ ASSIGNERS, CRITERIA, POSTPROCESSORS, TRACKERS = _kinds("task", "assigner", "crit
 (OPTIMIZERS,) = _kinds("optimizers", "optimizer")
 
 # Key of a config -> the kind of the part or parts in it, for sections and parts.
-OF_KEY: dict[str, Kind] = {
+OF_KEY: dict[str, PartKind] = {
     "model": MODELS,
     "backbone": BACKBONES,
     "neck": NECKS,
@@ -75,7 +75,7 @@ OF_KEY: dict[str, Kind] = {
     "transforms": TRANSFORMS,
     "optimizer": OPTIMIZERS,
 }
-KINDS: tuple[Kind, ...] = tuple(dict.fromkeys(OF_KEY.values()))
+KINDS: tuple[PartKind, ...] = tuple(dict.fromkeys(OF_KEY.values()))
 
 # Arguments that the program gives to parts: the model passes on its widths, the optimiser gets the model.
 HANDED_ON = frozenset({"model", "in_channels", "channels", "strides"})

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
-from mmdet.evaluation.ap.curves import IOU_THRESHOLDS, MAX_RESULTS, CategoryRecord, Range
+from mmdet.evaluation.ap.curves import IOU_THRESHOLDS, MAX_RESULTS, CategoryRecord, ObjectRange
 from mmdet.evaluation.tracks.cases import TruthTrack, VideoCase
 
 
-def evaluate_video_plainly(case: VideoCase, ranges: Sequence[Range]) -> list[CategoryRecord]:
+def evaluate_video_plainly(case: VideoCase, ranges: Sequence[ObjectRange]) -> list[CategoryRecord]:
     """Match the results of every category by masks."""
     records = []
     for category_id in sorted({t.category_id for t in case.truths} | {r.category_id for r in case.results}):
@@ -68,7 +68,7 @@ def mean_area(segmentations: Sequence[Any]) -> float:
     return sum(areas) / len(areas) if areas else 0.0
 
 
-def _is_ignored(track: TruthTrack, wanted: Range) -> bool:
+def _is_ignored(track: TruthTrack, wanted: ObjectRange) -> bool:
     area = mean_area(track.segmentations) if track.area is None else track.area
     if track.is_crowd or not wanted.area[0] <= area <= wanted.area[1]:
         return True

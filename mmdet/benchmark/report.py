@@ -53,12 +53,12 @@ def format_cases(cases: Sequence[Case]) -> str:
         lines.append(f"{case.name}\n  {'':30}" + "".join(f"{name.replace('_', ' '):>16}" for name in columns))
         for name, value in case.figures.items():
             values = [getattr(value, column) for column in columns] if isinstance(value, Spread) else [value]
-            lines.append(f"  {name:30}" + "".join(f"{_shown(number):>16}" for number in values))
+            lines.append(f"  {name:30}" + "".join(f"{_rounded(number):>16}" for number in values))
         lines += [f"  {note}" for note in case.notes]
     return "\n".join(lines)
 
 
-def _shown(value: float) -> str:
+def _rounded(value: float) -> str:
     return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from mmdet.errors import UserError
-from mmdet.registry import Kind
+from mmdet.registry import PartKind
 
 
-def build_part(kind: Kind, part: dict[str, Any], where: str) -> Any:
+def build_part(kind: PartKind, part: dict[str, Any], where: str) -> Any:
     """Build a part. Raises UserError that names the config key for a missing or unsuitable argument."""
     try:
         return kind.build(part)

@@ -12,7 +12,7 @@ from typing import Any, get_type_hints
 from mmdet import registry
 from mmdet.config.values import PLAIN, check_value
 from mmdet.errors import UserError, shown, suggestion
-from mmdet.registry import Kind
+from mmdet.registry import PartKind
 
 
 def fill_section(kind: Any, values: Any, where: str, **given: Any) -> Any:
@@ -51,7 +51,7 @@ def _check(hint: Any, value: Any, where: str, key: Any) -> Any:
     return check_value(hint, value, where, check_inside)
 
 
-def find_part(name: Any, where: str, kind: Kind | None = None) -> Any:
+def find_part(name: Any, where: str, kind: PartKind | None = None) -> Any:
     """Return the class or function registered as `name` (and of `kind`). Raises UserError with similar names."""
     found = [owner for owner in registry.KINDS if isinstance(name, str) and name in owner.module_dict]
     if kind is None and found:
@@ -61,15 +61,15 @@ def find_part(name: Any, where: str, kind: Kind | None = None) -> Any:
     known = [part for owner in ([kind] if kind else registry.KINDS) for part in owner.module_dict]
     if found and kind:
         names = ", ".join(sorted(known))
-        raise UserError(f"{where}: {name} is {_a(found[0])}, expected {_a(kind)}; known: {names}")
+        raise UserError(f"{where}: {name} is {_with_article(found[0])}, expected {_with_article(kind)}; known: {names}")
     raise UserError(f"{where}: unknown type {shown(name)}; {suggestion(name, known)}")
 
 
-def _a(kind: Kind) -> str:
+def _with_article(kind: PartKind) -> str:
     return f"{'an' if kind.name[0] in 'aeiou' else 'a'} {kind.name}"
 
 
-def check_part(part: Any, where: str, kind: Kind | None = None) -> None:
+def check_part(part: Any, where: str, kind: PartKind | None = None) -> None:
     """Raise UserError if a type, key or value of a part is wrong, in it or in any part inside of it."""
     if isinstance(part, list | tuple):
         for index, item in enumerate(part):

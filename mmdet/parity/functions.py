@@ -53,7 +53,7 @@ def _leaf(arrays: Arrays, name: str) -> Tensor:
     return _tensor(arrays, name).clone().requires_grad_()
 
 
-def loss_checks(arrays: Arrays, notes: Notes) -> Iterator[Check]:
+def loss_function_checks(arrays: Arrays, notes: Notes) -> Iterator[Check]:
     """Compare focal loss, cross-entropy of centerness, and box loss with gradients."""
     logits, labels = _leaf(arrays, "focal_logits"), _tensor(arrays, "focal_targets")
     losses = focal_loss(logits, labels[:, None] - 1 == torch.arange(logits.shape[1])) * (labels >= 0)[:, None]
@@ -238,7 +238,7 @@ def transform_checks(arrays: Arrays, notes: Notes) -> Iterator[Check]:
 
 
 PART_GROUPS: dict[str, Callable[[Arrays, Notes], Iterator[Check]]] = {
-    "losses": loss_checks,
+    "losses": loss_function_checks,
     "boxes": box_checks,
     "masks and maps": mask_and_map_checks,
     "memory": memory_checks,

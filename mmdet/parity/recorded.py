@@ -69,7 +69,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         raise UserError(f"{path} cannot be read: copy it again ({error})") from error
 
 
-def read_json(path: Path) -> Any:
+def read_recorded_json(path: Path) -> Any:
     """Read a json file. Raises UserError if it is missing or damaged."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
@@ -81,12 +81,12 @@ def read_json(path: Path) -> Any:
 
 def read_golden(folder: Path) -> Golden:
     """Read the numbers of one seed. Raises UserError if a file is missing or damaged."""
-    notes = read_json(folder / "notes.json")
+    notes = read_recorded_json(folder / "notes.json")
     return Golden(
         state=read_arrays(folder / "state_dict.npz"),
         notes=notes,
-        rles=read_json(folder / "rles.json"),
-        results=read_json(folder / "results_videoseg.json"),
+        rles=read_recorded_json(folder / "rles.json"),
+        results=read_recorded_json(folder / "results_videoseg.json"),
         eval={size: read_arrays(folder / f"eval_{size}.npz") for size in notes},
         train={size: read_arrays(folder / f"train_{size}.npz") for size in notes},
     )
@@ -128,7 +128,7 @@ def train_checks(model: VISModel, golden: Golden) -> Iterator[Check]:
 
 def part_checks(folder: Path) -> Iterator[Check]:
     """Compare the recorded single functions."""
-    arrays, notes = read_arrays(folder / "parts.npz"), read_json(folder / "parts.json")
+    arrays, notes = read_arrays(folder / "parts.npz"), read_recorded_json(folder / "parts.json")
     for group, checks in PART_GROUPS.items():
         yield from _named(f"part, {group}:", checks(arrays, notes))
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mmdet.evaluation import evaluate
-from mmdet.evaluation.ap.curves import ALL_AREAS, AREA_RANGES, Range, accumulate
+from mmdet.evaluation.ap.curves import ALL_AREAS, AREA_RANGES, ObjectRange, accumulate
 from mmdet.evaluation.ap.occlusion import OCCLUSION_RANGES
 from mmdet.evaluation.ap.video import evaluate_video
 from mmdet.evaluation.tracks.join import join_results, prepare_truth
@@ -58,7 +58,7 @@ def test_figures_and_curves_equal_the_official_ones_on_the_larger_sets(name, sha
 def test_curves_of_all_area_and_occlusion_ranges_equal_those_of_ovis(name, shared):
     ground_truth, results, expected = load(shared / "eval_vectors" / name)
     occlusions = [(0.0, 1.0), *(occlusion.occlusion for occlusion in OCCLUSION_RANGES)]
-    ranges = [Range(area=area.area, occlusion=occlusion) for area in AREA_RANGES for occlusion in occlusions]
+    ranges = [ObjectRange(area=area.area, occlusion=occlusion) for area in AREA_RANGES for occlusion in occlusions]
     truth = prepare_truth(ground_truth)
     cases, _ = join_results(truth, results)
     records = [record for case in cases for record in evaluate_video(case, ranges).categories]

@@ -5,7 +5,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from mmdet.parity.functions import PART_GROUPS
-from mmdet.parity.recorded import NOT_COMPARED, eval_checks, read_arrays, read_json, train_checks
+from mmdet.parity.recorded import NOT_COMPARED, eval_checks, read_arrays, read_recorded_json, train_checks
 
 MODEL_TEXT = Path(__file__).parents[2] / "docs" / "MODEL.md"
 UNUSED_INPUTS = {"assign_unscale"}  # distances were recorded with the scale already in them
@@ -31,7 +31,7 @@ def test_every_recorded_part_is_compared_or_listed(recorded_numbers):
     folder = recorded_numbers / "parts"
     arrays = Noted(read_arrays(folder / "parts.npz"))
     for checks in PART_GROUPS.values():
-        list(checks(arrays, read_json(folder / "parts.json")))
+        list(checks(arrays, read_recorded_json(folder / "parts.json")))
     excused = {name for name in arrays if any(fnmatch(name, pattern) for pattern in NOT_COMPARED)}
     assert arrays.unread - excused == UNUSED_INPUTS
     assert not excused & arrays.read

@@ -21,7 +21,7 @@ ALL_AREAS = (0.0, 1e10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Range:
+class ObjectRange:
     """The objects that count, by mean area in pixels and OVIS's occlusion score (None: all).
 
     Both ends are inclusive.
@@ -32,10 +32,10 @@ class Range:
 
 
 AREA_RANGES = (  # all, small, medium, large
-    Range(area=ALL_AREAS),
-    Range(area=(0.0, 128.0**2)),
-    Range(area=(128.0**2, 256.0**2)),
-    Range(area=(256.0**2, 1e10)),
+    ObjectRange(area=ALL_AREAS),
+    ObjectRange(area=(0.0, 128.0**2)),
+    ObjectRange(area=(128.0**2, 256.0**2)),
+    ObjectRange(area=(256.0**2, 1e10)),
 )
 
 

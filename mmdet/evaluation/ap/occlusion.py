@@ -5,12 +5,12 @@ Source: OVISeval (qjy981010/cocoapi).
 
 from __future__ import annotations
 
-from mmdet.evaluation.ap.curves import ALL_AREAS, AREA_RANGES, Curves, Range, average
+from mmdet.evaluation.ap.curves import ALL_AREAS, AREA_RANGES, Curves, ObjectRange, average
 
 OCCLUSION_RANGES = (  # light, medium, heavy; inclusive, so .25 and .5 belong to two of them
-    Range(area=ALL_AREAS, occlusion=(0.0, 0.25)),
-    Range(area=ALL_AREAS, occlusion=(0.25, 0.5)),
-    Range(area=ALL_AREAS, occlusion=(0.5, 1.0)),
+    ObjectRange(area=ALL_AREAS, occlusion=(0.0, 0.25)),
+    ObjectRange(area=ALL_AREAS, occlusion=(0.25, 0.5)),
+    ObjectRange(area=ALL_AREAS, occlusion=(0.5, 1.0)),
 )
 
 

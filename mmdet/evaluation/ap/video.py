@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmdet.errors import UserError
-from mmdet.evaluation.ap.curves import MAX_RESULTS, CategoryRecord, Range
+from mmdet.evaluation.ap.curves import MAX_RESULTS, CategoryRecord, ObjectRange
 from mmdet.evaluation.ap.match import match
 from mmdet.evaluation.tracks.box_tracks import BoxTrack, box_ious, box_track_of, read_box_track
 from mmdet.evaluation.tracks.cases import ResultTrack, Track, TruthTrack, VideoCase
@@ -34,7 +34,7 @@ class VideoRecord:
 
 def evaluate_video(
     case: VideoCase,
-    ranges: Sequence[Range],
+    ranges: Sequence[ObjectRange],
     *,
     strict: bool = False,
     iou_type: IoUType = "segm",
@@ -100,7 +100,7 @@ def _ious(results: Sequence[Any], truths: Sequence[Any], iou_type: IoUType) -> t
 
 
 def _ignored(
-    tracks: Sequence[Track], shapes: Sequence[MaskTrack | BoxTrack], ranges: Sequence[Range]
+    tracks: Sequence[Track], shapes: Sequence[MaskTrack | BoxTrack], ranges: Sequence[ObjectRange]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Return which tracks need not be found, as truths, and which have an area outside of the range; both (A, N).
 
