@@ -31,7 +31,7 @@ def main() -> None:
     args = parser.parse_args()
     check_config_file(args.config)
     from mmdet.engine.inference.dataset import build_test_dataset
-    from mmdet.engine.inference.run import results_of
+    from mmdet.evaluation.loaded_results import rebuild_results
     from mmdet.fileio.pictures.frame_files import frame_path
     from mmdet.fileio.pictures.image_decoding import read_image
     from mmdet.fileio.results.result_file import load_results
@@ -42,7 +42,8 @@ def main() -> None:
     dataset = build_test_dataset(load_config(args.config).data.test, "config.data.test")
     frames = [frame_path(dataset.img_prefix, name) for video in dataset.videos for name in video.file_names]
     check_output_files({"--out": args.out}, [args.results, args.config, dataset.ann_file, *frames])
-    results = results_of(load_results(args.results), dataset)
+    entries = load_results(args.results)
+    results = rebuild_results(entries, dataset.videos, dataset.category_ids, dataset.ann_file)
     pictures = []
     for position in args.videos:
         video, result = dataset.videos[position], results[position]

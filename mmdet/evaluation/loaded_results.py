@@ -12,6 +12,7 @@ from typing import Any
 
 from mmdet.errors import UserError, shown
 from mmdet.evaluation.tracks.box_tracks import read_box_track
+from mmdet.fileio.annotations.vis_json import VideoInfo
 from mmdet.ops.masks.segmentations import to_rle, to_rles
 from mmdet.structures import RLE, Size, VideoResult
 
@@ -21,31 +22,33 @@ _SHOWN_IDS = 5
 
 def rebuild_results(
     entries: Sequence[Mapping[str, Any]],
-    videos: Mapping[int, tuple[Size, int]],
+    videos: Sequence[VideoInfo],
     category_ids: Sequence[int],
     ann_file: str,
 ) -> list[VideoResult]:
-    """Return the results of all videos, {id: (size, number of frames)}, from the entries of a result file.
+    """Return the results of all videos from the entries of a result file.
 
     Raises UserError that names the first entry that does not fit the data set of `ann_file`, and why.
     """
+    by_id = {video.video_id: video for video in videos}
     by_video: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    for kind, known, key in (("videos", videos, "video_id"), ("categories", category_ids, "category_id")):
+    for kind, known, key in (("videos", by_id, "video_id"), ("categories", category_ids, "category_id")):
         strange = sorted({entry[key] for entry in entries} - set(known))
         if strange:
             raise UserError(f"the results are of {kind} that {ann_file} does not have: {strange[:_SHOWN_IDS]}")
     for index, entry in enumerate(entries):
-        size, num_frames = videos[entry["video_id"]]
-        where = f"result {index} of video {entry['video_id']}"
-        by_video[entry["video_id"]].append(_checked(entry, size, num_frames, len(category_ids), where))
+        video = by_id[entry["video_id"]]
+        where = f"result {index} of video {video.video_id}"
+        by_video[video.video_id].append(_checked(entry, video, len(category_ids), where))
     return [
-        VideoResult.from_json(by_video[video_id], video_id, size, num_frames, category_ids)
-        for video_id, (size, num_frames) in videos.items()
+        VideoResult.from_json(by_video[video.video_id], video.video_id, video.size, len(video.file_names), category_ids)
+        for video in videos
     ]
 
 
-def _checked(entry: Mapping[str, Any], size: Size, num_frames: int, num_classes: int, where: str) -> dict[str, Any]:
+def _checked(entry: Mapping[str, Any], video: VideoInfo, num_classes: int, where: str) -> dict[str, Any]:
     """Return an entry with RLE masks, and with boxes and labels that can be drawn."""
+    size, num_frames = video.size, len(video.file_names)
     for key in _LISTS:
         values = entry.get(key)
         if values is not None and (not isinstance(values, list | tuple) or len(values) != num_frames):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import warnings
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from mmdet.errors import UserError
+from mmdet.fileio.annotations.vis_json import VideoInfo
 from mmdet.fileio.pictures.drawn_jpeg import encode_drawing, is_drawing, refuse_foreign
 from mmdet.ops.masks.segmentations import decode_rle
 from mmdet.structures import FrameTracks, VideoResult
@@ -143,3 +145,13 @@ def _file_stem(name: str) -> str:
     if safe and safe == name and not safe.endswith(".mp4"):  # no folder may have the name of another's mp4
         return safe
     return f"{safe or 'video'}-{zlib.crc32(name.encode('utf-8', 'surrogatepass')):08x}"
+
+
+def picture_names(videos: Sequence[VideoInfo]) -> dict[int, str]:
+    """Return a name for every video id: the folder of its frames, or `video_ID` if it shares its folder."""
+    folders = {video.video_id: Path(video.file_names[0]).parent for video in videos}
+    owners = Counter(folders.values())
+    return {
+        number: str(folder) if folder.name and owners[folder] == 1 else f"video_{number}"
+        for number, folder in folders.items()
+    }

@@ -5,9 +5,10 @@ import pytest
 
 from mmdet.errors import UserError
 from mmdet.evaluation.loaded_results import rebuild_results
+from mmdet.fileio.annotations.vis_json import VideoInfo
 from mmdet.ops.masks.segmentations import decode_rle, encode_masks
 
-SIZE, FRAMES = (20, 30), 3
+SIZE, FILES = (20, 30), ["0.jpg", "1.jpg", "2.jpg"]
 MASK = encode_masks(np.pad(np.ones((1, 5, 6), bool), ((0, 0), (2, 13), (3, 21))))[0]
 POLYGON = [[3, 2, 9, 2, 9, 7, 3, 7]]
 GOOD = {
@@ -17,7 +18,7 @@ GOOD = {
 
 
 def rebuild(*entries):
-    return rebuild_results(entries, {4: (SIZE, FRAMES), 9: (SIZE, 1)}, [7, 30], "valid.json")
+    return rebuild_results(entries, [VideoInfo(4, SIZE, FILES), VideoInfo(9, SIZE, FILES[:1])], [7, 30], "valid.json")
 
 
 def first(**changes):
@@ -49,14 +50,14 @@ def test_masks_of_every_kind_can_be_drawn(mask):
 
 @pytest.mark.parametrize("empty", [None, [], {}])
 def test_a_track_that_is_never_seen_is_left_out(empty):
-    assert rebuild({**GOOD, "segmentations": [empty] * FRAMES})[0].tubes == ()
+    assert rebuild({**GOOD, "segmentations": [empty] * len(FILES)})[0].tubes == ()
 
 
 def test_labels_and_boxes_that_are_not_there_are_filled_in():
     tube = first(cats=[None, None, 0], detections=[None, [], [3, 2, 9, 7]])
     assert list(tube.labels) == [1, None, 0]
     assert list(tube.boxes) == [None, None, (3, 2, 9, 7)]
-    assert list(first(cats=None, detections=None).boxes) == [None] * FRAMES
+    assert list(first(cats=None, detections=None).boxes) == [None] * len(FILES)
 
 
 def test_boxes_are_kept_inside_of_the_frame():

@@ -16,7 +16,7 @@ from mmdet.evaluation.ap.evaluate import evaluate
 from mmdet.evaluation.ap.tables import format_figures
 from mmdet.evaluation.loaded_results import rebuild_results
 from mmdet.fileio.annotations.raw_json import load_ground_truth
-from mmdet.fileio.annotations.vis_json import load_vis_json, write_vis_json
+from mmdet.fileio.annotations.vis_json import VideoInfo, load_vis_json, write_vis_json
 from mmdet.fileio.results.result_file import load_results, parse_results
 from mmdet.fileio.results.submission import find_faults
 
@@ -60,7 +60,7 @@ def test_loaded_results_are_rebuilt_or_refused(folder, truth, results, damage):
     path.write_bytes(damaged(to_json(results), damage))
     entries = refused_or_read(lambda: load_results(path), UserError)
     if entries is not None:
-        videos = {1: ((2, 3), 2), 5: ((2, 4), 1)}
+        videos = [VideoInfo(1, (2, 3), ["0.jpg", "1.jpg"]), VideoInfo(5, (2, 4), ["0.jpg"])]
         found = refused_or_read(lambda: rebuild_results(entries, videos, [1, 7], "truth.json"), UserError)
         assert found is None or [result.video_id for result in found] == [1, 5]
 

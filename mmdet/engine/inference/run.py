@@ -6,8 +6,7 @@ All checks come before the work starts.
 from __future__ import annotations
 
 import sys
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -17,7 +16,7 @@ import numpy as np
 from tqdm import tqdm
 
 from mmdet.config import RunConfig
-from mmdet.datasets import VideoInfo, VISDataset
+from mmdet.datasets import VISDataset
 from mmdet.engine.inference.dataset import build_test_dataset, check_truth
 from mmdet.engine.inference.kept_testing import ending_at_once, predict_and_keep, saying_what_is_kept
 from mmdet.engine.inference.options import InferenceOptions, check_options, check_outputs
@@ -38,7 +37,7 @@ from mmdet.fileio.results.submission import find_faults, write_submission
 from mmdet.ops.collectives import barrier
 from mmdet.structures import VideoResult
 from mmdet.visualization.draw import drawing_factor
-from mmdet.visualization.video_writer import write_video
+from mmdet.visualization.video_writer import picture_names, write_video
 
 SHOWN_FAULTS = 100
 
@@ -65,7 +64,8 @@ def run_test(config: RunConfig, ranks: Ranks, options: InferenceOptions) -> None
     if options.load_result:
         entries = load_results(options.load_result) if ranks.is_main else []
         if draw and ranks.is_main:
-            for result in tqdm(results_of(entries, dataset), desc="drawing", unit="video", disable=None):
+            results = rebuild_results(entries, dataset.videos, dataset.category_ids, dataset.ann_file)
+            for result in tqdm(results, desc="drawing", unit="video", disable=None):
                 draw(result)
     else:
         _check_classes(config, dataset)
@@ -123,22 +123,6 @@ def _check_first_frames(dataset: VISDataset) -> None:
     raise UserError(
         f"{fault}; the same holds for the first frame of every video of {dataset.ann_file}: is img_prefix right?"
     )
-
-
-def results_of(entries: list[dict[str, Any]], dataset: VISDataset) -> list[VideoResult]:
-    """Rebuild the results of all videos from the entries of a result file."""
-    videos = {video.video_id: (video.size, len(video.file_names)) for video in dataset.videos}
-    return rebuild_results(entries, videos, dataset.category_ids, dataset.ann_file)
-
-
-def picture_names(videos: Sequence[VideoInfo]) -> dict[int, str]:
-    """Return a name for every video id: the folder of its frames, or `video_ID` if it shares its folder."""
-    folders = {video.video_id: Path(video.file_names[0]).parent for video in videos}
-    owners = Counter(folders.values())
-    return {
-        number: str(folder) if folder.name and owners[folder] == 1 else f"video_{number}"
-        for number, folder in folders.items()
-    }
 
 
 def _draw(result: VideoResult, dataset: VISDataset, options: InferenceOptions, names: dict[int, str]) -> None:

@@ -1,7 +1,7 @@
 """What the pictures of a video are called."""
 
 from mmdet.datasets import VideoInfo
-from mmdet.engine.inference.run import picture_names
+from mmdet.visualization.video_writer import picture_names
 
 
 def test_videos_that_share_a_folder_are_told_apart():
