@@ -16,7 +16,7 @@ from mmdet.errors import UserError
 from mmdet.evaluation.ap.curves import MAX_RESULTS, CategoryRecord, ObjectRange
 from mmdet.evaluation.ap.match import match
 from mmdet.evaluation.tracks.box_tracks import BoxTrack, box_ious, box_track_of, read_box_track
-from mmdet.evaluation.tracks.cases import ResultTrack, Track, TruthTrack, VideoCase
+from mmdet.evaluation.tracks.cases import AnyTrack, ResultTrack, TruthTrack, VideoCase
 from mmdet.evaluation.tracks.mask_tracks import MaskTrack, mask_ious, read_masks_of
 from mmdet.fileio.results.result_file import is_finite_number
 
@@ -100,7 +100,7 @@ def _ious(results: Sequence[Any], truths: Sequence[Any], iou_type: IoUType) -> t
 
 
 def _ignored(
-    tracks: Sequence[Track], shapes: Sequence[MaskTrack | BoxTrack], ranges: Sequence[ObjectRange]
+    tracks: Sequence[AnyTrack], shapes: Sequence[MaskTrack | BoxTrack], ranges: Sequence[ObjectRange]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Return which tracks need not be found, as truths, and which have an area outside of the range; both (A, N).
 
@@ -125,7 +125,7 @@ def _outside(values: Sequence[float | None], ranges: Sequence[tuple[float, float
     return outside
 
 
-def _box_tracks(case: VideoCase, tracks: Sequence[Track]) -> list[BoxTrack]:
+def _box_tracks(case: VideoCase, tracks: Sequence[AnyTrack]) -> list[BoxTrack]:
     """Read the boxes of tracks. In frames where a track has a mask and no box, use the box around the mask."""
     given = [_given_boxes(track) for track in tracks]
     lacking = [index for index, track in enumerate(tracks) if _lacks_boxes(track, given[index])]
@@ -145,7 +145,7 @@ def _box_tracks(case: VideoCase, tracks: Sequence[Track]) -> list[BoxTrack]:
     return found
 
 
-def _given_boxes(track: Track) -> Sequence[Any] | None:
+def _given_boxes(track: AnyTrack) -> Sequence[Any] | None:
     """Return a track's boxes. Boxes of a truth without positive sides beside a mask count as missing, as in loading."""
     if track.boxes is None or isinstance(track, ResultTrack):
         return track.boxes
@@ -159,7 +159,7 @@ def _has_no_area(box: Any) -> bool:
     return all(map(is_finite_number, box)) and (box[2] <= 0 or box[3] <= 0)
 
 
-def _lacks_boxes(track: Track, boxes: Sequence[Any] | None) -> bool:
+def _lacks_boxes(track: AnyTrack, boxes: Sequence[Any] | None) -> bool:
     """Return whether a frame has a mask and no box."""
     return boxes is None or any(mask and not box for box, mask in zip(boxes, track.segmentations, strict=False))
 

@@ -46,7 +46,7 @@ class ResultTrack:
         return f"result {self.position}"
 
 
-Track = TruthTrack | ResultTrack
+AnyTrack = TruthTrack | ResultTrack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

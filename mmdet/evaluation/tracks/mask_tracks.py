@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from mmdet.errors import UserError
-from mmdet.evaluation.tracks.cases import Track, VideoCase
+from mmdet.evaluation.tracks.cases import AnyTrack, VideoCase
 from mmdet.ops import extension
 from mmdet.ops.masks.runs import Runs, track_overlaps
 from mmdet.ops.masks.segmentations import read_masks, to_rles
@@ -138,7 +138,7 @@ def _overlaps_by_frame(
     return np.where(unequal, 0, intersections).sum(axis=0), np.where(unequal, both, 0).sum(axis=0)
 
 
-def read_masks_of(case: VideoCase, tracks: Sequence[Track], *, compiled: bool = True) -> list[MaskTrack]:
+def read_masks_of(case: VideoCase, tracks: Sequence[AnyTrack], *, compiled: bool = True) -> list[MaskTrack]:
     """Read the masks of several tracks of a video together; `compiled` as in `read_mask_tracks`.
 
     Raises UserError that names the first malformed one.
