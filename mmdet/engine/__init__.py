@@ -1,1 +1,1 @@
-"""Training and prediction: the only package that knows all the others."""
+"""Training and inference, on top of all other packages."""

@@ -127,8 +127,9 @@ class FrameDetections(FrameObjects):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameTracks(FrameDetections):
-    """Detections with identities: `track_ids` (N,) int64 >= 0, unique in the frame and the same for an object in all
-    frames.
+    """Detections with identities: `track_ids` (N,) int64 >= 0, unique in the frame.
+
+    An object keeps its id in all frames.
     """
 
     track_ids: Tensor

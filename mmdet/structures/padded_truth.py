@@ -80,10 +80,10 @@ def jitter_boxes(boxes: Tensor, offsets: Tensor) -> Tensor:
 
 
 def halve_masks(masks: Tensor) -> Tensor:
-    """Return masks (N, H, W) bool on the host at half size: set if more than half of four pixels are (bilinear x0.5, >
-    0.5).
+    """Return masks (N, H, W) bool on the host at half size.
 
-    Pixels beyond an odd side count as not set, so that half masks may be padded instead of masks.
+    A pixel is set if more than half of its four are (bilinear x0.5, > 0.5). Pixels beyond an odd side count as not set,
+    so that half masks may be padded instead of masks.
     """
     pixels = masks.numpy().view(np.uint8)
     count, height, width = pixels.shape

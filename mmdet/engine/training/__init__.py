@@ -1,1 +1,1 @@
-"""From a config to a trained model."""
+"""Training: from a config to a trained model."""

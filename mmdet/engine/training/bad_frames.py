@@ -1,4 +1,4 @@
-"""Frames that cannot be read: counted over a training run and its processes, and named at the end of a test."""
+"""Frames that cannot be read: count them over a training run and its processes, and list them at the end of a test."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ MOST_LISTED = 20
 
 
 class BadFrames:
-    """The bad frames that a run has met, each counted once; `most` are put up with."""
+    """The bad frames of a run, each counted once. Up to `most` are allowed."""
 
     def __init__(self, most: int) -> None:
         self.most = most
         self._known: dict[str, None] = {}
 
     def meet(self, batches: Sequence[ClipBatch], say: Callable[[str], None]) -> str | None:
-        """Count what the batches of all processes could not read; return why the run has to end, if it has to.
+        """Count the unreadable frames in the batches of all processes.
 
-        What ends the run is not counted: it is mended before the run goes on.
+        Return the reason if the run must end, else None. A frame that ends the run is not counted, because it is mended
+        before the run goes on.
         """
         clips = [clip for batch in batches for clip in batch.bad_frames if clip]
-        if not any(gather_sizes(len(clips))):  # the hosts ask each other: no step waits for a device
+        if not any(gather_sizes(len(clips))):  # only the hosts exchange numbers: no step waits for a device
             return None
         clips = [clip for part in gather_objects(clips) for clip in part]
         new = [line for line in dict.fromkeys(line for clip in clips for line in clip) if line not in self._known]
@@ -42,16 +43,16 @@ class BadFrames:
 
     @property
     def known(self) -> tuple[str, ...]:
-        """Lines that name those met so far, which a resumed run has to know."""
+        """Lines that name the bad frames so far, which a resumed run needs."""
         return tuple(self._known)
 
     def take_up(self, known: Sequence[str]) -> None:
-        """Go on from those that the resumed run has met."""
+        """Go on from the bad frames of the resumed run."""
         self._known = dict.fromkeys(known)
 
 
 def describe_bad_frames(results: Sequence[VideoResult]) -> list[str]:
-    """Return lines that name what results lack, the last one in numbers; [] if all frames could be read."""
+    """Return lines that name the frames missing in the results and, last, their number; [] if none is missing."""
     bad = [line for result in results for line in result.bad_frames]
     if not bad:
         return []

@@ -1,6 +1,6 @@
-"""The plan of a run: how it is divided into epochs, steps and batches, and what is due after which step.
+"""The plan of a run: its epochs, steps and batches, and the steps after which it saves and validates.
 
-Pure functions of the number of optimiser steps that are done; epoch, batch and learning rate follow from it.
+Everything is a pure function of the number of finished optimiser steps.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from mmdet.errors import shown
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
-    """Where a run is, and what has to stay as it is for it to go on; None where an older checkpoint does not tell."""
+    """The position of a run, and numbers that must not change when it goes on. None: not in an older checkpoint."""
 
-    step: int  # optimiser steps done
-    epoch: int | None  # epochs done
-    batch: int | None  # of the epoch, done
+    step: int  # finished optimiser steps
+    epoch: int | None  # finished epochs
+    batch: int | None  # finished batches of the epoch
     batches_per_epoch: int | None
     accumulate: int | None
     pairs_a_batch: int | None  # of all processes
     world_size: int | None
 
     def to_plain(self) -> dict[str, Any]:
-        """Return plain values, as checkpoints hold them."""
+        """Return plain values for a checkpoint."""
         return asdict(self)
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Position:
-        """Read what a checkpoint holds. Raises TypeError, and KeyError where the step is missing."""
+        """Read plain values of a checkpoint. Raises TypeError, or KeyError if the step is missing."""
         if type(plain["step"]) is not int or plain["step"] < 0:
             raise TypeError(f"step {shown(plain['step'])}")
         values: dict[str, Any] = {name: plain.get(name) for name in cls.__slots__}
@@ -44,7 +44,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunPlan:
-    """What schedule and data make of a run. Steps are those done, 0 at its start."""
+    """The plan that follows from schedule and data. Steps count finished steps, 0 at the start."""
 
     schedule: ScheduleSection
     runtime: RuntimeSection
@@ -54,7 +54,7 @@ class RunPlan:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Optimiser steps; an epoch's last one may have fewer batches."""
+        """Optimiser steps per epoch. The last one of an epoch may have fewer batches."""
         return -(-self.batches_per_epoch // self.runtime.accumulate)
 
     @property
@@ -63,11 +63,11 @@ class RunPlan:
         return total_steps(self.schedule, self.steps_per_epoch)
 
     def learning_rate_factor(self, step: int) -> float:
-        """Return what to multiply the learning rate by in the step that follows `step` steps."""
+        """Return the factor of the learning rate in the step after `step` finished steps."""
         return learning_rate_factor(step, self.schedule, self.steps_per_epoch)
 
     def position(self, step: int) -> Position:
-        """Return where the run is after `step` steps."""
+        """Return the position of the run after `step` steps."""
         epoch, steps_done = divmod(step, self.steps_per_epoch)
         return Position(
             step=step,
@@ -80,12 +80,12 @@ class RunPlan:
         )
 
     def checkpoint_name(self, step: int) -> str:
-        """Return the name of the file that the state after `step` steps is saved to."""
+        """Return the name of the file for the state after `step` steps."""
         epoch, rest = divmod(step, self.steps_per_epoch)
         return f"step_{step}.pth" if rest else f"epoch_{epoch}.pth"
 
     def checkpoint_due(self, step: int) -> bool:
-        """Whether the state after `step` steps is to be saved."""
+        """Return whether to save the state after `step` steps."""
         every_steps = self.runtime.checkpoint_every_steps
         return (
             step == self.total_steps
@@ -94,10 +94,10 @@ class RunPlan:
         )
 
     def validation_due(self, step: int) -> bool:
-        """Whether the model is to be validated after `step` steps."""
+        """Return whether to validate the model after `step` steps."""
         return step == self.total_steps or (step > 0 and self._ends_epoch(step, self.runtime.validate_every))
 
     def _ends_epoch(self, step: int, interval: int) -> bool:
-        """Whether `step` steps are whole epochs, as many as a multiple of `interval`."""
+        """Return whether `step` steps are whole epochs whose number is a multiple of `interval`."""
         epoch, rest = divmod(step, self.steps_per_epoch)
         return rest == 0 and epoch % interval == 0

@@ -1,4 +1,4 @@
-"""What has to be as it was when a run resumes, and what differs: data and batches are insisted on, the rest is told."""
+"""Checks when a run resumes: data and batches must be the same; other differences are reported."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mmdet.errors import UserError, shown
 
 BATCH_KEYS = ("batches_per_epoch", "accumulate", "pairs_a_batch")
 SHOWN = 12  # differences
-# Keys of a config that do not touch what is learned.
+# Keys of a config that do not affect the trained model.
 FREE_KEYS = (
     "work_dir",
     "custom_imports",
@@ -27,7 +27,7 @@ FREE_KEYS = (
 
 
 def check_batches(saved: Position, now: Position, source: Path) -> None:
-    """Raise UserError unless an epoch is divided into the batches of the run so far."""
+    """Raise UserError unless epochs and steps have the same batches as in the run so far."""
     for key in BATCH_KEYS:
         before, after = getattr(saved, key), getattr(now, key)
         if before not in (None, after):
@@ -38,7 +38,10 @@ def check_batches(saved: Position, now: Position, source: Path) -> None:
 
 
 def check_data(saved: RunAbout, now: RunAbout, source: Path) -> None:
-    """Raise UserError if an annotation file or its classes are not those of the run so far; the file may have moved."""
+    """Raise UserError if an annotation file or its classes differ from those of the run so far.
+
+    The file may have moved.
+    """
     pairs = zip(saved.fingerprints.items(), now.fingerprints.items(), strict=False)
     for (old_path, old), (new_path, new) in pairs:
         if old != new:
@@ -54,7 +57,7 @@ def check_data(saved: RunAbout, now: RunAbout, source: Path) -> None:
 
 
 def differences(saved: RunAbout, now: RunAbout, processes_before: int | None, processes: int) -> Iterator[str]:
-    """Yield lines that say why the resumed run will not be the one that was interrupted, none if it will."""
+    """Yield lines that say why the resumed run will differ from the interrupted one, none if it will not."""
     if processes_before not in (None, processes):
         yield (
             f"resumed with {processes} processes instead of {processes_before}: the same batches, but sums are rounded "

@@ -1,6 +1,6 @@
-"""From a config to a run: prepare the process, check what is given, assemble the trainer, take up its start, train.
+"""From a config to a run: prepare the process, check the input, assemble the trainer, go to the starting point, train.
 
-What `train.py` calls in every process.
+`train.py` calls it in every process.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def train(
     validate: bool = False,
     auto_scale_lr: bool = False,
 ) -> None:
-    """Train as `config` says. Raises UserError before work starts for what does not fit together.
+    """Train as `config` says. Raises UserError before work starts if config, data and options do not fit together.
 
     `auto_scale_lr`: see scale_learning_rate.
     """
@@ -65,7 +65,7 @@ def train(
     trainer = assemble_trainer(config, ranks, dataset, about, work_dir, validate)
     point = _shared_starting_point(start, work_dir, ranks)
     notes += [*dataset.notes, *point.take_up(trainer)]
-    barrier()  # a run that one of the processes refuses leaves nothing in the work dir
+    barrier()  # if one of the processes refuses the run, nothing is left in the work dir
     if ranks.is_main:
         prepare_work_dir(work_dir, config, about)
         point.note_in(work_dir)
@@ -73,7 +73,7 @@ def train(
 
 
 def prepare_process(runtime: RuntimeSection, device: torch.device) -> None:
-    """Settle how this process computes, before its device works; its generators are seeded where a model is built."""
+    """Set up how this process computes, before its device is used. Generators are seeded when a model is built."""
     if runtime.deterministic:
         compute_deterministically()
     limit_threads(device, runtime.num_threads)
@@ -87,7 +87,7 @@ def assemble_trainer(
     work_dir: Path,
     validate: bool,
 ) -> Trainer:
-    """Build a model as it is initialised, and all that it takes to train it on `dataset`; seed the generators."""
+    """Build a model with initial weights and everything needed to train it on `dataset`. Seed the generators."""
     section, seed = config.data.train, config.runtime.seed
     model = _build_seeded_model(config, ranks.device)
     class_names = dataset.class_names
@@ -115,12 +115,12 @@ def assemble_trainer(
         else None,
     )
     trainer = Trainer(setup)
-    seed_everything(seed + ranks.rank)  # parts that draw do not draw the same everywhere
+    seed_everything(seed + ranks.rank)  # random parts of the model draw differently on every rank
     return trainer
 
 
 def _build_seeded_model(config: RunConfig, device: torch.device) -> VISModel:
-    """Build the model alike in every process, so that all start from the same weights."""
+    """Build the same model in every process, so that all start from the same weights."""
     seed_everything(config.runtime.seed)
     model = place_model(build_model(config), device)
     if config.runtime.compile and device.type == "cuda":
@@ -129,13 +129,13 @@ def _build_seeded_model(config: RunConfig, device: torch.device) -> VISModel:
 
 
 def _shared_starting_point(request: StartRequest, work_dir: Path, ranks: Ranks) -> StartingPoint:
-    """Return the starting point of all processes, as the main one finds it."""
+    """Return the starting point that the main process found, in all processes."""
     found = find_starting_point(request, work_dir) if ranks.is_main else StartingPoint()
     return gather_objects(found)[0]
 
 
 def build_train_dataset(config: RunConfig) -> VISDataset | MixedDataset:
-    """Build the training data: one dataset, or several mixed; all draw from the run's seed but those with their own."""
+    """Build the training data: one dataset or several mixed. Datasets without their own seed use the run's seed."""
     section = config.data.train
     datasets: list[VISDataset] = [
         build_part(DATASETS, _seeded(part, config.runtime.seed), f"config.data.train.datasets.{index}")
@@ -147,13 +147,13 @@ def build_train_dataset(config: RunConfig) -> VISDataset | MixedDataset:
 
 
 def _seeded(part: dict[str, Any], seed: int) -> dict[str, Any]:
-    """Return a dataset's config with the run's seed, where the dataset takes one and the config gives none."""
+    """Return a dataset's config with the run's seed if the dataset takes a seed and the config gives none."""
     takes_seed = "seed" in inspect.signature(find_part(part["type"], "config.data.train.datasets")).parameters
     return {"seed": seed, **part} if takes_seed else part
 
 
 def check_classes(config: RunConfig, dataset: VISDataset | MixedDataset) -> None:
-    """Raise UserError unless the model tells apart as many classes as the data has."""
+    """Raise UserError unless the model has as many classes as the data."""
     wanted = config.model.get("head", {}).get("num_classes")
     if wanted is not None and wanted != dataset.num_classes:
         raise UserError(

@@ -1,4 +1,4 @@
-"""What is said of a run: in its checkpoints, in environment.json, and compared when it resumes."""
+"""Information about a run: stored in its checkpoints and in environment.json, and compared when it resumes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PACKAGES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """Where, when and by what command a run was started."""
+    """The place, time and command with which a run was started."""
 
     command: str = ""
     started: str = ""  # local time
@@ -42,22 +42,22 @@ class Environment:
     gpus: tuple[str, ...] = ()  # names
 
     def to_plain(self) -> dict[str, Any]:
-        """Return plain values, as json and checkpoints hold them."""
+        """Return plain values for json and checkpoints."""
         return {**asdict(self), "versions": dict(self.versions), "gpus": list(self.gpus)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunAbout:
-    """A run's config, data and environment; empty where a checkpoint does not tell them."""
+    """A run's config, data and environment. Values are empty if a checkpoint lacks them."""
 
     class_names: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)  # the config's values, nested as in its file
-    fingerprints: Mapping[str, str] = field(default_factory=dict)  # SHA-256 of what is trained on, by path
+    fingerprints: Mapping[str, str] = field(default_factory=dict)  # path of an annotation file -> SHA-256
     config: str = ""  # the resolved config as text
     environment: Environment = Environment()
 
     def to_plain(self) -> dict[str, Any]:
-        """Return plain values, as checkpoints hold them."""
+        """Return plain values for a checkpoint."""
         return {
             "environment": self.environment.to_plain(),
             "config": self.config,
@@ -68,7 +68,7 @@ class RunAbout:
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> RunAbout:
-        """Read what a checkpoint holds; versions are all that is compared of the environment. Raises TypeError."""
+        """Read plain values of a checkpoint. Of the environment only versions are read. Raises TypeError."""
         environment = _mapping(plain, "environment")
         names, config = plain.get("class_names") or (), plain.get("config", "")
         if not isinstance(names, list | tuple) or not isinstance(config, str):
@@ -90,9 +90,9 @@ def _mapping(plain: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 
 def describe_run(config: RunConfig) -> RunAbout:
-    """Return what is said of a run of `config`, but for its classes; takes some tenths of a second."""
+    """Return the information about a run of `config` without its classes. Takes some tenths of a second."""
     values = config.source.to_dict()
-    values["optimizer"] = config.optimizer  # with the learning rate that is used
+    values["optimizer"] = config.optimizer  # with the learning rate in use
     files = [Path(part["ann_file"]) for part in config.data.train.datasets if "ann_file" in part]
     return RunAbout(
         settings=json.loads(json.dumps(values, default=str)),

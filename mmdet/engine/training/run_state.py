@@ -1,4 +1,7 @@
-"""What is saved of a run so that it resumes exactly; `to_plain` and `from_plain` are the border to the file."""
+"""The saved state of a run, from which it resumes exactly.
+
+`to_plain` and `from_plain` convert it to and from the file.
+"""
 
 from __future__ import annotations
 
@@ -15,25 +18,25 @@ from mmdet.engine.training.run_about import RunAbout
 from mmdet.engine.training.train_log import LogState
 from mmdet.errors import shown
 
-TorchState = Mapping[str, Any]  # what a `state_dict()` of torch's returns; torch alone reads it
+TorchState = Mapping[str, Any]  # the result of a `state_dict()` of torch, which only torch reads
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RunState:
-    """A run after a step. The file's keys are the names of the fields."""
+    """The state of a run after a step. The file's keys are the names of the fields."""
 
     model: Mapping[str, Tensor]
     optimizer: TorchState
-    scaler: TorchState  # of the loss, in float16
+    scaler: TorchState  # scale of the loss, in float16
     random_states: tuple[RandomState, ...]  # by rank
     position: Position
-    best: float | None  # figure of the validations so far
+    best: float | None  # best figure of the validations so far
     about: RunAbout
     log: LogState
-    bad_frames: tuple[str, ...]  # lines that name those met so far
+    bad_frames: tuple[str, ...]  # lines that name the bad frames so far
 
     def to_plain(self) -> dict[str, Any]:
-        """Return tensors and plain values, as a checkpoint holds them."""
+        """Return tensors and plain values for a checkpoint."""
         return {
             "model": self.model,
             "optimizer": self.optimizer,
@@ -48,7 +51,10 @@ class RunState:
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> RunState:
-        """Read what a checkpoint holds; what older ones lack is empty. Raises LookupError or TypeError for others."""
+        """Read the content of a checkpoint.
+
+        Values that older checkpoints lack are empty. Raises LookupError or TypeError for other content.
+        """
         best, bad_frames = plain.get("best"), plain.get("bad_frames")
         if not (best is None or is_figure(best)):
             raise TypeError(f"best figure {shown(best)}")
@@ -61,7 +67,7 @@ class RunState:
             best=best,
             about=RunAbout.from_plain(plain.get("about", {})),
             log=LogState.from_plain(plain.get("log", {})),
-            # another kind is that of a run which did not count
+            # another type is from a run that did not count them
             bad_frames=tuple(line for line in bad_frames if isinstance(line, str))
             if isinstance(bad_frames, list)
             else (),
@@ -69,5 +75,5 @@ class RunState:
 
 
 def is_figure(value: Any) -> bool:
-    """Whether a value of a file can be the figure of a validation; -inf stands for none yet."""
+    """Return whether a value can be the figure of a validation; -inf means none yet."""
     return isinstance(value, int | float) and not math.isnan(value)

@@ -1,4 +1,4 @@
-"""A run's checkpoints: its state captured, written into its work dir, read again and taken up."""
+"""A run's checkpoints: capture its state, write it to the work dir, read it and restore it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from mmdet.engine.training.train_log import LogState
 from mmdet.errors import UserError, shown
 from mmdet.ops.collectives import gather_objects
 
-SHOWN_REASON = 200  # characters of another library's message
+SHOWN_REASON = 200  # characters of a message from another library
 
 
 def capture_state(
@@ -35,7 +35,7 @@ def capture_state(
     log: LogState,
     bad_frames: tuple[str, ...],
 ) -> RunState:
-    """Return the state of what is trained, and what is known of the run; all processes take part.
+    """Return the state of the training and the information about the run. All processes must call it.
 
     Raises RunEnded if a weight is not finite: such a state is never saved.
     """
@@ -59,9 +59,10 @@ def capture_state(
 
 
 def restore_state(state: RunState, trained: TrainStep, ranks: Ranks, source: Path) -> None:
-    """Give what is trained a captured state. Raises UserError if it does not fit.
+    """Restore a captured state. Raises UserError if it does not fit.
 
-    Learning rates and the like stay the config's, and random generators as they are in another number of processes.
+    Learning rates and similar settings stay those of the config. Random generators are not restored if the number of
+    processes differs.
     """
     check_finite(state.model, source)
     load_weights(trained.model, Weights(tensors=dict(state.model), source=str(source)), None)
@@ -73,7 +74,7 @@ def restore_state(state: RunState, trained: TrainStep, ranks: Ranks, source: Pat
 
 
 def read_state(path: Path, trusted: bool = False) -> RunState:
-    """Read a checkpoint that a run saved. `trusted`: it may hold any object (see load_checkpoint)."""
+    """Read a checkpoint that a run saved. `trusted`: it may hold any object (see `load_checkpoint`)."""
     plain = files.load_checkpoint(path, trusted)
     if "step" not in plain.get("position", {}):
         raise UserError(f"{path} holds no state of a training run; start from its weights by --load_from")
@@ -82,7 +83,7 @@ def read_state(path: Path, trusted: bool = False) -> RunState:
 
 @contextmanager
 def told_if_foreign(path: Path) -> Iterator[None]:
-    """Raise UserError where parts of a checkpoint are not what a run saves, whatever shows it."""
+    """Turn any error caused by wrong parts of a checkpoint into a UserError."""
     try:
         yield
     except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
@@ -95,14 +96,14 @@ def told_if_foreign(path: Path) -> Iterator[None]:
 
 
 class Checkpoints:
-    """The checkpoints of a run in its work dir, and their index; the main process alone writes."""
+    """The checkpoints of a run in its work dir, and their index. Only the main process writes."""
 
     def __init__(self, work_dir: Path, runtime: RuntimeSection) -> None:
         self.work_dir, self.best_path = work_dir, work_dir / index.BEST
         self._keep_last, self._keep_best = runtime.keep_last, runtime.keep_best
 
     def write(self, name: str, state: RunState) -> None:
-        """Write a numbered checkpoint, and delete those that are not to be kept beside it."""
+        """Write a numbered checkpoint and delete old ones that need not be kept."""
         files.save_checkpoint(self.work_dir / name, state.to_plain())
         index.index_checkpoint(self.work_dir, name, self._keep_last, self._keep_best)
 
@@ -111,13 +112,13 @@ class Checkpoints:
         files.save_checkpoint(self.best_path, state.to_plain())
 
     def note_figure(self, name: str, figure: float) -> None:
-        """Note the figure of a validation beside the checkpoint `name`."""
+        """Store the figure of a validation with the checkpoint `name`."""
         index.note_figure(self.work_dir, name, figure)
 
     def best_figure(self, resumed: Path, figure: float | None) -> tuple[float | None, list[str]]:
-        """Return the best figure of a run that is resumed, and lines about it; `figure` is its checkpoint's.
+        """Return the best figure of a resumed run, and lines about it. `figure` is that of its checkpoint.
 
-        The best checkpoint of the same folder knows of a validation that came after the one that is resumed.
+        The best checkpoint in the same folder may be of a later validation than the resumed checkpoint.
         """
         if not self.best_path.is_file() or resumed.resolve().parent != self.work_dir.resolve():
             return figure, []

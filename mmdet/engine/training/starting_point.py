@@ -1,4 +1,4 @@
-"""Where a run starts: a checkpoint to resume, a file of weights, the backbone's pretrained ones, or nothing."""
+"""The start of a run: a checkpoint to resume, a file of weights, pretrained weights of the backbone, or nothing."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ AUTO = "auto"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartRequest:
-    """What a run is asked to start from. Raises UserError for two things at once.
+    """The requested start of a run. Raises UserError if both options are given.
 
-    `resume_from` goes on with the run of a checkpoint ("auto": the latest whole one in the work dir, if there is one),
-    `load_from` starts a new one from weights; without both those count that the model's config names as `pretrained`.
+    `resume_from` goes on with the run of a checkpoint ("auto": the latest undamaged one in the work dir, if there is
+    one). `load_from` starts a new run from weights. Without both, a new run starts from the weights that the config
+    names as `pretrained`.
     """
 
     load_from: str | None = None
@@ -40,7 +41,7 @@ class StartRequest:
             raise UserError("--load_from starts a new run and --resume_from goes on with one: give only one of them")
 
     def goes_on_in(self, work_dir: Path) -> bool:
-        """Whether the run that is resumed is the one in the work dir, whose files are this one's then."""
+        """Whether the resumed run is the one in the work dir, so that its files belong to this run."""
         if self.resume_from is None:
             return False
         return self.resume_from == AUTO or Path(self.resume_from).resolve().parent == work_dir.resolve()
@@ -48,15 +49,15 @@ class StartRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartingPoint:
-    """Where a run does start, found and whole. `notes` are lines about how it was found."""
+    """The start of a run, found and undamaged. `notes` are lines about how it was found."""
 
-    checkpoint: Path | None = None  # of the run that goes on
+    checkpoint: Path | None = None  # of the resumed run
     weights: str | None = None  # a file, for a new run
     trusted: bool = False
     notes: tuple[str, ...] = ()
 
     def take_up(self, trainer: Trainer) -> list[str]:
-        """Bring a trainer there; return lines for its log that say what it starts from."""
+        """Bring a trainer to this start. Return lines for its log that say what it starts from."""
         if self.checkpoint is not None:
             return [*self.notes, *trainer.resume(self.checkpoint, self.trusted)]
         if self.weights:
@@ -66,16 +67,16 @@ class StartingPoint:
         return [*self.notes, *([loaded] if loaded else [])]
 
     def note_in(self, work_dir: Path) -> None:
-        """Keep the work dir's index of checkpoints in step with where the run starts."""
+        """Update the work dir's index of checkpoints to the start of the run."""
         remove_leftovers(work_dir)
         if self.checkpoint is None or self.checkpoint.resolve().parent != work_dir.resolve():
-            forget_checkpoints(work_dir)  # they are of another run
+            forget_checkpoints(work_dir)  # the checkpoints are of another run
         elif is_checkpoint_name(self.checkpoint.name):
             make_latest(work_dir, self.checkpoint.name)
 
 
 def find_starting_point(request: StartRequest, work_dir: Path) -> StartingPoint:
-    """Return where a run in `work_dir` starts; an index of checkpoints that is faulty is made anew."""
+    """Return the start of a run in `work_dir`. A faulty index of checkpoints is rebuilt."""
     notes: list[str] = []
     if request.goes_on_in(work_dir):
         repair_index(work_dir, notes.append)

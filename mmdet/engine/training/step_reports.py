@@ -1,4 +1,4 @@
-"""What comes of the figures of finished steps: lines of the log, a stop that was asked for, the end of a run."""
+"""Use the figures of finished steps: write the log, pass on a stop signal, end a run that is not finite."""
 
 from __future__ import annotations
 
@@ -19,24 +19,27 @@ from mmdet.engine.training.train_log import TrainLog
 from mmdet.ops.collectives import gather_objects, largest_over_ranks
 from mmdet.structures import ClipBatch
 
-# A float16 step that overflows is skipped and the loss scale halved. From torch's first scale, 2**16, so many halvings
-# in a row lead below 1: then scaling is not what is wrong.
+# A float16 step that overflows is skipped and the loss scale halved. From torch's first scale, 2**16, this many
+# halvings in a row lead below 1, so the scale is not the problem.
 MAX_SKIPPED_STEPS = 25
-STOP_SIGNAL = "stop_signal"  # travels with the figures, so that all processes stop after the same step
+STOP_SIGNAL = "stop_signal"  # sent with the figures, so that all processes stop after the same step
 
 
 class StepReports:
-    """The figures on their way to the host and, once there, into the log. `stop_signal`: what all agreed on, or 0."""
+    """Figures on their way to the host and then into the log.
+
+    `stop_signal` is the signal that all processes agreed on, or 0.
+    """
 
     def __init__(self, plan: RunPlan, ranks: Ranks, make_step: TrainStep, log: TrainLog) -> None:
         self.stop_signal = 0
         self._plan, self._ranks, self._make_step, self._log = plan, ranks, make_step, log
         self._readback = Readback(ranks.device)
-        self._skipped = 0  # steps in a row
+        self._skipped = 0  # skipped steps in a row
         self._idle = IdleSteps()
 
     def put(self, step: int, figures: Mapping[str, Tensor], batches: Sequence[ClipBatch], received: int) -> None:
-        """Send figures of step number `step`, and the signal that this process has received, on their way."""
+        """Start copying the figures of step number `step`, and the signal that this process has received."""
         agreed = largest_over_ranks(received, self._ranks.device)
         images = sum(batch.images.shape[:2].numel() for batch in batches) * self._ranks.world_size
         names = tuple(batch.describe() for batch in batches)
@@ -60,7 +63,7 @@ class StepReports:
             self._log.step(done.step, figures, done.images, self._skipped > 0)
 
     def _fail(self, done: StepFigures) -> None:
-        """Raise, in every process after the same step, the same error about those that caused it."""
+        """Raise the same error in every process after the same step; it names the processes that caused it."""
         reports = gather_objects(done)
         causes = [report for report in reports if not report.finite_losses] or reports
         epoch = 1 + (done.step - 1) // self._plan.steps_per_epoch

@@ -1,8 +1,7 @@
-"""What a run says: a progress bar or plain lines on stderr, a text log, JSON lines and TensorBoard in the work dir.
+"""The log of a run: a bar or lines on stderr, and a text log, JSON lines and TensorBoard in the work dir.
 
-The text log tells everything that happened; JSON lines and TensorBoard those of one run without interruptions: a
-resumed run takes up the means it was at, and what was written after its checkpoint is dropped. Only the main process
-has a log that speaks.
+The text log has all events. JSON lines and TensorBoard look like those of a run without interruptions: a resumed run
+restores its running means, and entries after its checkpoint are dropped. Only the main process writes.
 """
 
 from __future__ import annotations
@@ -26,28 +25,28 @@ from mmdet.errors import shown
 from mmdet.evaluation.ap.tables import per_cent
 from mmdet.fileio.atomic import set_aside, write_text_atomically
 
-# Until the first `log_every` steps are done, which may take long on a CPU, lines come by time.
+# Until the first `log_every` steps are done, which may take long on a CPU, lines appear at fixed times.
 EARLY_LINE_EVERY_S = 30.0
-# One line of 80 columns; tqdm fills the bar in.
+# One line of 80 columns; tqdm fills in the bar.
 BAR = "{desc} {n_fmt}/{total_fmt} |{bar}| ETA {remaining}, {rate_inv_fmt}{postfix}"
-TOTAL = "loss"  # the sum of all losses, which is what is trained on
+TOTAL = "loss"  # the sum of all losses, which training minimises
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogState:
-    """The means that a log is at: what a resumed run needs to go on with them."""
+    """The running means of a log, which a resumed run needs to go on."""
 
-    sums: Mapping[str, float] = field(default_factory=dict)  # of each figure since it was last written
+    sums: Mapping[str, float] = field(default_factory=dict)  # sum of each figure since it was last written
     counts: Mapping[str, int] = field(default_factory=dict)
     skipped: int = 0  # steps
 
     def to_plain(self) -> dict[str, Any]:
-        """Return plain values, as a checkpoint holds them."""
+        """Return plain values for a checkpoint."""
         return {"sums": dict(self.sums), "counts": dict(self.counts), "skipped": self.skipped}
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> LogState:
-        """Read what a checkpoint holds. Raises TypeError for any other value."""
+        """Read plain values of a checkpoint. Raises TypeError for other values."""
         sums, counts, skipped = plain.get("sums", {}), plain.get("counts", {}), plain.get("skipped", 0)
         sound = all(isinstance(part, Mapping) for part in (sums, counts)) and sums.keys() == counts.keys()
         numbers = [*sums.values(), *counts.values(), skipped] if sound else []
@@ -57,10 +56,10 @@ class LogState:
 
 
 class LogFiles:
-    """The open files of a log, and the bar; entries after `first_step` of the run that is resumed are dropped."""
+    """The open files of a log, and the bar. Entries after `first_step` of a resumed run are dropped."""
 
     def __init__(self, folder: Path, first_step: int, total_steps: int) -> None:
-        from torch.utils.tensorboard import SummaryWriter  # takes a second to import: only where it is used
+        from torch.utils.tensorboard import SummaryWriter  # takes a second to import, so only when it is used
 
         self.written, self.note = _keep_until(folder / "train.jsonl", first_step)
         self.board = SummaryWriter(str(folder / "tensorboard"), purge_step=first_step + 1 if first_step else None)
@@ -87,7 +86,7 @@ class LogFiles:
             self.board.add_scalar(f"{kind}/{name}", value, step)
 
     def close(self) -> None:
-        """Close all of them."""
+        """Close all files."""
         self.bar.close()
         self.board.close()
         self.text.close()
@@ -95,10 +94,10 @@ class LogFiles:
 
 
 class TrainLog:
-    """Figures are averaged over `log_every` steps and then written; without a `folder` nothing is.
+    """Averages figures over `log_every` steps and writes them. Without a `folder` it writes nothing.
 
-    On a terminal a progress bar tells the total loss alone, elsewhere lines tell every figure, as the text log does.
-    It speaks only while it is open.
+    On a terminal a progress bar shows only the total loss; elsewhere lines show every figure, as in the text log. It
+    writes only while it is open.
     """
 
     def __init__(self, folder: Path | None, *, total_steps: int, steps_per_epoch: int, log_every: int) -> None:
@@ -112,13 +111,13 @@ class TrainLog:
         self._early_line_due: float | None = self._since + EARLY_LINE_EVERY_S
 
     def take_up(self, state: LogState) -> None:
-        """Go on with the means of the run that is resumed."""
+        """Restore the running means of a resumed run."""
         self._sums, self._counts = defaultdict(float, state.sums), defaultdict(int, state.counts)
         self._skipped = state.skipped
 
     @contextmanager
     def opened(self, first_step: int = 0) -> Iterator[TrainLog]:
-        """Open the files of a run after `first_step` steps; an error that ends it is noted before they close."""
+        """Open the files of a run after `first_step` steps. An error that ends the run is written before they close."""
         if self._folder is None:
             yield self
             return
@@ -130,7 +129,7 @@ class TrainLog:
                 self.say(self._files.note)
             yield self
         except BaseException as error:
-            with suppress(OSError):  # of a full disk, say, which is what ends the run
+            with suppress(OSError):  # a full disk, for example, may be the reason for the end
                 end = end_by(error)
                 self._files.write_line(f"ended: {end.message if end else f'{type(error).__name__}: {error}'}")
             raise
@@ -147,7 +146,7 @@ class TrainLog:
     def step(self, step: int, figures: Mapping[str, float], images: int, skipped: bool = False) -> None:
         """Count step number `step` (1 for the first) with its figures and the images of all processes.
 
-        `skipped`: it was not made, as its gradient was not finite.
+        `skipped`: the step was not made because its gradient was not finite.
         """
         if self._files is None:
             return
@@ -166,7 +165,7 @@ class TrainLog:
             self._tell_step(self._files, step, now)
 
     def figures(self, step: int, kind: str, figures: Mapping[str, float]) -> None:
-        """Write figures that belong to a step, such as a validation's: fractions, per cent for people."""
+        """Write figures of a step, such as those of a validation: as fractions in files, in per cent for people."""
         if self._files is None:
             return
         shown = ", ".join(f"{name} {per_cent(value)}" for name, value in figures.items())
@@ -174,17 +173,17 @@ class TrainLog:
         self._files.record({"kind": kind, "step": step, **figures}, step, kind, figures)
 
     def end(self, step: int, last: Path, best: Path, best_figure: str | None, config_file: Path) -> None:
-        """Say what the run leaves behind and how to test it; without a figure there is no best checkpoint."""
+        """Write which checkpoints the run leaves and how to test them. Without a figure there is no best checkpoint."""
         kept = f"best checkpoint {best} ({best_figure} per cent), last {last}" if best_figure else f"checkpoint {last}"
         self.say(f"all {step} steps done: {kept}")
         self.say(f"test it: python test_video.py {config_file} {best if best_figure else last} --eval segm")
 
     def has(self, step: int, kind: str) -> bool:
-        """Say whether the run that was resumed had written such figures of a step up to its checkpoint."""
+        """Return whether the resumed run had already written such figures of a step."""
         return self._files is not None and (step, kind) in self._files.written
 
     def state(self) -> LogState:
-        """Return what a resumed run needs to go on with the means; what is written is on the disk."""
+        """Return the running means for a checkpoint, after flushing the files to the disk."""
         if self._files is not None:
             os.fsync(self._files.json.fileno())
         return LogState(sums=dict(self._sums), counts=dict(self._counts), skipped=self._skipped)
@@ -202,7 +201,7 @@ class TrainLog:
         bar.update()
 
     def _tell_step(self, files: LogFiles, step: int, now: float) -> None:
-        """Write the means of the steps since they were last written, and how fast these were."""
+        """Write the means over the steps since the last line, and their speed."""
         seconds = (now - self._since) / self._steps
         parts = [_shown(name, value) for name, value in self._means().items()]
         parts += [f"{self._skipped} steps skipped"] if self._skipped else []
@@ -227,21 +226,21 @@ class TrainLog:
 
 
 def _shown(name: str, value: float) -> str:
-    """Name a figure for people: what is a share, an accuracy, in per cent."""
+    """Return a figure as text for people; accuracies are in per cent."""
     return f"{name} {per_cent(value)} %" if name.endswith("_acc") else f"{name} {value:.4g}"
 
 
 def _with_total(figures: Mapping[str, float]) -> dict[str, float]:
-    """Return the figures with the sum of the losses before them."""
+    """Return the figures with the sum of the losses in front."""
     losses = [value for name, value in figures.items() if name.startswith("loss")]
     return {TOTAL: sum(losses), **figures} if losses else dict(figures)
 
 
 def _keep_until(path: Path, step: int) -> tuple[set[tuple[int, str]], str | None]:
-    """Drop the entries after a step, and a line that was cut off; return (step, kind) of those that stay, and a note.
+    """Drop the entries after a step, and a line that was cut off.
 
-    Where none may stay, as the run is a new one, and where no run wrote the file, it gets another name instead:
-    `train.1.jsonl` and so on.
+    Return (step, kind) of the remaining entries, and a note. If the run is new, or no run wrote the file, the file is
+    renamed instead: `train.1.jsonl` and so on.
     """
     if not path.is_file():
         return set(), None
@@ -259,7 +258,7 @@ def _keep_until(path: Path, step: int) -> tuple[set[tuple[int, str]], str | None
 
 
 def _entry(line: str) -> tuple[int, str] | None:
-    """Return step and kind of a line, None if it is none that a run wrote whole."""
+    """Return step and kind of a line, None if it is not a complete line of a run."""
     try:
         entry = json.loads(line)
     except (ValueError, RecursionError):

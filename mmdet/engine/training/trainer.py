@@ -36,12 +36,12 @@ if TYPE_CHECKING:
     from mmdet.models.detectors.vis_model import VISModel
 
 GO_ON = "start again with --resume_from auto"
-SELECTED_BY = "AP"  # the figure of a validation that the best checkpoint is chosen by
+SELECTED_BY = "AP"  # the validation figure that selects the best checkpoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TrainSetup:
-    """What is trained, on what and how, where it is saved, and what is said of it."""
+    """Everything that a trainer needs: model, data, settings, work dir, and the information about the run."""
 
     model: VISModel
     optimizer: torch.optim.Optimizer
@@ -50,14 +50,14 @@ class TrainSetup:
     runtime: RuntimeSection
     ranks: Ranks
     work_dir: Path
-    about: RunAbout  # of this run; what it says of config and data is compared when the run resumes
+    about: RunAbout  # of this run; its config and data are compared when the run resumes
     max_bad_frames: int = 0
-    config_file: Path = Path("CONFIG")  # named for who tests the result
-    # called with the model in every process; figures where there are any
+    config_file: Path = Path("CONFIG")  # shown in the command that tests the result
+    # called with the model in every process; returns the figures
     validate: Callable[[VISModel], dict[str, float] | None] | None = None
 
     def plan(self) -> RunPlan:
-        """Return how the run is divided. Raises UserError if there is nothing to train on."""
+        """Return the plan of the run. Raises UserError if there is nothing to train on."""
         if len(self.loader) == 0:
             raise UserError("config.data.train.datasets: there is not one item to train on")
         sampler: Any = self.loader.batch_sampler
@@ -71,12 +71,12 @@ class TrainSetup:
 
 
 class Trainer:
-    """One run: its `step` and its `best` validation move, everything else is made once."""
+    """One run. Only its `step` and its `best` validation figure change; everything else is made once."""
 
     def __init__(self, setup: TrainSetup) -> None:
         self.setup, self.plan = setup, setup.plan()
         self.model, self.optimizer, self.loader = setup.model, setup.optimizer, setup.loader
-        self.step = 0  # optimiser steps done; epoch and batch follow from it
+        self.step = 0  # finished optimiser steps; epoch and batch follow from it
         self.best: float | None = None
         ranks, runtime = setup.ranks, setup.runtime
         graphs = runtime.cuda_graphs and not runtime.deterministic
@@ -93,7 +93,7 @@ class Trainer:
         self.signals = StopSignals()
 
     def run(self, notes: Sequence[str] = ()) -> None:
-        """Train to the end; `notes` are lines to begin the log with.
+        """Train to the end. `notes` are the first lines of the log.
 
         Raises RunEnded after a step that is not finite, and after a stop signal.
         """
@@ -101,7 +101,7 @@ class Trainer:
             for note in [*notes, self._what_is_ahead()]:
                 self.log.say(note)
             while True:
-                # first of all: the run that is resumed may have ended between a checkpoint and its validation
+                # comes first: the resumed run may have ended between a checkpoint and its validation
                 if self._validation_due():
                     self.validate_and_keep_best()
                 if self.step >= self.plan.total_steps:
@@ -110,7 +110,7 @@ class Trainer:
             self._say_what_is_left()
 
     def train_epoch(self) -> None:
-        """Train from where the run is to the end of the epoch, or of the run."""
+        """Train from the current step to the end of the epoch or of the run."""
         epoch, steps_done = divmod(self.step, self.plan.steps_per_epoch)
         sampler: Any = self.loader.batch_sampler
         sampler.set_position(epoch, skip_batches=steps_done * self.setup.runtime.accumulate)
@@ -127,7 +127,7 @@ class Trainer:
                 return
 
     def check_frames(self, batches: Sequence[ClipBatch]) -> None:
-        """Count frames that could not be read; at one too many save the run as it is before `batches`, and end it."""
+        """Count unreadable frames. If there are too many, save the run as it is before `batches` and end it."""
         problem = self.bad_frames.meet(batches, self.log.say)
         if problem is not None:
             if self.step > 0:
@@ -137,7 +137,7 @@ class Trainer:
             raise UserError(problem)
 
     def train_on(self, batches: Sequence[ClipBatch]) -> None:
-        """Make one step and send its figures on their way to the host."""
+        """Make one step and start copying its figures to the host."""
         factor = self.plan.learning_rate_factor(self.step)
         for group in self.optimizer.param_groups:
             group["lr"] = group["initial_lr"] * factor
@@ -149,7 +149,10 @@ class Trainer:
         self.reports.put(self.step, figures, batches, self.signals.received)
 
     def validate_and_keep_best(self) -> None:
-        """Validate; save as the best if it is. A figure in the log means that all this is done."""
+        """Validate, and save the model if it is the best.
+
+        The figure is logged last, so a logged figure means that all is done.
+        """
         assert self.setup.validate is not None
         figures = self.setup.validate(self.model) or {}
         figure = figures.get(SELECTED_BY, -math.inf)
@@ -164,13 +167,13 @@ class Trainer:
             self.log.figures(self.step, "validation", figures)
 
     def save(self) -> None:
-        """Write a checkpoint; all processes take part."""
+        """Write a checkpoint. All processes must call it."""
         state = self.state()
         if self.setup.ranks.is_main:
             self.checkpoints.write(self.checkpoint_path.name, state)
 
     def state(self) -> RunState:
-        """Return what is saved of the run; all processes take part. Raises RunEnded for what is not finite."""
+        """Return the state of the run. All processes must call it. Raises RunEnded if weights are not finite."""
         self.reports.read(everything=True)
         return capture_state(
             self.make_step,
@@ -182,9 +185,9 @@ class Trainer:
         )
 
     def resume(self, path: Path, trusted: bool = False) -> list[str]:
-        """Take up a run where a checkpoint of it left it; return lines about it. Learning rates are the config's.
+        """Restore a run from its checkpoint. Return lines about it. Learning rates stay those of the config.
 
-        `trusted`: the file may hold any object (see load_checkpoint).
+        `trusted`: the file may hold any object (see `load_checkpoint`).
         """
         now, about = self.plan.position(0), self.setup.about
         with told_if_foreign(path):
@@ -200,9 +203,9 @@ class Trainer:
         return [f"resumed from {path}", *changes, *notes]
 
     def stop(self) -> None:
-        """Save and leave, as a signal asked for."""
+        """Save and end the run after a stop signal."""
         self.save()
-        barrier()  # whoever started the processes may end the rest with the first that leaves
+        barrier()  # the launcher may end the other processes as soon as one has ended
         number = self.reports.stop_signal
         raise RunEnded(
             f"stopped by {signal.Signals(number).name} after step {self.step} of {self.plan.total_steps}; "
@@ -212,7 +215,7 @@ class Trainer:
 
     @property
     def checkpoint_path(self) -> Path:
-        """The file that the present state is saved to."""
+        """The file for the current state."""
         return self.setup.work_dir / self.plan.checkpoint_name(self.step)
 
     def _validation_due(self) -> bool:
@@ -236,7 +239,7 @@ class Trainer:
 
 
 def _grouped(loader: Iterable[ClipBatch], size: int) -> Iterator[list[ClipBatch]]:
-    """Yield the batches of one optimiser step after the other; an epoch's last step may have fewer."""
+    """Yield the batches of one optimiser step after the other. The last step of an epoch may have fewer."""
     batches = iter(loader)
     while group := list(islice(batches, size)):
         yield group

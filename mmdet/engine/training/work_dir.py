@@ -1,7 +1,7 @@
-"""The folder of a run: made, checked and held before work starts, with what is needed to repeat the run.
+"""The work dir of a run: create, check and lock it before work starts, and store what is needed to repeat the run.
 
-It gets the resolved config and environment.json (command, git revision, versions). What lies there and is not of a run
-is neither written over nor written through by a link.
+It gets the resolved config and environment.json (command, git revision, versions). Files that no run wrote are not
+overwritten, and links are not written through.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ OTHER_DIR = "choose another by --work_dir"
 
 @contextmanager
 def held_work_dir(folder: Path) -> Iterator[None]:
-    """Make `folder` if it is missing and keep every other run out of it as long as the context lasts.
+    """Create `folder` if it is missing, and lock it against other runs inside of this context.
 
-    The system releases it when the process dies, however it does. What was made for a run that is refused before it
-    writes anything is removed again. Raises UserError if another run is in the folder, or if it can be none. Where the
-    file system knows no locks it is not held.
+    The system releases the lock when the process ends in any way. If a run is refused before it writes anything,
+    folders made for it are removed. Raises UserError if another run uses the folder, or if it cannot be a work dir. A
+    file system without locks is used without one.
     """
     check_output_folder(folder, "--work_dir")
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
@@ -58,7 +58,7 @@ def held_work_dir(folder: Path) -> Iterator[None]:
 
 
 def _open_lock(folder: Path) -> int:
-    """Make the folder and return the file that holds it, locked."""
+    """Create the folder and return its locked lock file."""
     while True:
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -66,7 +66,7 @@ def _open_lock(folder: Path) -> int:
         except OSError as error:
             raise _unwritable(folder, error) from error
         try:
-            # of the process alone: data workers, which outlive a killed process for seconds, do not hold it on
+            # a lock of this process only: data workers, which outlive a killed process for seconds, do not keep it
             _lock(handle, folder)
         except UserError:
             os.close(handle)
@@ -74,11 +74,11 @@ def _open_lock(folder: Path) -> int:
         with suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(handle), os.stat(folder / LOCK)):
                 return handle
-        os.close(handle)  # a run that was refused has removed the file since it was opened here
+        os.close(handle)  # a refused run has removed the file since it was opened here
 
 
 def _remove_unused(folder: Path, made: Iterable[Path]) -> None:
-    """Remove the lock, and the folders that were made for it, where there is nothing else."""
+    """Remove the lock, and the folders made for it if they are empty."""
     with suppress(OSError):
         if [path.name for path in folder.iterdir()] == [LOCK]:
             (folder / LOCK).unlink()
@@ -88,7 +88,7 @@ def _remove_unused(folder: Path, made: Iterable[Path]) -> None:
 
 @contextmanager
 def _quiet_tensorboard() -> Iterator[None]:
-    """Print no traceback where TensorBoard's thread cannot write: it raises the same error once more in the run."""
+    """Suppress the traceback of TensorBoard's thread if it cannot write: the run raises the same error."""
     previous = threading.excepthook
 
     def say(end: threading.ExceptHookArgs) -> None:
@@ -115,10 +115,10 @@ def _lock(handle: int, folder: Path) -> None:
 
 
 def check_work_dir(folder: Path, inputs: Iterable[str | Path | None], new_run: bool) -> None:
-    """Raise UserError if a run in `folder` would write over one of its `inputs` or over what is not of a run."""
+    """Raise UserError if a run in `folder` would overwrite one of its `inputs` or a file that no run wrote."""
     sources = [Path(path) for path in inputs if path is not None]
     for path in sources:
-        places = (path.absolute(), path.resolve())  # itself, or what a link of that name leads to
+        places = (path.absolute(), path.resolve())  # the path itself, and the target of a link
         if any(place.parent.resolve() == folder.resolve() and _is_written(place.name) for place in places):
             raise UserError(f"{path} lies in the work dir {folder}, and this run would write over it: {OTHER_DIR}")
     refuse_overwriting([folder / name for name in (BEST, *LOGS)], sources)
@@ -139,7 +139,7 @@ def _is_written(name: str) -> bool:
 
 
 def files_of(config: RunConfig) -> Iterator[Path]:
-    """Yield the files that a config names, whatever for: annotations, weights."""
+    """Yield the files that a config names, such as annotations and weights."""
     values: list[Any] = [config.source.to_dict()]
     while values:
         value = values.pop()
@@ -152,7 +152,7 @@ def files_of(config: RunConfig) -> Iterator[Path]:
 def prepare_work_dir(folder: Path, config: RunConfig, about: RunAbout) -> None:
     """Write the config and the environment of a run into `folder`.
 
-    Makes the folder if it is missing. Raises UserError if it cannot be made or written.
+    Creates the folder if it is missing. Raises UserError if it cannot be created or written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -169,12 +169,12 @@ def _unwritable(folder: Path, error: OSError) -> UserError:
 
 
 def _write_config(path: Path, text: str, source: Path) -> None:
-    """Write the resolved config; a file of this name that no run wrote gets another name first."""
+    """Write the resolved config. A file of this name that no run wrote is renamed first."""
     whole = CONFIG_HEADER + text
     with suppress(OSError, ValueError):
         before = path.read_text(encoding="utf-8")
         if before == whole:
-            return  # it may be the very config that this run was started with
+            return  # it may be the config that this run was started with
         refuse_overwriting([path], [source])
         if not before.startswith(CONFIG_HEADER):
             set_aside(path)
@@ -182,9 +182,9 @@ def _write_config(path: Path, text: str, source: Path) -> None:
 
 
 def _write_environment(path: Path, environment: Environment) -> None:
-    """Write the environment of this start; under `earlier` it keeps those of the starts before.
+    """Write the environment of this start; `earlier` keeps those of the starts before.
 
-    A file of this name that no run wrote, or that is damaged, gets another name first.
+    A file of this name that is damaged, or that no run wrote, is renamed first.
     """
     earlier: list[dict[str, Any]] = []
     if os.path.lexists(path):

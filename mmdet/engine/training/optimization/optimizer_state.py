@@ -1,6 +1,6 @@
-"""The saved state of an optimiser, fitted to one of the same kind by the names of the parameters.
+"""Load a saved state into an optimiser of the same kind, matching parameters by name.
 
-Their grouping may differ, as learning rates and the like are the config's.
+The grouping of parameters may differ, because learning rates and similar settings come from the config.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from torch import Tensor
 from mmdet.engine.checkpoints.weights import check_finite
 from mmdet.errors import UserError, short_list
 
-NAMES = "param_names"  # torch's key of a group; states written before it was used fit by position
+NAMES = "param_names"  # torch's key of a group; older states without it are matched by position
 START_ANEW = "start anew from its weights by --load_from"
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, saved: Mapping[str, Any], source: Path) -> None:
-    """Take up a saved state but for learning rates and the like. Raises UserError if it does not fit."""
+    """Load a saved state, except learning rates and similar settings. Raises UserError if it does not fit."""
     settings = [{key: value for key, value in group.items() if key != "params"} for group in optimizer.param_groups]
     _check_kind(optimizer, saved, source)
     try:
@@ -33,7 +33,7 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, saved: Mapping[str, Any]
 
 
 def _check_kind(optimizer: torch.optim.Optimizer, saved: Mapping[str, Any], source: Path) -> None:
-    """Raise UserError where each has settings that the other lacks: versions of torch only add some."""
+    """Raise UserError if each side has settings that the other lacks; a new torch version only adds settings."""
     theirs, ours = set(saved["param_groups"][0]) - {NAMES}, set(optimizer.param_groups[0]) - {NAMES}
     if theirs - ours and ours - theirs:
         raise UserError(
@@ -43,7 +43,7 @@ def _check_kind(optimizer: torch.optim.Optimizer, saved: Mapping[str, Any], sour
 
 
 def _in_our_order(optimizer: torch.optim.Optimizer, saved: Mapping[str, Any], source: Path) -> dict[str, Any]:
-    """Return the state with the parameters grouped and numbered as the optimiser's."""
+    """Return the state with the optimiser's grouping and numbering of parameters."""
     if not all(NAMES in group for group in (*saved["param_groups"], *optimizer.param_groups)):
         return dict(saved)
     groups = optimizer.state_dict()["param_groups"]
@@ -60,7 +60,7 @@ def _in_our_order(optimizer: torch.optim.Optimizer, saved: Mapping[str, Any], so
 
 
 def _check_tensors(optimizer: torch.optim.Optimizer, source: Path) -> None:
-    """Raise UserError for a state that is not its parameter's: it would show only in the middle of a step."""
+    """Raise UserError if a state does not fit its parameter, which otherwise shows only in the middle of a step."""
     for group in optimizer.param_groups:
         names = group.get(NAMES) or [f"parameter {index}" for index in range(len(group["params"]))]
         for name, parameter in zip(names, group["params"], strict=True):

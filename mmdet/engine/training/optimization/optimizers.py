@@ -1,9 +1,9 @@
 """Optimisers, registered by name, and a step that can be refused on the device.
 
-Functions of the model: only parameters that require a gradient are optimised. Every group keeps its full learning rate
-as `initial_lr`; the schedule's factor comes on top.
+Only parameters that require a gradient are optimised. Every group keeps its full learning rate as `initial_lr`, which
+the schedule's factor multiplies.
 
-`paramwise`: rates and decays of parameters by their names, see mmdet.engine.training.optimization.parameter_groups.
+`paramwise` sets learning rates and weight decays of parameters by name, see parameter_groups.py.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from mmdet.registry import OPTIMIZERS
 
 
 def build_optimizer(model: nn.Module, settings: dict[str, Any]) -> torch.optim.Optimizer:
-    """Build the optimiser that a config names for a model that is on its device already."""
+    """Build the optimiser that a config names, for a model that is already on its device."""
     try:
         optimizer: torch.optim.Optimizer = OPTIMIZERS.build({**settings, "model": model})
     except (TypeError, ValueError) as error:
@@ -34,9 +34,9 @@ def build_optimizer(model: nn.Module, settings: dict[str, Any]) -> torch.optim.O
 
 
 def scale_learning_rate(config: RunConfig, processes: int) -> tuple[RunConfig, str]:
-    """Return the config with its learning rate times the pairs a step over those it is meant for, and a line about it.
+    """Return the config with its learning rate times pairs per step / schedule.base_batch_size, and a line about it.
 
-    Raises UserError where the config does not say what it is meant for (`schedule.base_batch_size`).
+    Raises UserError if the config has no `schedule.base_batch_size`.
     """
     base, rate = config.schedule.base_batch_size, config.optimizer.get("lr")
     if base is None or base < 1 or rate is None:
@@ -62,7 +62,7 @@ def sgd(
     nesterov: bool = False,
     paramwise: Sequence[Mapping[str, Any]] = (),
 ) -> torch.optim.Optimizer:
-    """Return SGD over all trainable parameters; the recipe is lr 1e-3, weight_decay 1e-4 (MODEL.md 6)."""
+    """Return SGD over all trainable parameters. The recipe uses lr 1e-3 and weight_decay 1e-4 (MODEL.md 6)."""
     own = own_settings(model, paramwise)
     groups = ParameterGroups()
     for name, parameter in _trainable(model):
@@ -71,7 +71,8 @@ def sgd(
         groups.listed, lr=lr, momentum=momentum, weight_decay=weight_decay, nesterov=nesterov, fused=groups.on_gpu
     )
     if groups.on_gpu and momentum:
-        # Torch allocates the fused momentum uninitialised in the first step and would keep that if the step is refused.
+        # In the first step torch allocates the fused momentum uninitialised, and would keep it so if the step is
+        # refused.
         for _, parameter in _trainable(model):
             optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
     return optimizer
@@ -89,8 +90,9 @@ def adamw(
 ) -> torch.optim.Optimizer:
     """Return AdamW.
 
-    With `layer_decay` the learning rate falls by that factor from each layer of the backbone to the one before; what
-    is not backbone counts as its last layer. `no_decay_norm` spares biases and normalisation weights weight decay.
+    With `layer_decay` the learning rate falls by that factor from each layer of the backbone to the one before; all
+    parameters outside of the backbone count as its last layer. With `no_decay_norm` biases and normalisation weights
+    get no weight decay.
     """
     own = own_settings(model, paramwise)
     groups = ParameterGroups()
@@ -117,12 +119,12 @@ def _trainable(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
 
 
 def step_if(finite: Tensor, optimizer: torch.optim.Optimizer) -> None:
-    """Step if `finite` (a bool scalar on the parameters' device), else leave parameters and state as they are.
+    """Step if `finite` (a bool scalar on the parameters' device) is true, else leave parameters and state unchanged.
 
-    Fused optimisers decide on the device, as under torch's GradScaler, so that the host waits for nothing.
+    Fused optimisers decide on the device, as with torch's GradScaler, so that the host does not wait.
     """
     if getattr(optimizer, "_step_supports_amp_scaling", False):
-        optimizer.grad_scale = None  # type: ignore[attr-defined]  # gradients are unscaled already
+        optimizer.grad_scale = None  # type: ignore[attr-defined]  # gradients are already unscaled
         optimizer.found_inf = (~finite).float()  # type: ignore[attr-defined]
         optimizer.step()
         del optimizer.grad_scale, optimizer.found_inf  # type: ignore[attr-defined]

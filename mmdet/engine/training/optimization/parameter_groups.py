@@ -1,8 +1,8 @@
-"""Parameters in groups of one learning rate and one weight decay, as their names ask for.
+"""Group parameters by learning rate and weight decay, which may depend on their names.
 
-`paramwise` of a config's optimiser lists dicts with a `pattern` of parameters' names (see mmdet.models.freezing) and a
-factor of the learning rate (`lr_mult`), a `weight_decay` instead of the general one, or both. Of several entries that
-match a parameter the last one counts.
+`paramwise` of a config's optimiser lists dicts with a `pattern` of parameter names (see mmdet.models.freezing), and a
+factor for the learning rate (`lr_mult`), a separate `weight_decay`, or both. If several entries match a parameter, the
+last one counts.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from mmdet.models.freezing import matching
 
 
 class ParameterGroups:
-    """Parameters, with their names, in groups of one learning rate and one weight decay."""
+    """Named parameters, grouped by learning rate and weight decay."""
 
     def __init__(self) -> None:
         self._members: dict[tuple[float, float], list[tuple[str, Tensor]]] = {}
 
     def add(self, name: str, parameter: Tensor, rate: float, decay: float) -> None:
-        """Take a parameter with its full learning rate and its weight decay."""
+        """Add a parameter with its full learning rate and its weight decay."""
         self._members.setdefault((rate, decay), []).append((name, parameter))
 
     @property
     def listed(self) -> list[dict[str, Any]]:
-        """As torch takes them. Raises UserError if there are none."""
+        """The groups in torch's form. Raises UserError if there are none."""
         if not self._members:
             raise UserError("there is no parameter to train: all are frozen (config.model.frozen, frozen_stages)")
         return [
@@ -39,24 +39,24 @@ class ParameterGroups:
 
     @property
     def on_gpu(self) -> bool:
-        """Whether they lie on a GPU."""
+        """Whether the parameters are on a GPU."""
         return any(parameter.is_cuda for members in self._members.values() for _, parameter in members)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnSettings:
-    """What `paramwise` says of one parameter."""
+    """The settings of `paramwise` for one parameter."""
 
     lr_mult: float = 1.0
     weight_decay: float | None = None
 
     def decay(self, general: float) -> float:
-        """Return its weight decay, where `general` is that of all."""
+        """Return the parameter's weight decay, by default the `general` one."""
         return general if self.weight_decay is None else self.weight_decay
 
 
 def own_settings(model: nn.Module, paramwise: Sequence[Mapping[str, Any]]) -> dict[str, OwnSettings]:
-    """Return the settings of every parameter. Raises UserError for a pattern without a match and a wrong value."""
+    """Return the settings of every parameter. Raises UserError for a pattern without a match and for a wrong value."""
     names = [name for name, _ in model.named_parameters()]
     own = dict.fromkeys(names, OwnSettings())
     for index, entry in enumerate(paramwise):

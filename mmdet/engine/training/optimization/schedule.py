@@ -19,12 +19,12 @@ def total_steps(settings: ScheduleSection, steps_per_epoch: int) -> int:
 
 
 def learning_rate_factor(step: int, settings: ScheduleSection, steps_per_epoch: int) -> float:
-    """Return what to multiply the learning rate by in step `step`: warm-up times decay."""
+    """Return the factor of the learning rate in step `step`: warm-up times decay."""
     return _warm_up(step, settings) * _decay(step, settings, steps_per_epoch)
 
 
 def _warm_up(step: int, settings: ScheduleSection) -> float:
-    """MODEL.md 6: lr_t = lr * (1 - (1 - t / 1000) * (1 - 1 / 80))."""
+    """Return the factor of the warm-up. MODEL.md 6: lr_t = lr * (1 - (1 - t / 1000) * (1 - 1 / 80))."""
     if step >= settings.warmup_steps:
         return 1.0
     return 1 - (1 - step / settings.warmup_steps) * (1 - settings.warmup_ratio)

@@ -1,1 +1,1 @@
-"""One optimiser step: forward, losses, backward, update, and its figures' way to the host."""
+"""One optimiser step: forward, losses, backward, update, and the copy of its figures to the host."""

@@ -1,8 +1,8 @@
-"""A training step's network and losses as CUDA graphs: one launch each, where the host would launch thousands.
+"""A training step's network and losses as CUDA graphs: one launch each instead of thousands.
 
-A graph belongs to one size of input and is captured when that size comes for the second time; the first time runs as
-usual and warms up libraries and compilers. The optimiser stays outside, and among several processes so do the losses:
-what they exchange has sizes that vary. Source: torch's notes on CUDA graphs.
+A graph belongs to one size of input and is captured when that size comes for the second time; the first time runs
+without a graph and warms up libraries and compilers. The optimiser stays outside. With several processes the losses
+stay outside too, because they exchange tensors of varying sizes. Source: torch's notes on CUDA graphs.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from torch import Tensor, nn
 from mmdet.engine.process.cuda_capture import NotCapturable, capture, rehearse
 from mmdet.structures import ClipBatch, HeadOutputs, PaddedTruth
 
-# of the network; each keeps inputs, outputs, gradients: 1.2 GiB with ViT-B, 4 pairs of 480 x 864
+# graphs of the network; each keeps inputs, outputs and gradients: 1.2 GiB with ViT-B and 4 pairs of 480 x 864
 FEW_GRAPHS = 4
-MOST_GRAPHS = 16  # as long as more than half of the GPU's memory is free
-MOST_LOSS_GRAPHS = 16  # of one size of images; each keeps its truths
+MOST_GRAPHS = 16  # while more than half of the GPU's memory is free
+MOST_LOSS_GRAPHS = 16  # per size of images; each keeps its truths
 
-Size = tuple[int, ...]  # of images, or numbers of objects
+Size = tuple[int, ...]  # size of images, or numbers of objects
 Losses = dict[str, Tensor]
 Graph = TypeVar("Graph")
-# (outputs, batch) to the figures of a step and the scalar whose gradient is wanted
+# (outputs, batch) -> the figures of a step, and the scalar to differentiate
 Weigh = Callable[[HeadOutputs, ClipBatch], tuple[Losses, Tensor]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaptureSpace:
-    """Where graphs of one kind are captured: what is in the same space may overwrite what others left there.
+    """Memory in which graphs of one kind are captured. Graphs in the same space may overwrite each other's results.
 
-    A stream of its own belongs to it, as cuBLAS keeps a workspace for every thread and stream. One that is taken in a
-    backward pass may lie where the forward pass keeps activations; used by a graph that runs between the two, it
-    spoils them.
+    Each space has its own stream, because cuBLAS keeps one workspace per thread and stream. A workspace that is
+    allocated in a backward pass may lie where the forward pass keeps activations, and a graph that runs in between and
+    uses it would overwrite them.
     """
 
     pool: Any = field(default_factory=torch.cuda.graph_pool_handle)
@@ -49,10 +49,10 @@ class CaptureSpace:
 
 
 class NetworkGraph:
-    """Forward and backward of a model for one size of input, captured as it is made; all of them share a space.
+    """Forward and backward pass of a model for one size of input, captured when the object is made.
 
-    A rehearsal of both comes first; nothing runs while they are captured. Replays have to alternate: forward, backward,
-    forward, of whichever graph.
+    All share a space. Both are rehearsed first; nothing else runs during the capture. Replays must alternate between
+    forward and backward, whichever graph they belong to.
     """
 
     def __init__(
@@ -70,14 +70,14 @@ class NetworkGraph:
         with space.capture(self._backward):
             self._grads = self._launch_backward(list(learning.values()), self._output_grads)
         self.leaves = [tensor.detach().requires_grad_() for tensor in learning.values()]
-        # what a loss learns from are leaves; all of it stands until the next replay
+        # outputs with a gradient are leaves; they stay valid until the next replay
         leaves: dict[str, Any] = dict(zip(learning, self.leaves, strict=True))
         self.outputs = replace(outputs, **leaves)
         self.loss_graphs: dict[Size, LossGraph] = {}
         self.loss_sizes: set[Size] = set()
 
     def _launch_forward(self) -> tuple[HeadOutputs, dict[str, Tensor]]:
-        """Return the outputs, and those of their tensors that a loss learns from by name."""
+        """Return the outputs, and by name those of their tensors that get a gradient."""
         with torch.autocast("cuda", self._dtype, enabled=self._dtype != torch.float32):
             outputs: HeadOutputs = self._model(self.images, self.valid)
         tensors = {part.name: getattr(outputs, part.name) for part in fields(outputs)}
@@ -98,7 +98,7 @@ class NetworkGraph:
         self._forward.replay()
 
     def learn(self, total: Tensor) -> None:
-        """Find the gradient of a scalar with regard to the outputs, for `backward`."""
+        """Compute the gradient of a scalar with respect to the outputs, for `backward`."""
         grads = torch.autograd.grad(total, self.leaves, allow_unused=True)
         for target, found in zip(self._output_grads, grads, strict=True):
             if found is None:
@@ -107,17 +107,17 @@ class NetworkGraph:
                 target.copy_(found)
 
     def backward(self) -> None:
-        """Carry what was learned back to the parameters, whose `grad` is set, not added to."""
+        """Propagate the gradient to the parameters. Their `grad` is set, not added to."""
         self._backward.replay()
         for parameter, grad in zip(self._parameters, self._grads, strict=True):
             parameter.grad = grad
 
 
 class LossGraph:
-    """The losses of a network graph's outputs and what is learned from them, for one size of truth.
+    """The losses of a network graph's outputs and their gradients, for one size of truth.
 
-    `space` must not be the network's: there the losses would be put where its backward pass reads. Tensors are those of
-    the batch at hand, but `metas` are captured: `weigh` may not depend on them.
+    `space` must not be the network's: the losses would overwrite memory that its backward pass reads. Tensors of the
+    current batch are used, but `metas` are fixed at the capture: `weigh` must not depend on them.
     """
 
     def __init__(self, network: NetworkGraph, weigh: Weigh, batch: ClipBatch, space: CaptureSpace) -> None:
@@ -136,7 +136,7 @@ class LossGraph:
         self._losses = {name: value.detach() for name, value in losses.items()}
 
     def replay(self, truth: PaddedTruth) -> Losses:
-        """Return the losses; they stand until the next replay."""
+        """Return the losses; they are valid until the next replay."""
         for part in fields(truth):
             getattr(self._truth, part.name).copy_(getattr(truth, part.name), non_blocking=True)
         self._graph.replay()
@@ -149,7 +149,7 @@ def _has_gradient(value: object) -> TypeGuard[Tensor]:
 
 @contextmanager
 def _unchanged(buffers: Iterable[Tensor]) -> Iterator[None]:
-    """Put buffers back as they were: running statistics, say, which a forward pass may move."""
+    """Restore buffers, such as running statistics, that a forward pass may change."""
     kept = [(buffer, buffer.clone()) for buffer in buffers]
     try:
         yield
@@ -159,16 +159,17 @@ def _unchanged(buffers: Iterable[Tensor]) -> Iterator[None]:
 
 
 def _laid_out_like(parameter: Tensor, grad: Tensor | None) -> Tensor | None:
-    """Return the gradient with the strides of its parameter: fused optimisers ask for them."""
+    """Return the gradient with the strides of its parameter, which fused optimisers require."""
     if grad is None or grad.stride() == parameter.stride():
         return grad
     return torch.empty_like(parameter).copy_(grad)
 
 
 class TrainingGraphs:
-    """The graphs of a model. `weigh` is captured, too, if it exchanges nothing with other processes (`with_losses`).
+    """The graphs of a model.
 
-    What cannot be captured is reported and not tried again. Raises CaptureFailed where that shows too late.
+    With `with_losses` the function `weigh` is captured too; it must not communicate with other processes. If a capture
+    is impossible, that is reported once and not tried again. Raises CaptureFailed if the capture breaks the process.
     """
 
     def __init__(self, model: nn.Module, dtype: torch.dtype, weigh: Weigh, with_losses: bool) -> None:
@@ -179,9 +180,9 @@ class TrainingGraphs:
         self._failed = False
 
     def run(self, batch: ClipBatch) -> tuple[HeadOutputs, Losses] | None:
-        """Set the parameters' gradients and return outputs and losses, or None where there is no graph for the batch.
+        """Set the parameters' gradients and return outputs and losses, or None if there is no graph for the batch.
 
-        What is returned stands until the next run.
+        The result is valid until the next run.
         """
         network = self._network_for(batch)
         if network is None:
@@ -231,7 +232,7 @@ class TrainingGraphs:
         has_room: Callable[[], bool],
         make: Callable[[], Graph],
     ) -> Graph | None:
-        """Return the graph of a size if there is one, or if it can be made: the size comes again, and there is room."""
+        """Return the graph of a size. Make it if the size has come before and there is room; else return None."""
         if size not in graphs and size in seen and not self._failed and has_room():
             try:
                 graphs[size] = make()

@@ -1,7 +1,7 @@
 """One optimiser step: forward, loss, backward, clipping, update, memory.
 
-float32 on the CPU, autocast on a GPU, gradients averaged over the batches of a step and over processes: by DDP, or
-after the backward pass where CUDA graphs run the network. A step that is not finite changes nothing.
+It uses float32 on the CPU and autocast on a GPU. Gradients are averaged over the batches of a step and over processes,
+by DDP or, with CUDA graphs, after the backward pass. A step that is not finite changes nothing.
 """
 
 from __future__ import annotations
@@ -28,16 +28,17 @@ from mmdet.structures import ClipBatch, HeadOutputs
 if TYPE_CHECKING:
     from mmdet.models.detectors.vis_model import VISModel
 
-# what every forward would copy from rank 0; later torch calls it by another name
+# DDP copies buffers from rank 0 in every forward pass; later torch versions use another name
 _PARAMETERS = inspect.signature(DistributedDataParallel).parameters
 _SYNC_BUFFERS = "forward_sync_buffers" if "forward_sync_buffers" in _PARAMETERS else "broadcast_buffers"
 
 
 class TrainStep:
-    """Makes steps of `model`, which is on the device of `ranks`. `amp` (bf16, fp16, off) counts on a GPU only.
+    """Makes steps of `model`, which is on the device of `ranks`.
 
-    In float32 its products are exact, beside a reduced type they use TF32 (see mmdet.engine.process.precision).
-    `cuda_graphs` runs the network by graphs (see the module of that name), on a GPU and in steps of one batch.
+    `amp` (bf16, fp16, off) has an effect only on a GPU. With `off` float32 products are exact; with a reduced type they
+    use TF32 (see mmdet.engine.process.precision). `cuda_graphs` runs the network by graphs (see cuda_graphs.py), on a
+    GPU and in steps of one batch.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class TrainStep:
         self.scaler = torch.amp.GradScaler("cuda", enabled=self.dtype == torch.float16)
         self.graphs: TrainingGraphs | None = None
         if cuda_graphs and self.on_gpu:
-            alone = ranks.world_size == 1 and not self.scaler.is_enabled()  # a loss scale changes from step to step
+            alone = ranks.world_size == 1 and not self.scaler.is_enabled()  # a loss scale varies
             self.graphs = TrainingGraphs(model, self.dtype, self._weigh, with_losses=alone)
         self.network: nn.Module = model
         if ranks.world_size > 1 and self.graphs is None:
@@ -67,7 +68,10 @@ class TrainStep:
             self.network = DistributedDataParallel(model, device_ids=device_ids, **options)
 
     def __call__(self, batches: Sequence[ClipBatch]) -> dict[str, Tensor]:
-        """Step along the batches' mean gradient; return their mean figures and its norm, scalars on the device."""
+        """Make a step with the batches' mean gradient.
+
+        Return their mean figures and the gradient's norm, scalars on the device.
+        """
         with float32_products(exact=self.dtype == torch.float32):
             return self._step(batches)
 
@@ -87,13 +91,13 @@ class TrainStep:
         return {**figures, "grad_norm": norm}
 
     def _averaged_over_processes(self, last: bool) -> AbstractContextManager[None]:
-        """Let DDP average the gradient once a step, in the last batch."""
+        """Make DDP average the gradient once per step, in the last batch."""
         if isinstance(self.network, DistributedDataParallel) and not last:
             return self.network.no_sync()
         return nullcontext()
 
     def _run(self, batch: ClipBatch, share: float) -> tuple[HeadOutputs, dict[str, Tensor]]:
-        """Add a share of the batch's gradient to the parameters'; return its outputs and losses."""
+        """Add the batch's share to the parameters' gradients. Return its outputs and losses."""
         with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
             output = self.network(batch.images, batch.valid)
         losses, total = self._weigh(output, batch)
@@ -101,7 +105,7 @@ class TrainStep:
         return output, losses
 
     def _weigh(self, output: HeadOutputs, batch: ClipBatch) -> tuple[dict[str, Tensor], Tensor]:
-        """Return the losses and their scaled sum; one that is not finite has gradients NaN, and so in every process."""
+        """Return the losses and their scaled sum. If the sum is not finite, gradients become NaN in every process."""
         with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
             losses = self.model.loss(output, batch)
         total = torch.stack([value for name, value in losses.items() if name.startswith("loss")]).sum()
@@ -109,7 +113,7 @@ class TrainStep:
         return losses, self.scaler.scale(total * poison)
 
     def _update(self) -> Tensor:
-        """Apply the gradient if it is finite, forget it, and return its norm before clipping."""
+        """Apply the gradient if it is finite, then clear it. Return its norm before clipping."""
         parameters: list[Tensor] = [p for group in self.optimizer.param_groups for p in group["params"]]
         parameters = [parameter for parameter in parameters if parameter.grad is not None]
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
