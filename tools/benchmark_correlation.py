@@ -26,7 +26,7 @@ REPEATS, WARM_UP, SLEEP_CYCLES, ROTATION_BYTES = 40, 10, 1_000_000, 256 << 20
 
 
 def timed(call: Any, sets: list) -> float:
-    """Return the median duration of `call(*sets[i])` in milliseconds, the sets taking turns."""
+    """Return the median duration of `call(*sets[i])` in milliseconds, using the sets in rotation."""
     import torch
 
     durations = []
@@ -78,7 +78,7 @@ def parse_arguments() -> Namespace:
 
 
 def main() -> None:
-    """Time, or compare where there is no GPU; print and write."""
+    """Time on a GPU, or compare without one. Print and write."""
     args = parse_arguments()
     check_output_files({"--json": args.json}, [])
     import torch  # here, as --help and a wrong option need none of it
@@ -95,7 +95,7 @@ def main() -> None:
 
 
 def compare() -> None:
-    """Print how far a tiny size is from the reference."""
+    """Print the largest difference from the reference for a tiny size."""
     import torch
 
     from mmdet.ops.correlation import spatial_correlation_sample

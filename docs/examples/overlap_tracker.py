@@ -15,7 +15,7 @@ from mmdet.structures import FrameObjects
 
 @dataclass(frozen=True)
 class LastFrame:
-    """All that lives across frames, one a video: a tracker itself keeps nothing."""
+    """The state of one video; a tracker itself keeps nothing."""
 
     boxes: Tensor  # (M, 4) xyxy
     track_ids: tuple[int, ...]

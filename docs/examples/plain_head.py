@@ -23,7 +23,7 @@ class NoMemory:
 class PlainHead(nn.Module):
     """The model hands on `channels` and `strides` of the pyramid; a config says the number of classes."""
 
-    class_tensors = ("classes.weight", "classes.bias")  # a row a class: how --load_from fits other classes
+    class_tensors = ("classes.weight", "classes.bias")  # one row per class, so that --load_from can match classes
 
     def __init__(self, channels: int, strides: Sequence[int], num_classes: int) -> None:
         super().__init__()

@@ -13,7 +13,7 @@ from mmdet.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class RandomBrightness:
-    """Multiply colours by a factor drawn from `low` to `high`, once a clip."""
+    """Multiply colours by a factor that is drawn once per clip from `low` to `high`."""
 
     def __init__(self, low: Positive = 0.8, high: Positive = 1.2) -> None:
         self.low, self.high = low, high

@@ -1,4 +1,4 @@
-"""The videos that a benchmark reads: made up in a temporary folder, or the config's own.
+"""The videos for a benchmark: made up in a temporary folder, or those of the config.
 
 Made-up videos are demo videos at the size of real ones, with as many categories as the model has classes. Only a few
 frames are drawn, because drawing takes long, but every frame of every video is its own file, read and decoded

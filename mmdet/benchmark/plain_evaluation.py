@@ -1,4 +1,4 @@
-"""The evaluation of one video written plainly: what `evaluation/ap/video.py` must equal, and is measured against.
+"""The evaluation of one video written plainly: `evaluation/ap/video.py` must equal it and is timed against it.
 
 Like the official code it makes two merges and areas per pair of tracks and frame, and loops over ranges, thresholds and
 results. It trusts its masks, which must be compressed RLEs of pycocotools. Source: the rules of YTVOSeval

@@ -1,4 +1,4 @@
-"""What was measured: its cases, the whole report as plain values, and the table for people.
+"""The report of a benchmark: its cases, the whole report as plain values, and a table for people.
 
 `tools/benchmark.py` is the command line.
 """

@@ -1,4 +1,4 @@
-"""What a benchmark measures, and for how long: the options of `tools/benchmark.py` as one object."""
+"""The settings of a benchmark: the options of `tools/benchmark.py` as one object."""
 
 from __future__ import annotations
 

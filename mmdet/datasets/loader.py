@@ -32,7 +32,9 @@ def make_train_loader(
 ) -> DataLoader[ClipBatch]:
     """Return a loader of training batches; set its epoch by `loader.batch_sampler.set_position`.
 
-    Pairs with an unreadable frame are replaced, at most `max_bad_frames` times (see ReadableClips).
+    `dataset`: the training items; `batch_size`: pairs per process; `workers`: loading processes of this process
+    `seed`: decides, with the epoch, the order of the items; `rank`, `world_size`: this process among all
+    `max_bad_frames`: pairs with an unreadable frame are replaced, at most so many times (see ReadableClips)
     """
     sampler = PairBatchSampler(dataset, batch_size, seed, rank, world_size)
     return _make_loader(ReadableClips(dataset, seed, max_bad_frames), sampler, workers, persistent=True)

@@ -36,11 +36,17 @@ _MASKS_ALONE = (ResizeKeepRatio, RandomFlip)  # in these, unlike in IndependentC
 class VISDataset:
     """The videos of one annotation file.
 
-    In training the items are the annotated frames with an object that is not a crowd; in testing all frames of all
-    videos. `notes` are sentences on what was read leniently or looks odd; in training a sample of the boxes is compared
-    with the masks for them. `min_box_size`, in pixels, is the least width and height of a box inside the image that
-    counts as seen; `max_gap` is the preferred distance of a reference, in frames; `check_files` looks for all frames at
-    once. Masks of a reference are decoded only for transforms whose boxes or draws may depend on them.
+    In training the items are the annotated frames with an object that is not a crowd; in testing (`test_mode`) all
+    frames of all videos. Masks of a reference are decoded only for transforms whose boxes or draws may depend on them.
+    `notes` are sentences on what was read leniently or looks odd; in training a sample of the boxes is compared with
+    the masks for them.
+
+    `ann_file`, `img_prefix`: the annotation json, and the folder that its file names are relative to
+    `transforms`: transforms or their configs, applied in this order
+    `max_gap`: preferred distance of a reference, in frames
+    `min_box_size`: least width and height of a box inside of the image that counts as seen, in pixels
+    `seed`: decides, with epoch and item, all random draws
+    `check_files`: raise UserError at once if a frame is missing
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Writing files so that a crash leaves the old file or the whole new one, never a part."""
+"""Write files atomically: a crash leaves the old file or the complete new one, never a part."""
 
 from __future__ import annotations
 

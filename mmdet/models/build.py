@@ -1,4 +1,4 @@
-"""Build registered parts from a config; mistakes are reported with the config key."""
+"""Build the model that a config names."""
 
 from __future__ import annotations
 

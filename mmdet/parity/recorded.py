@@ -29,7 +29,7 @@ from mmdet.parity.functions import PART_GROUPS
 
 # MODEL.md 10, last paragraph: the list is complete and must not grow. Patterns of names, with the reason.
 NOT_COMPARED: dict[str, str] = {
-    "mem_*_train_out": "mended: the memory is written once a step, not before it is read (Q7)",
+    "mem_*_train_out": "mended: the memory is written once per step, not before it is read (Q7)",
     "mem_topk_w1": "mended: the release indexes rows by slot numbers (Q11)",
     "regtarget_*": "mended: the release writes the first object that does not contain the point (Q1)",
     "mem_[1-4]": "mended: written per level, background included (Q1, Q2, Q7)",

@@ -52,7 +52,8 @@ def pack_rows(
 ) -> Tensor:
     """Pack the values of every slot, (B, N) or (B, N, D) each, into one tensor (B, N, 12 + E).
 
-    `filled` (B, N) bool marks the slots that hold a detection. Labels are exact in float32 up to 2^24.
+    `filled` (B, N) bool marks the slots that hold a detection; the other arguments are the fields of FrameObjects.
+    Labels are exact in float32 up to 2^24.
     """
     columns = (filled, boxes, labels, scores, box_sigma, centerness, embeddings)
     return torch.cat([column.float() if column.dim() == 3 else column.float()[..., None] for column in columns], dim=2)

@@ -41,7 +41,10 @@ def affinity(
 ) -> Array:
     """Return (N, 1 + M): column 0 for a new object, column 1 + j for the known track j. All embeddings have length 1.
 
-    Needs the N detections on the CPU.
+    `embeddings`, `boxes`, `labels`, `scores`: the N detections, on the CPU
+    `state`: the M known tracks
+    `temperature`: divides the cosine similarities
+    `weights`: of score, IoU and label, see `comprehensive_scores`
     """
     likeness = embeddings @ torch.from_numpy(state.embeddings).T / temperature
     log_probs = F.pad(likeness, (1, 0)).log_softmax(dim=1)

@@ -37,9 +37,15 @@ def write_video(
 ) -> tuple[Path, Path]:
     """Draw the tracks with a score of at least `threshold`. Return the folder of frames and the mp4 beside it.
 
-    `frames` are all frames of the video, (H, W, 3) uint8 RGB at the result's size; each tag gives the id, the class and
-    the score in the frame. Pictures are `factor` times the size of the frames. Raises ValueError if the number or size
-    of the frames differs from the result's, and UserError if a file that this program did not draw would be replaced.
+    Each tag gives the id, the class and the score in the frame.
+
+    `result`, `class_names`: the tracks of the video, and the classes by label
+    `frames`: all frames of the video, (H, W, 3) uint8 RGB at the result's size
+    `folder`, `name`: where to write, and the video's name in it, see `drawn_paths`
+    `fps`: frames per second of the mp4
+    `factor`: pictures are so many times the size of the frames
+    Raises ValueError if the number or size of the frames differs from the result's, and UserError if a file that this
+    program did not draw would be replaced.
     """
     refuse_foreign_files(folder, name, result.num_frames)
     frame_folder, video_path = drawn_paths(folder, name)

@@ -115,7 +115,7 @@ def test_a_scaled_learning_rate_is_told_and_used(run, config, tmp_path):
         "--cfg-options", "schedule.base_batch_size=8", "schedule.steps=1",
     )  # fmt: skip
     assert done.code == 0, done.err
-    assert "learning rate 0.001 for 8 pairs a step -> 0.00025 for 2" in done.err
+    assert "learning rate 0.001 for 8 pairs per step -> 0.00025 for 2" in done.err
     assert json.loads((tmp_path / "train.jsonl").read_text().splitlines()[0])["lr"] == pytest.approx(0.00025)
     done = run("train", config, "--work_dir", tmp_path, "--auto-scale-lr")
     assert (done.code, "schedule.base_batch_size" in done.err) == (2, True)

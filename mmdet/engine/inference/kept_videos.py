@@ -53,7 +53,7 @@ class KeptVideos:
         data = b"\n" + line.encode()  # starts a new line even after one that was cut off
         try:
             with open(self.path, "r+b", buffering=0) as file:  # never created here: it would lack its first line
-                fcntl.lockf(file, fcntl.LOCK_EX)  # the test's other processes append, too
+                fcntl.lockf(file, fcntl.LOCK_EX)  # the test's other processes append as well
                 file.seek(0, os.SEEK_END)
                 while data:
                     data = data[file.write(data) :]

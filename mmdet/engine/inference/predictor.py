@@ -27,10 +27,11 @@ Item = TypeVar("Item")
 
 
 class VideoPredictor:
-    """A model in evaluation mode with a tracker and the transforms of testing. `amp`: bf16, fp16 or off.
+    """A model in evaluation mode with a tracker and the transforms of testing.
 
-    `cuda_graph`: `VideoStream.push` launches each frame as one CUDA graph, recorded at the first frame. `compile`:
-    torch.compile translates the network, which takes a minute for every new batch size or image size.
+    `device`: where the network runs; `amp`: its precision, bf16, fp16 or off
+    `cuda_graph`: `VideoStream.push` launches each frame as one CUDA graph, recorded at the first frame
+    `compile`: torch.compile translates the network, which takes a minute for every new batch size or image size
     """
 
     class_names: tuple[str, ...]  # by label; numbers where a checkpoint does not name them
@@ -77,10 +78,13 @@ class VideoPredictor:
         say: Callable[[str], object] | None = None,
         **speed: bool,
     ) -> VideoPredictor:
-        """Build the model of a config and load the whole checkpoint into it; `trusted`: see `load_checkpoint`.
+        """Build the model of a config and load the whole checkpoint into it.
 
-        `class_names` are the classes of the data, in label order, matched by name (see `load_weights`); None takes
-        those of the checkpoint. `say` gets the lines about what was loaded. `speed`: `cuda_graph`, `compile`.
+        `device`, `amp`, `speed` (`cuda_graph`, `compile`): as in VideoPredictor
+        `trusted`: the checkpoint may hold any object (see `load_checkpoint`)
+        `class_names`: classes of the data, in label order, matched by name (see `load_weights`); None: the checkpoint's
+        `trust_classes`: take the checkpoint's classes for the data's, whatever their names
+        `say`: gets the lines about what was loaded
         """
         model, weights = build_model(config), read_weights(checkpoint, trusted)
         for line in load_weights(model, weights, class_names, trust_classes):

@@ -124,7 +124,9 @@ def _track(
 ) -> None:
     """Track until the end or a stop signal.
 
-    Whatever ends the loop, the files are written if there is at least one frame.
+    `frames` come from `source` and go through `stream`; `names` are the classes by label; `options` say how to draw.
+    `progress` counts the frames, and `stop` says when to end. Whatever ends the loop, `files` are written if there is
+    at least one frame.
     """
     rate = Fraction(options.fps).limit_denominator(1001) if options.fps else source.rate
     try:

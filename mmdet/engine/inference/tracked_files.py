@@ -41,12 +41,12 @@ class TrackedFiles:
     def __init__(self, folder: Path, name: str) -> None:
         self.mp4, self.json = folder / f"{name}.mp4", folder / f"{name}.json"
         self.unfinished = folder / f".{name}.mp4.{secrets.token_hex(6)}.tmp"
-        self.written: list[str] = []  # what is there in the end, as it is told
+        self.written: list[str] = []  # the files that exist at the end
 
     def finish(self, video: TrackedVideo, result: VideoResult, class_names: Sequence[str]) -> None:
-        """Write the json and give the mp4 its name, each even if the other cannot be.
+        """Write the json and give the mp4 its final name, each even if the other fails.
 
-        The mp4 is left out where an earlier json, which is not its own, would lie beside it.
+        The mp4 is not kept if the json beside it would be of an earlier run.
         """
         try:
             write_atomically(self.json, lambda file: _write(file, video, result, class_names))

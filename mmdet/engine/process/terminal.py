@@ -1,6 +1,6 @@
-"""Lines for whoever watches, on stderr, which may be gone: a terminal that was closed, a `tee` that Ctrl-C has ended.
+"""Write lines to stderr, even if it is gone: a closed terminal, or a `tee` that Ctrl-C has ended.
 
-Nobody can be told then, and the run goes on without: it may have a checkpoint to write.
+The run then goes on silently, because it may have a checkpoint to write.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from typing import TextIO
 
 def tell(line: str) -> None:
     """Write a line to stderr, above a progress bar if there is one."""
-    from tqdm import tqdm  # here, as a wrong option needs no bar
+    from tqdm import tqdm  # imported here, because a wrong option needs no bar
 
-    _drop_if_gone(sys.stdout)  # what was said there comes first
+    _drop_if_gone(sys.stdout)  # its lines come first
     with suppress(OSError):
         tqdm.write(line, file=sys.stderr)
     _drop_if_gone(sys.stderr)
 
 
 def _drop_if_gone(stream: TextIO) -> None:
-    """Lead a stream that cannot be written nowhere, so that nothing written to it later, by whomever, fails."""
+    """Redirect a stream that cannot be written to /dev/null, so that no later write to it fails."""
     try:
         stream.flush()
     except OSError:

@@ -55,13 +55,15 @@ def evaluate(
     strict: bool = False,
     workers: int = 1,
 ) -> Figures:
-    """Evaluate result entries against the parsed json of a data set, by masks (`segm`) or boxes (`bbox`).
+    """Evaluate result entries against the ground truth, the parsed json of a data set.
 
-    `class_agnostic` puts all categories into one. OVIS's figures need an occlusion label for every frame of the truth:
-    `ovis` None computes them if all labels are present, True also warns if they are not, False leaves them out.
-    `strict` repeats the original's defect that an annotation with id 0 cannot be found. `workers` processes share the
-    videos; the figures stay the same. Raises UserError for malformed input and for results of videos that the ground
-    truth lacks.
+    `iou_type`: compare masks (`segm`) or boxes (`bbox`)
+    `class_agnostic`: put all categories into one
+    `ovis`: figures of OVIS, which need an occlusion label for every frame of the truth. None computes them if all
+        labels are present, True also warns if they are not, False leaves them out
+    `strict`: repeat the original's defect that an annotation with id 0 cannot be found
+    `workers`: processes that share the videos; the figures stay the same
+    Raises UserError for malformed input and for results of videos that the ground truth lacks.
     """
     truth = prepare_truth(ground_truth, boxes=iou_type == "bbox")
     cases, warnings = join_results(truth, results, boxes=iou_type == "bbox")

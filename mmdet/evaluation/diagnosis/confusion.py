@@ -23,13 +23,13 @@ class Confusion:
 
     categories: dict[int, str]
     pairs: Counter[tuple[int, int]] = field(default_factory=Counter)  # (true, predicted), including equal ones
-    missed: Counter[int] = field(default_factory=Counter)  # objects that no result was matched with
-    unmatched: Counter[int] = field(default_factory=Counter)  # results without an object, however low their score
+    missed: Counter[int] = field(default_factory=Counter)  # objects without a matching result
+    unmatched: Counter[int] = field(default_factory=Counter)  # results without an object, even of low score
 
     def add(self, case: VideoCase, track_ious: NDArray[np.float64]) -> None:
-        """Match one video: highest score first, each result with the free object of the highest IoU (D, G).
+        """Match one video: in order of scores, each result with the free object of the highest IoU (D, G).
 
-        A result that matches none but a crowd counts nowhere.
+        A result that matches only a crowd is not counted.
         """
         free = set(range(len(case.truths)))
         by_score = sorted(range(len(case.results)), key=lambda d: (-case.results[d].score, case.results[d].category_id))
@@ -39,7 +39,8 @@ class Confusion:
             if not near:
                 self.unmatched[predicted] += 1
                 continue
-            # As without categories: truths are then sorted by category, and of equal IoUs the last is taken.
+            # As in an evaluation without categories: truths are sorted by category, and of equal IoUs the last is
+            # taken.
             best = max(
                 near, key=lambda g: (not case.truths[g].is_crowd, track_ious[d, g], case.truths[g].category_id, g)
             )
@@ -71,7 +72,7 @@ class Confusion:
         return rows
 
     def to_json(self) -> dict[str, Any]:
-        """Return all counts, of the confusions too."""
+        """Return all counts, including the confusions."""
         confusions = [{"true": true, "predicted": other, "count": count} for true, other, count in self.confusions()]
         per_category = {str(category_id): row for category_id, row in self.per_category().items()}
         return {"confusions": confusions, "per_category": per_category}

@@ -1,7 +1,7 @@
-"""Where the average precision is lost: re-scored with classes, tracking or masks made true, and which categories mix.
+"""Find where average precision is lost: score again with correct classes, tracking or masks, and count confusions.
 
-Each repair leaves all other errors in, so the gains say what to work on first and need not add up; a gain may be
-negative, as one repair can lay open another error. The scheme is TIDE's (Bolya et al., ECCV 2020) for videos.
+Each repair leaves all other errors in, so the gains show what to work on first and need not add up. A gain may be
+negative, because one repair can expose another error. The scheme is TIDE's (Bolya et al., ECCV 2020) for videos.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ _MAX_CONFUSIONS = 20  # printed; the json has all
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
-    """AP in [0, 1], or -1 where the ground truth has no object to find."""
+    """AP in [0, 1], or -1 if the ground truth has no object to find."""
 
     ap: float
-    ap_after: dict[str, float]  # by repair: classes, tracking, masks, all
+    ap_after: dict[str, float]  # repair (classes, tracking, masks, all) -> AP
     confusion: Confusion
     warnings: tuple[str, ...]
 
     def gain(self, repair: str) -> float:
-        """Return what a repair adds to the AP, 0 where there is none."""
+        """Return the AP gained by a repair, 0 without an AP."""
         return self.ap_after[repair] - self.ap
 
     @property
     def remaining(self) -> float:
-        """AP that is lost to missed objects, missed frames and false objects: what is left after all repairs."""
+        """AP lost to missed objects, missed frames and false objects: the rest after all repairs."""
         return 1 - self.ap_after["all"] if self.ap >= 0 else 0.0
 
     def to_json(self) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def diagnose(ground_truth: dict[str, Any], results: list[dict[str, Any]], *, wor
 
 
 def format_diagnosis(diagnosis: Diagnosis) -> str:
-    """Return the tables: AP and gains by repair, confusions, and what was found of each category."""
+    """Return the tables: AP and gains by repair, confusions, and counts per category."""
     if diagnosis.ap < 0:
         return "diagnosis: the ground truth has no object to find"
     lines = [f"{'made true':<12}{'AP':>8}{'gain':>8}  per cent", f"{'nothing':<12}{per_cent(diagnosis.ap):>8}"]

@@ -1,4 +1,4 @@
-"""The json object of a YouTube-VIS file as it stands; a file in another format, or in none, is refused by name."""
+"""Read the unchecked json object of a YouTube-VIS file; the error for another format names the format."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mmdet.fileio.annotations.json_fields import check_tree, checked_object, rea
 
 
 def read_vis_object(path: str | Path) -> dict[str, Any]:
-    """Read the json object of a YouTube-VIS file. Raises UserError, which names the format of a file in another."""
+    """Read the json object of a YouTube-VIS file. The UserError for a file in another format names that format."""
     raw = read_json(path)
     foreign = foreign_format(raw)
     if foreign:
@@ -20,9 +20,9 @@ def read_vis_object(path: str | Path) -> dict[str, Any]:
 
 
 def load_ground_truth(path: str | Path) -> dict[str, Any]:
-    """Read the json object of a data set as evaluation takes it: all that follows it reaches an end. Raises UserError.
+    """Read the json object of a data set for the evaluation, without endless nesting. Raises UserError.
 
-    What it says is not checked: that is the evaluation's, which has the official evaluators' rules.
+    Its content is not checked: the evaluation does that by the official evaluators' rules.
     """
     truth = read_vis_object(path)
     try:

@@ -1,4 +1,4 @@
-"""Frames of data sets on disk: where they are, and which are missing."""
+"""Frames of data sets on disk: their paths, and which are missing."""
 
 from __future__ import annotations
 

@@ -52,8 +52,12 @@ def make_assignment(
 ) -> Assignment:
     """Return the Assignment whose positives are the eligible slots (B, G, A) with a point inside of an object's box.
 
-    All other points are negative, except those in a crowd region and in no object. `may_be_negative` (B, P) restricts
-    the negatives further.
+    All other points are negative, except those in a crowd region and in no object.
+
+    `points`, `truth`: the points of the input, and the objects of the batch
+    `closest`, `centerness`: per point (B, P) the nearest object and the centerness target
+    `slots`, `eligible`: per object (B, G, A) the candidate points, and whether each may become positive
+    `may_be_negative`: (B, P) bool, only these points may become negative; None: all
     """
     in_box = inside_boxes(points, truth.boxes, truth.valid).any(dim=1)
     in_crowd = inside_boxes(points, truth.boxes, truth.is_crowd).any(dim=1)

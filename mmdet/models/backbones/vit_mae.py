@@ -87,11 +87,14 @@ def fit_positions(positions: Tensor, grid: int) -> tuple[Tensor, str]:
 class ViTMAE(nn.Module):
     """ViT-B/16 by default.
 
-    `out_blocks` (0-based) give the maps of strides 8 (bilinear x 2), 16 and 32 (x 0.5). After every block of
-    `reset_blocks` the class token is reset to its value before the first block (MODEL.md 1); () never resets it.
-    `checkpointing` saves memory: blocks run again in the backward pass instead of keeping their activations. `norm_eps`
-    is the epsilon of the layer norms (MODEL.md 10, Q25). `frozen_stages` n freezes the embedding and the first n
-    blocks; -1 freezes nothing. `pretrained` names a checkpoint file, which the training program reads.
+    `embed_dim`, `depth`, `num_heads`, `mlp_ratio`: width, number of blocks, attention heads, and width of the MLPs
+    `patch_size`: side of a patch in pixels
+    `norm_eps`: epsilon of the layer norms (MODEL.md 10, Q25)
+    `out_blocks`: blocks (0-based) whose outputs give the maps of strides 8 (bilinear x 2), 16 and 32 (x 0.5)
+    `reset_blocks`: after these the class token is reset to its value before the first block (MODEL.md 1); (): never
+    `checkpointing`: run blocks again in the backward pass instead of keeping their activations, which saves memory
+    `pretrained`: a checkpoint file, which the training program reads
+    `frozen_stages`: n freezes the embedding and the first n blocks, -1 nothing
     """
 
     channels: tuple[int, int, int]

@@ -36,10 +36,12 @@ def pad_to_multiple(tensor: Tensor, divisor: int = SIZE_DIVISOR) -> Tensor:
 class VISModel(nn.Module):
     """A model built from one config dict per part.
 
-    Channel widths are passed from part to part, so each is set only once. `pixel_mean` and `pixel_std` (RGB, 0..255)
-    normalise uint8 images. `temporal_neck` is a second neck stage that also looks at another frame of the video;
-    without it frames are independent. `frozen` lists patterns of the names of parameters that do not learn (see
-    mmdet.models.freezing); the memory's slots are still written.
+    `backbone`, `neck`, `head`, `criterion`, `postprocess`: the configs of the parts. Channel widths are passed from
+        part to part, so each is set only once
+    `pixel_mean`, `pixel_std`: RGB, 0..255, to normalise uint8 images
+    `temporal_neck`: a second neck stage that also looks at another frame of the video; None: frames are independent
+    `frozen`: patterns of the names of parameters that do not learn (see mmdet.models.freezing); the memory's slots are
+        still written
     """
 
     pixel_mean: Tensor

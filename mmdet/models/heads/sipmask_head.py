@@ -61,7 +61,7 @@ def _flatten(maps: Sequence[Tensor]) -> Tensor:
 class SipMaskHead(nn.Module):
     """The head; all levels of the pyramid share its weights. `num_classes` counts foreground classes only."""
 
-    class_tensors = ("cls_conv.weight", "cls_conv.bias")  # a row a class
+    class_tensors = ("cls_conv.weight", "cls_conv.bias")  # one row per class
 
     def __init__(
         self,

@@ -31,10 +31,11 @@ def contrastive_loss(
 ) -> Tensor:
     """Return -log(sum exp(positives) / sum exp(negatives)) of objects (n, E); logits are cosine / temperature.
 
-    Rows are key objects, reference objects or (neither) padding; `partner` (n,) is the row of a key object's match
-    among the references, or -1. Positives are all matches. The negatives of a key object are its `num_negatives`
-    largest logits with other key objects and as many with reference objects. `exclude_matches` leaves the own match out
-    of them; the release does not (Q4; see Criterion). Without a positive or a negative the loss is 0.
+    Rows of `embeddings` are key objects (`is_key`), reference objects (`is_reference`) or padding. `partner` (n,) is
+    the row of a key object's match among the references, or -1. Positives are all matches. The negatives of a key
+    object are its `num_negatives` largest logits with other key objects and as many with reference objects.
+    `exclude_matches` leaves the own match out of them; the release does not (Q4; see Criterion). Without a positive or
+    a negative the loss is 0.
     """
     rows = torch.arange(len(embeddings), device=embeddings.device)
     logits = cosine(embeddings, embeddings) / temperature
@@ -62,8 +63,12 @@ def gathered_contrastive_loss(
 ) -> Tensor:
     """Return the contrastive loss of the objects of all ranks.
 
-    The value is the same on each, with the gradient that DDP's mean needs. key (B, G, E) and reference (B, R, E)
-    embeddings with their validity; match (B, G): the reference row or -1.
+    The value is the same on each, with the gradient that DDP's mean needs.
+
+    `key`, `key_valid`: embeddings (B, G, E) of the key objects, and which rows are objects (B, G)
+    `reference`, `reference_valid`: the same of the reference objects, (B, R, E) and (B, R)
+    `match`: (B, G) the reference row of the same object, or -1
+    `temperature`, `num_negatives`, `exclude_matches`: as in `contrastive_loss`
     """
     num_keys = key_valid.numel()
     embeddings = torch.cat((key.flatten(0, 1), reference.flatten(0, 1)))

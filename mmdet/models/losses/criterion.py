@@ -32,14 +32,18 @@ LOSSES = ("loss_seg", "loss_cls", "loss_cnp", "loss_bbox", "loss_centerness", "l
 
 @CRITERIA.register_module()
 class Criterion(nn.Module):
-    """The sum of all losses; it has no parameters. `assigner` is a config dict or an assigner.
+    """The sum of all losses; it has no parameters. Q-numbers are those of MODEL.md 10.
 
-    `exclude_matches` leaves the matches out of the negatives of the contrastive loss (Q4). With them, as in the
-    release, the loss is bounded: a match against itself and the hardest others (InfoNCE). Without them it has no lower
-    bound and keeps pulling at features that masks share (measured in docs/results.md). `weighted_boxes` weights the box
-    loss by centerness, which the release ignores (Q5). `nll_over_points` divides the mixture's likelihood by the number
-    of all points, as the release does, otherwise by the number of objects (Q6). `loss_weights` gives factors for single
-    terms of LOSSES; the others have 1.
+    `assigner`: an assigner or its config
+    `exclude_matches`: leave the matches out of the negatives of the contrastive loss (Q4). With them, as in the
+        release, the loss is bounded: a match against itself and the hardest others (InfoNCE). Without them it has no
+        lower bound and keeps pulling at features that masks share (measured in docs/results.md)
+    `focal_gamma`, `focal_alpha`: exponent and weight of the focal loss
+    `temperature`, `num_negatives`: of the contrastive loss, see `contrastive_loss`
+    `loss_weights`: factors for single terms of LOSSES; the others have 1
+    `weighted_boxes`: weight the box loss by centerness, which the release ignores (Q5)
+    `nll_over_points`: divide the mixture's likelihood by the number of all points, as the release does, otherwise by
+        the number of objects (Q6)
     """
 
     def __init__(

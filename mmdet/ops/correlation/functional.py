@@ -34,10 +34,15 @@ def spatial_correlation_sample(
 ) -> Tensor:
     """Compare each window of map one with the windows of map two around the same position.
 
-    Maps (B, C, H, W) give (B, PH, PW, OH, OW): the product of both windows, summed over channels and window. Patch cell
-    p moves map two's window by `dilation_patch * p - dilation_patch * (patch_size - 1) // 2`; positions outside of a
-    map count as zero. Parameters are ints or pairs (height, width). Maps may have any strides and are float32, float64,
-    float16 or bfloat16. Differentiable once. Raises ValueError that names a wrong argument.
+    Maps (B, C, H, W) give (B, PH, PW, OH, OW): the product of both windows, summed over channels and window.
+    Differentiable once. Raises ValueError that names a wrong argument.
+
+    `input1`, `input2`: the maps, with any strides, in float32, float64, float16 or bfloat16
+    `kernel_size`, `dilation`: size of a window, and the distance of its cells; like all that follow ints or pairs
+        (height, width)
+    `stride`, `padding`: distance of the windows of map one, and zeros around both maps; outside of them all is zero
+    `patch_size`, `dilation_patch`: number of windows of map two, and their distance: patch cell p moves the window by
+        `dilation_patch * p - dilation_patch * (patch_size - 1) // 2`
     """
     geometry = make_geometry(kernel_size, patch_size, stride, padding, dilation, dilation_patch)
     input1, input2 = _autocast(input1), _autocast(input2)

@@ -21,7 +21,10 @@ MAX_CHANNELS = 128  # channels that a program handles at a time: 32 registers pe
 
 @triton.jit
 def _corners(offsets, image, group, tap, points, height, width, groups):
-    """Return the cell above and to the left of each point's tap, as floats, and the distance of the tap from it."""
+    """Return the cell above and to the left of each point's tap, as floats, and the distance of the tap from it.
+
+    `offsets`: (B, groups * 18, height, width); `image`, `group`, `tap`, `points`: what to read of them
+    """
     count = height * width
     first = offsets + ((image * groups + group) * 18 + tap * 2) * count + points
     inside = points < count
@@ -54,7 +57,11 @@ def _sample(
     BLOCK: tl.constexpr,
     POINTS: tl.constexpr,
 ):
-    """Write columns (B * h * w, 9, C) of maps (B * h * w, C): one program for some points, one tap and one group."""
+    """Write columns (B * h * w, 9, C) of maps (B * h * w, C): one program for POINTS points, one tap and one group.
+
+    `offsets`: (B, groups * 18, height, width); `channels`: C, of which a group has GROUP_CHANNELS
+    BLOCK channels are handled at a time
+    """
     points = tl.program_id(0) * POINTS + tl.arange(0, POINTS)
     tap, group, image = tl.program_id(1) // groups, tl.program_id(1) % groups, tl.program_id(2)
     top, left, low, right = _corners(offsets, image, group, tap, points, height, width, groups)
@@ -90,7 +97,11 @@ def _sample_backward(
     BLOCK: tl.constexpr,
     POINTS: tl.constexpr,
 ):
-    """Add to the gradient of the maps (float32) and write that of the offsets, with programs as in `_sample`."""
+    """Add to the gradient of the maps and write that of the offsets, with programs as in `_sample`.
+
+    `grad_columns`: the gradient of the columns; `grad_maps`, `grad_offsets`: float32, written here
+    The other arguments are those of `_sample`.
+    """
     points = tl.program_id(0) * POINTS + tl.arange(0, POINTS)
     tap, group, image = tl.program_id(1) // groups, tl.program_id(1) % groups, tl.program_id(2)
     count = height * width

@@ -57,13 +57,13 @@ def read_polygons(segmentation: Sequence[Any], size: Size) -> list[list[float]]:
 
 def _points(polygon: Any) -> np.ndarray:
     """Return the points (P, 2) of a flat polygon."""
-    # asked one by one: numpy would look into lists inside of lists, again in every place where one occurs
+    # checked one by one: numpy would descend into nested lists, again for every occurrence
     numbers = polygon if _is_list(polygon) else []
     if not numbers or not all(_is_numeric(number) for number in numbers):
         raise ValueError(f"a polygon is a list of numbers, got {shown(polygon)}")
     try:
         values = np.array(numbers, dtype=np.float64)
-    except (OverflowError, TypeError):  # of thousands of digits, or complex
+    except (OverflowError, TypeError):  # a number with thousands of digits, or a complex one
         raise ValueError(f"a polygon is a list of numbers, got {shown(polygon)}") from None
     if values.size % 2:
         raise ValueError(f"a polygon is a flat list of x, y pairs, got {values.size} numbers: {shown(polygon)}")
@@ -75,7 +75,7 @@ def _is_too_small(part: Any) -> bool:
 
 
 def _joined(points: Sequence[Any]) -> list[Any]:
-    """Write points one after the other; what is no point stays, to be refused where numbers are wanted."""
+    """Flatten points to x, y, x, y, ...; other values stay and are refused later."""
     return [number for point in points for number in (point if _is_point(point) else [point])]
 
 

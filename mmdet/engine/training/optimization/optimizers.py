@@ -41,13 +41,13 @@ def scale_learning_rate(config: RunConfig, processes: int) -> tuple[RunConfig, s
     base, rate = config.schedule.base_batch_size, config.optimizer.get("lr")
     if base is None or base < 1 or rate is None:
         raise UserError(
-            "--auto-scale-lr: the config needs optimizer.lr and schedule.base_batch_size, the pairs a step that it is "
-            f"meant for; they are {rate} and {base}. Set them, e.g. --cfg-options schedule.base_batch_size=16"
+            "--auto-scale-lr: the config needs optimizer.lr and schedule.base_batch_size, the pairs per step for "
+            f"which it is meant; they are {rate} and {base}. Set them, e.g. --cfg-options schedule.base_batch_size=16"
         )
     pairs = config.data.train.batch_size * config.runtime.accumulate * processes
     scaled = rate * pairs / base
     note = (
-        f"--auto-scale-lr: learning rate {rate:g} for {base} pairs a step -> {scaled:g} for {pairs} (processes "
+        f"--auto-scale-lr: learning rate {rate:g} for {base} pairs per step -> {scaled:g} for {pairs} (processes "
         f"{processes} x batch size {config.data.train.batch_size} x accumulate {config.runtime.accumulate})"
     )
     return replace(config, optimizer={**config.optimizer, "lr": scaled}), note
@@ -88,11 +88,13 @@ def adamw(
     no_decay_norm: bool = True,
     paramwise: Sequence[Mapping[str, Any]] = (),
 ) -> torch.optim.Optimizer:
-    """Return AdamW.
+    """Return AdamW over all trainable parameters of the model.
 
-    With `layer_decay` the learning rate falls by that factor from each layer of the backbone to the one before; all
-    parameters outside of the backbone count as its last layer. With `no_decay_norm` biases and normalisation weights
-    get no weight decay.
+    `lr`, `weight_decay`, `betas`: the learning rate, weight decay and averaging rates of AdamW
+    `layer_decay`: factor by which the learning rate falls from each layer of the backbone to the one before; all
+        parameters outside of the backbone count as its last layer
+    `no_decay_norm`: no weight decay for biases and normalisation weights
+    `paramwise`: other learning rates and weight decays by parameter name, see parameter_groups.py
     """
     own = own_settings(model, paramwise)
     groups = ParameterGroups()

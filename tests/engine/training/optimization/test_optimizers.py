@@ -107,7 +107,7 @@ def test_the_learning_rate_is_scaled_by_the_pairs_a_step_and_both_rates_are_told
     scaled, note = scale_learning_rate(config, processes=4)
     assert scaled.optimizer == {"type": "SGD", "momentum": 0.8, "lr": pytest.approx(0.015)}
     assert config.optimizer["lr"] == 0.01
-    assert "learning rate 0.01 for 16 pairs a step -> 0.015 for 24" in note
+    assert "learning rate 0.01 for 16 pairs per step -> 0.015 for 24" in note
     assert "processes 4 x batch size 2 x accumulate 3" in note
 
 
