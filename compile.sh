@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Build the compiled ops in place (mmdet/_C*.so), with the Python of .venv if there is one, else python3 or $PYTHON.
-# MEMCNP_CUDA=0 leaves the CUDA part out, 1 insists on it; unset, it is built where nvcc fits torch and a GPU is visible
+# MEMCNP_CUDA=0 leaves the CUDA part out, 1 requires it; unset, it is built if nvcc fits torch and a GPU is visible
 # or TORCH_CUDA_ARCH_LIST is set. The lines that start with "memcnp-vis:" say what is built and for what.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -10,7 +10,7 @@ export PATH="$(dirname "$(command -v "$python")"):$PATH" # ninja, where it lies 
 
 start=$SECONDS
 if ! "$python" setup.py --quiet build_ext --inplace; then
-  echo "compile.sh: FAILED; the compiler's own words stand above. Without the library everything runs in pure Python." >&2
+  echo "compile.sh: FAILED; see the compiler's messages above. Without the library everything runs in pure Python." >&2
   exit 1
 fi
 "$python" - <<END

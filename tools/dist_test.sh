@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Test on several GPUs of this machine (without any: in several CPU processes); the results are those of one.
+# Test on several GPUs of this machine, or in several CPU processes without a GPU. The results equal those of one process.
 #   bash tools/dist_test.sh CONFIG CHECKPOINT GPUS [options of test_video.py]
 # $PYTHON names the interpreter (default: python).
 set -euo pipefail

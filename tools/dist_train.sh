@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Train on several GPUs of this machine (without any: in several CPU processes).
+# Train on several GPUs of this machine, or in several CPU processes without a GPU.
 #   bash tools/dist_train.sh CONFIG GPUS [options of train.py]
 # $PYTHON names the interpreter (default: python).
 set -euo pipefail

@@ -18,10 +18,10 @@ find_python() {
   exit 2
 }
 
-# Reuse a finished environment as long as the requirements and the compiled ops' sources are the ones it was made from.
+# Reuse a finished environment while the requirements and the sources of the compiled ops are unchanged.
 # Of pyproject.toml that is what stands before the settings of tools.
 sources=$(find mmdet/ops -path '*/csrc/*' -type f | LC_ALL=C sort)
-# shellcheck disable=SC2086  # one word a file
+# shellcheck disable=SC2086  # one word per file
 stamp=.venv/.memcnp-$({
   echo "$extras ${MEMCNP_CUDA:-}"
   sed '/^\[tool\.ruff\]/,$d' pyproject.toml

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # From a fresh clone to tracked masks: environment, demo set, a small MemCNP trained on it, figures, pictures, videos.
 #   bash tools/quickstart.sh [WORK_DIR]      default: workdir/demo
-# About ten minutes on two CPU cores; a GPU is used where there is one.
+# About ten minutes on two CPU cores; a GPU is used if there is one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 work=${1:-workdir/demo}
@@ -28,8 +28,8 @@ echo
 echo "== where the time went"
 printf '%s\n' "${times[@]}" "$(printf '%-34s %4d s' total $SECONDS)"
 echo
-echo "== where everything lies"
+echo "== where everything is"
 echo "checkpoint            $checkpoint"
 echo "results, submission   $work/results.pkl, $work/results.pkl.json"
-echo "pictures and videos   $work/vis/ (one folder of frames and one mp4 a video)"
+echo "pictures and videos   $work/vis/ (one folder of frames and one mp4 per video)"
 echo "logs                  $work/train.log, $work/train.jsonl, tensorboard --logdir $work"

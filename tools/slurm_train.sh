@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Train on the GPUs of a Slurm cluster, of one node or several; waits for the run.
+# Train on the GPUs of one or several nodes of a Slurm cluster, and wait for the run.
 #   [NODES=1] [CPUS_PER_GPU=5] [SRUN_ARGS="--time 24:00:00 --mem 0"] bash tools/slurm_train.sh PARTITION JOB CONFIG GPUS_PER_NODE [options of train.py]
-# A process that fails takes the others with it. At the time limit Slurm sends SIGTERM, and train.py saves; submitted again
+# A process that fails ends the others. At the time limit Slurm sends SIGTERM and train.py saves; submitted again
 # with --resume_from auto the run goes on. $PYTHON names the interpreter (default: python).
 set -euo pipefail
 if [ $# -lt 4 ]; then

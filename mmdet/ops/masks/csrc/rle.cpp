@@ -1,5 +1,5 @@
 // Run lengths of many masks at once: to and from COCO's compressed counts, and the overlap of tracks of such masks.
-// mmdet/ops/rle_runs.py says what the tensors hold and has the same in numpy. Everything is checked: counts are
+// mmdet/ops/masks/runs.py describes the tensors and has the same in numpy. Everything is checked: counts are
 // whatever a file holds.
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
