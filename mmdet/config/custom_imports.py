@@ -25,7 +25,7 @@ def import_custom(modules: Sequence[str], folders: Sequence[Path]) -> None:
     importlib.invalidate_caches()
     for name in modules:
         if not all(part.isidentifier() for part in name.split(".")):
-            raise UserError(f"custom_imports: {shown(name)} is no name of a module, as in my_package.my_part")
+            raise UserError(f"custom_imports: {shown(name)} is not the name of a module such as my_package.my_part")
         try:
             _import_from(folders, name.partition(".")[0])
             importlib.import_module(name)

@@ -299,7 +299,7 @@ def test_what_is_not_read_of_a_folder_is_said(on_cpu, frames):
     (frames / "notes.txt").touch()
     code, said, _ = on_cpu(frames)
     assert code == 0
-    assert "not read, as they are no images of a kind that is read: notes.txt" in said
+    assert "not read, because they are not images of a supported format: notes.txt" in said
 
 
 def test_a_video_of_which_some_is_lost_says_how_much(on_cpu, frames, tmp_path):

@@ -75,7 +75,7 @@ def test_a_foreign_index_deletes_nothing_outside(run, config, old, tmp_path):
     options = ("--cfg-options", "schedule.steps=3", "runtime.keep_last=1")
     done = run("train", config, "--work_dir", old, "--resume_from", "auto", *options)
     assert done.code == 0, done.err
-    assert "which is no checkpoint of a run: made anew of the 1 whole" in done.err
+    assert "which is not a checkpoint of a run: rebuilt from the 1 undamaged" in done.err
     assert victim.read_text() == "mine"
     assert (old / "best.pth").is_file()
     assert list(index_of(old)) == ["step_3.pth"] or list(index_of(old)) == ["step_2.pth", "step_3.pth"]
@@ -85,7 +85,7 @@ def test_auto_goes_on_though_the_index_is_missing(run, config, old):
     (old / "checkpoints.json").unlink()
     done = run("train", config, "--work_dir", old, "--resume_from", "auto", "--cfg-options", "schedule.steps=3")
     assert done.code == 0, done.err
-    assert "checkpoints.json is missing: made anew of the 1 whole checkpoints" in done.err
+    assert "checkpoints.json is missing: rebuilt from the 1 undamaged checkpoints" in done.err
     assert "steps 2 to 3" in done.err
 
 
@@ -94,7 +94,7 @@ def test_weights_that_the_run_would_replace_are_refused(run, config, old, name):
     before = (old / name).read_bytes()
     done = run("train", config, "--work_dir", old, "--load_from", old / name)
     assert done.code == 2
-    assert f"{name} lies in the work dir" in done.err
+    assert f"{name} is in the work dir" in done.err
     assert done.err.count("\n") == 1
     assert (old / name).read_bytes() == before
 

@@ -237,7 +237,7 @@ def _shares_of_the_image(data):
         (_same_frames, 2, "videos 905 and 4 have the same frames"),
         (_shared_frames, 0, "videos 905 and 4 share 3 frames"),
         (_same_class, 2, "2 categories have the name 'dog' (ids [30, 7])"),
-        (_near_class, 0, "the categories 'dog' and 'Dog ' are told apart"),
+        (_near_class, 0, "the categories 'dog' and 'Dog ' are two classes"),
         (_wrong_length, 0, "video 905: 'length' is 7, the video has 6 frames"),
         (_wrong_width, 0, "annotation 77 of video 905: 'width' is 50, the video has a width of 48"),
         (_object_twice, 2, "annotations 77 and 78 of video 905 have the same masks"),

@@ -160,8 +160,8 @@ def test_a_checkpoint_with_parts_of_another_kind_is_not_resumed(tmp_path, change
         ("model.neck.channels={[]: 1}", "expected int, got"),
         ("model={1: 2, 'type': 'VISModel'}", "has no key 1"),
         ("data={1: 2}", "unknown key 1"),
-        ("custom_imports={'imports': ['.relative']}", "no name of a module"),
-        ("custom_imports={'imports': ['']}", "no name of a module"),
+        ("custom_imports={'imports': ['.relative']}", "not the name of a module"),
+        ("custom_imports={'imports': ['']}", "not the name of a module"),
     ],
 )
 def test_odd_overrides_end_in_one_line(override, reason):

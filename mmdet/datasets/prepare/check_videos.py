@@ -48,7 +48,9 @@ def _class_names(data: VISJson) -> Iterator[Finding]:
     for name in exact:
         other = folded.setdefault(" ".join(name.casefold().replace("_", " ").split()), name)
         if other != name:
-            yield Finding(NEAR_CLASS, f"the categories {shown(other)} and {shown(name)} are told apart: one class?")
+            yield Finding(
+                NEAR_CLASS, f"the categories {shown(other)} and {shown(name)} are two classes: should they be one?"
+            )
 
 
 def _frame_list(video: VideoInfo) -> Iterator[Finding]:

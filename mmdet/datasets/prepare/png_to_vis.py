@@ -148,5 +148,5 @@ def _check_found(annotations: Path, num_masked: int, tracks: list[Track]) -> Non
         )
     if not tracks:
         raise UserError(
-            f"all PNGs in {annotations} hold only 0 and {VOID} (void); if {VOID} is the object, say --binary"
+            f"all PNGs in {annotations} hold only 0 and {VOID} (void); if {VOID} is the object, use --binary"
         )

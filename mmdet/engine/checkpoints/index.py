@@ -80,12 +80,12 @@ def repair_index(work_dir: Path, say: Say) -> None:
             say(f"{error}: left out")
     if files and not steps:
         raise UserError(
-            f"{work_dir / INDEX} {fault}, and of {len(files)} checkpoints that lie there none is whole and of a run: "
+            f"{work_dir / INDEX} {fault}, and none of the {len(files)} checkpoints there is an undamaged one of a run: "
             "choose another --work_dir"
         )
     order = sorted(steps, key=lambda name: (steps[name], name))
     _write_index(work_dir, {name: figures.get(name) for name in order})
-    say(f"{work_dir / INDEX} {fault}: made anew of the {len(order)} whole checkpoints that lie there")
+    say(f"{work_dir / INDEX} {fault}: rebuilt from the {len(order)} undamaged checkpoints there")
 
 
 def _step_of(path: Path) -> int:
@@ -161,7 +161,7 @@ def _parse_index(work_dir: Path) -> tuple[Figures, str | None]:
     if not isinstance(values, dict):
         return {}, f"holds {shown(values)}"
     foreign = [name for name in values if not is_checkpoint_name(name)]
-    fault = f"names {shown(foreign[0])}, which is no checkpoint of a run" if foreign else None
+    fault = f"names {shown(foreign[0])}, which is not a checkpoint of a run" if foreign else None
     figures: Figures = {}
     for name, figure in values.items():
         sound = figure is None or (type(figure) in (int, float) and not math.isnan(figure))

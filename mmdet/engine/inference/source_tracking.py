@@ -163,7 +163,7 @@ def _fitted(frame: TimedFrame, size: Size, resize: bool) -> np.ndarray:
         return frame.image
     if not resize:
         raise UserError(
-            f"{frame.name} is {width}x{height}, the first frame {size[1]}x{size[0]}: make all of one size, or say "
+            f"{frame.name} is {width}x{height}, the first frame {size[1]}x{size[0]}: give all the same size, or use "
             "--resize-to-first"
         )
     interpolation = cv2.INTER_AREA if height * width > size[0] * size[1] else cv2.INTER_LINEAR

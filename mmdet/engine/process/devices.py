@@ -30,7 +30,7 @@ def chosen_device(name: str | None) -> torch.device:
     if kind != "cuda" or not (number.isdecimal() or name == "cuda"):
         raise UserError(f"--device {name} is unknown: expected cpu, cuda, or the number of a GPU (0 is cuda:0)")
     if count == 0:
-        raise UserError(f"--device {name}: no GPU that this torch can use is here; say --device cpu")
+        raise UserError(f"--device {name}: this torch finds no GPU that it can use; use --device cpu")
     if int(number or 0) >= count:
         raise UserError(f"--device {name}: this machine has {count} GPUs, numbered from 0 to {count - 1}")
     return torch.device("cuda", int(number or 0))

@@ -120,7 +120,7 @@ def check_work_dir(folder: Path, inputs: Iterable[str | Path | None], new_run: b
     for path in sources:
         places = (path.absolute(), path.resolve())  # the path itself, and the target of a link
         if any(place.parent.resolve() == folder.resolve() and _is_written(place.name) for place in places):
-            raise UserError(f"{path} lies in the work dir {folder}, and this run would write over it: {OTHER_DIR}")
+            raise UserError(f"{path} is in the work dir {folder} and this run would overwrite it: {OTHER_DIR}")
     refuse_overwriting([folder / name for name in (BEST, *LOGS)], sources)
     for name in LOGS:
         if (folder / name).is_symlink():

@@ -28,5 +28,5 @@ def load_ground_truth(path: str | Path) -> dict[str, Any]:
     try:
         check_tree(truth)
     except ValueError as error:
-        raise UserError(f"{path} is no annotation file: {error}") from error
+        raise UserError(f"{path} is not an annotation file: {error}") from error
     return truth

@@ -113,7 +113,7 @@ class ImageSequence:
                 turned = " (turned by its EXIF orientation)" if header.orientation != first.orientation else ""
                 raise UserError(
                     f"{path} is {header.upright[1]}x{header.upright[0]}{turned}, {self._images[0].name} "
-                    f"{first.upright[1]}x{first.upright[0]}: make all of one size, or say --resize-to-first"
+                    f"{first.upright[1]}x{first.upright[0]}: give all the same size, or use --resize-to-first"
                 )
 
 
@@ -159,7 +159,9 @@ def _folder(path: Path, one_size: bool) -> ImageSequence:
     others = [entry for entry in entries if entry not in set(images)]
     if not images:
         raise UserError(_why_no_images(path, others))
-    notes = (f"{path}: not read, as they are no images of a kind that is read: {names_of(others)}",) if others else ()
+    notes = (
+        (f"{path}: not read, because they are not images of a supported format: {names_of(others)}",) if others else ()
+    )
     sequence = ImageSequence(path, images, notes)
     if one_size:
         sequence.check_sizes()

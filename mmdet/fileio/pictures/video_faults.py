@@ -31,7 +31,7 @@ def why_no_video(path: Path, error: Exception) -> str:
     if not any(head):
         return f"{path} begins with zeros, as a download that was not finished: copy it anew"
     reason = getattr(error, "strerror", None) or str(error)
-    return f"{path} is no video that can be read ({reason}): give a video file or a folder of images"
+    return f"{path} is not a readable video ({reason}): give a video file or a folder of images"
 
 
 def _as_text(head: bytes) -> str | None:

@@ -79,7 +79,7 @@ def parse_results(path: str | Path) -> Any:
         entries = plain_pickle.loads(data) if suffix == ".pkl" else json.loads(data)
         check_tree(entries, most=_MAX_SPREAD * len(data))
     except Exception as error:  # damaged zips raise nearly anything
-        raise UserError(f"{path} is no result file: {type(error).__name__}: {error}") from error
+        raise UserError(f"{path} is not a result file: {type(error).__name__}: {error}") from error
     return entries
 
 
@@ -99,7 +99,7 @@ def check_results(entries: Any, source: str, *, boxes: bool = False) -> None:
 def entry_faults(entry: Any, shapes: Sequence[str] = ("segmentations",)) -> list[str]:
     """Return what is wrong with the outline of an entry, one of whose keys of `shapes` must be there; [] if nothing."""
     if not isinstance(entry, dict):
-        return [f"is no dict but {type(entry).__name__}"]
+        return [f"is not a dict but {type(entry).__name__}"]
     missing = [key for key in _KEYS if key not in entry]
     present = [key for key in shapes if entry.get(key) is not None]
     if missing or not present:

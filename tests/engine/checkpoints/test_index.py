@@ -69,7 +69,7 @@ def test_an_index_that_is_missing_or_faulty_is_made_anew_of_the_whole_checkpoint
     assert latest_whole_checkpoint(tmp_path, pytest.fail).name == "step_50.pth"
     assert [line for line in said if "left out" in line and "step_98.pth" in line]
     assert [line for line in said if "left out" in line and "step_99.pth" in line]
-    assert "made anew of the 4 whole checkpoints" in said[-1]
+    assert "rebuilt from the 4 undamaged checkpoints" in said[-1]
     assert not any("\n" in line for line in said)
 
 

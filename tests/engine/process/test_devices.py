@@ -30,8 +30,8 @@ def test_devices_have_names_and_gpus_numbers(gpus, name, count, device):
 @pytest.mark.parametrize(
     ("name", "count", "message"),
     [
-        ("cuda", 0, "no GPU that this torch can use is here; say --device cpu"),
-        ("0", 0, "no GPU that this torch can use is here"),
+        ("cuda", 0, "this torch finds no GPU that it can use; use --device cpu"),
+        ("0", 0, "this torch finds no GPU that it can use"),
         ("2", 2, "this machine has 2 GPUs, numbered from 0 to 1"),
         ("cuda:7", 2, "this machine has 2 GPUs"),
         ("gpu", 2, "is unknown: expected cpu, cuda, or the number of a GPU"),

@@ -119,7 +119,7 @@ def test_an_input_that_a_run_would_write_over_is_refused(tmp_path, name):
     (folder / name).touch()
     (tmp_path / "link.pth").symlink_to(folder / name)
     for source in (folder / name, tmp_path / "link.pth", folder / ".." / "run" / name):
-        with pytest.raises(UserError, match="this run would write over it"):
+        with pytest.raises(UserError, match="this run would overwrite it"):
             work_dir.check_work_dir(folder, [source], new_run=True)
     work_dir.check_work_dir(tmp_path / "other", [folder / name], new_run=True)
 

@@ -140,7 +140,7 @@ def test_malformed_entries_are_refused_with_their_number(tmp_path, change, reaso
 
 
 def test_missing_keys_and_wrong_shapes_are_refused(tmp_path):
-    for content, reason in (({}, "list of entries"), ([3], "no dict"), ([{"video_id": 1}], "no category_id")):
+    for content, reason in (({}, "list of entries"), ([3], "not a dict"), ([{"video_id": 1}], "no category_id")):
         (tmp_path / "r.json").write_text(json.dumps(content))
         with pytest.raises(UserError, match=reason):
             load_results(tmp_path / "r.json")
