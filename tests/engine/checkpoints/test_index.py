@@ -96,7 +96,7 @@ def test_figures_of_a_faulty_index_are_kept_where_they_are_numbers(tmp_path):
 
 def test_files_of_checkpoints_names_that_are_of_no_run_are_refused(tmp_path):
     save_checkpoint(tmp_path / "epoch_12.pth", {"state_dict": {}})
-    with pytest.raises(UserError, match="none is whole and of a run"):
+    with pytest.raises(UserError, match="is an undamaged one of a run"):
         repair_index(tmp_path, lambda line: None)
 
 
