@@ -259,7 +259,7 @@ def test_a_run_is_not_resumed_with_its_classes_in_another_order():
 KEYS = {
     "": {"model", "optimizer", "scaler", "random_states", "position", "best", "about", "log", "bad_frames"},
     "position": {"step", "epoch", "batch", "batches_per_epoch", "accumulate", "pairs_a_batch", "world_size"},
-    "about": {"environment", "config", "settings", "fingerprints", "class_names"},
+    "about": {"environment", "config", "settings", "fingerprints", "class_names", "category_ids"},
     "log": {"sums", "counts", "skipped"},
 }
 YOUNGER_KEYS = {

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +23,8 @@ from mmdet.errors import UserError, short_list, shown
 LONGEST_KEY = 200  # characters, including the shapes
 DATA_PARALLEL = "module."  # the prefix that data-parallel wrappers add to names
 
+Value = TypeVar("Value")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weights:
@@ -32,6 +34,7 @@ class Weights:
     source: str
     released: bool = False  # a checkpoint of the published release
     class_names: tuple[str, ...] | None = None  # in the order of labels
+    category_ids: tuple[int, ...] | None = None  # likewise, of the data that the model was trained on
 
     @property
     def origin(self) -> str:
@@ -48,7 +51,8 @@ def read_weights(path: str | Path, trusted: bool = False) -> Weights:
         tensors=weights_of(checkpoint, path),
         source=str(path),
         released=is_release(_tensors_of(checkpoint, path)),
-        class_names=_class_names(checkpoint),
+        class_names=_named_by_label(checkpoint, "class_names", str),
+        category_ids=_named_by_label(checkpoint, "category_ids", int),
     )
 
 
@@ -92,12 +96,13 @@ def _not_finite(value: Tensor) -> str | None:
     return "NaN" if value.isnan().any() else "inf"
 
 
-def _class_names(checkpoint: Mapping[str, Any]) -> tuple[str, ...] | None:
+def _named_by_label(checkpoint: Mapping[str, Any], key: str, kind: type[Value]) -> tuple[Value, ...] | None:
+    """Return what a checkpoint's run says of its classes, in the order of labels; None where it does not."""
     about = checkpoint.get("about")
-    names = about.get("class_names") if isinstance(about, Mapping) else None
-    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+    values = about.get(key) if isinstance(about, Mapping) else None
+    if not isinstance(values, list | tuple) or not all(type(value) is kind for value in values):
         return None
-    return tuple(names) or None
+    return tuple(values) or None
 
 
 def _tensors_of(checkpoint: Mapping[str, Any], source: str | Path) -> dict[str, Tensor]:

@@ -35,6 +35,7 @@ class VideoPredictor:
     """
 
     class_names: tuple[str, ...]  # by label; numbers where a checkpoint does not name them
+    category_ids: tuple[int, ...]  # by label, of the data the model was trained on; labels where they are not known
 
     def __init__(
         self,
@@ -53,7 +54,8 @@ class VideoPredictor:
         amp_dtype = reduced_type(amp, self.device)
         self.detector = Detector(model, self.device, amp_dtype, cuda_graph=cuda_graph, compile=compile)
         self.model = self.detector.model
-        self.class_names = tuple(map(str, range(model.num_classes)))
+        self.category_ids = tuple(range(model.num_classes))
+        self.class_names = tuple(map(str, self.category_ids))
         # A queue beside the network's. It has priority on the GPU because the host waits for its results.
         self.queue_beside = torch.cuda.Stream(self.device, priority=-1) if on_gpu else None
 
@@ -94,6 +96,8 @@ class VideoPredictor:
         names = weights.class_names if class_names is None else class_names
         if names is not None and len(names) == model.num_classes:
             predictor.class_names = tuple(names)
+        if class_names is None and len(weights.category_ids or ()) == model.num_classes:
+            predictor.category_ids = tuple(weights.category_ids or ())
         return predictor
 
     def stream(self, size: Size, video_id: int = 1) -> VideoStream:

@@ -61,7 +61,7 @@ def train(
     check_classes(config, dataset)
     if validate and ranks.is_main:
         check_validation(config, dataset.class_names)
-    about = replace(about, class_names=tuple(dataset.class_names))
+    about = replace(about, class_names=tuple(dataset.class_names), category_ids=tuple(map(int, dataset.category_ids)))
     trainer = assemble_trainer(config, ranks, dataset, about, work_dir, validate)
     point = _shared_starting_point(start, work_dir, ranks)
     notes += [*dataset.notes, *point.take_up(trainer)]

@@ -50,7 +50,8 @@ class Environment:
 class RunAbout:
     """A run's config, data and environment. Values are empty if a checkpoint lacks them."""
 
-    class_names: tuple[str, ...] = ()
+    class_names: tuple[str, ...] = ()  # by label
+    category_ids: tuple[int, ...] = ()  # of the training data, by label
     settings: Mapping[str, Any] = field(default_factory=dict)  # the config's values, nested as in its file
     fingerprints: Mapping[str, str] = field(default_factory=dict)  # path of an annotation file -> SHA-256
     config: str = ""  # the resolved config as text
@@ -64,6 +65,7 @@ class RunAbout:
             "settings": dict(self.settings),
             "fingerprints": dict(self.fingerprints),
             "class_names": list(self.class_names),
+            "category_ids": list(self.category_ids),
         }
 
     @classmethod

@@ -15,6 +15,7 @@ from mmdet.engine.inference import predictor as predictor_module
 from mmdet.engine.inference.dataset import build_test_dataset, share_videos
 from mmdet.engine.inference.frame_batch import FramePreparation
 from mmdet.engine.inference.predictor import VideoPredictor, one_behind
+from mmdet.models.build import build_model
 from mmdet.structures import ClipSample, FrameMeta, FrameTruth, collate_clips
 
 
@@ -118,8 +119,6 @@ def test_videos_are_shared_by_their_length():
 
 def test_the_predictor_of_a_config_resizes_as_its_test_data():
     config = load_config("configs/vitmae_cnp_contrast_ms_1x.py", ["model.backbone.embed_dim=48"])
-    from mmdet.models.build import build_model
-
     predictor = VideoPredictor.from_model(build_model(config), config, "cpu")
     batch = predictor.prepare(np.zeros((720, 1280, 3), np.uint8), video_id=1, frame_index=0)
     assert batch.metas[0][0].input_size == (480, 853)
@@ -237,3 +236,19 @@ def test_the_videos_of_data_test_are_tested_whole_whatever_test_mode_says(tmp_pa
     data = {"type": "VISDataset", "ann_file": str(tmp_path / "valid.json"), "img_prefix": str(tmp_path)}
     dataset = build_test_dataset(EvalData(dataset={**data, "transforms": [], **said}), "config.data.test")
     assert (dataset.test_mode, len(dataset)) == (True, 3)
+
+
+@pytest.mark.parametrize(
+    ("about", "names", "ids"),
+    [
+        ({"class_names": ["cat", "dog", "cow"], "category_ids": [3, 8, 21]}, ("cat", "dog", "cow"), (3, 8, 21)),
+        ({"class_names": ["cat", "dog", "cow"]}, ("cat", "dog", "cow"), (0, 1, 2)),
+        ({"category_ids": [3, "8", 21]}, ("0", "1", "2"), (0, 1, 2)),
+        ({}, ("0", "1", "2"), (0, 1, 2)),
+    ],
+)
+def test_a_predictor_knows_the_classes_and_categories_of_its_checkpoint(tmp_path, about, names, ids):
+    config = load_config("configs/baselines/golden_small.py", ["model.head.num_classes=3"])
+    torch.save({"model": build_model(config).state_dict(), "about": about}, tmp_path / "weights.pth")
+    predictor = VideoPredictor.from_checkpoint(config, tmp_path / "weights.pth")
+    assert (predictor.class_names, predictor.category_ids) == (names, ids)
