@@ -2,7 +2,7 @@
 //
 // kernel_size 1 and stride 1 run fast: half types on tensor cores and float on its own units, in full float32. Forward
 // they read contiguous maps, backward a copy in channels-last order, unless the map is in it. Everything else, and
-// double, runs one thread a result.
+// double, runs one thread per result.
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/empty.h>

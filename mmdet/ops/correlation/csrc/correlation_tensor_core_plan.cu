@@ -33,7 +33,7 @@ TensorPlan make_plan(const Geometry& g, TensorShape shape, int rows, int groups,
   return plan;
 }
 
-// Cycles of a multiprocessor with all blocks of a plan, a slice: products and what is copied take their time, with few
+// Cycles of a multiprocessor with all blocks of a plan, per slice: products and what is copied take their time, with few
 // warps longer, and blocks that run together wait once. The constants fit plans of eight sizes measured on an H200.
 double cycles(const TensorPlan& plan, const Geometry& g, const Device& device) {
   constexpr int kEnough = 8; // warps

@@ -16,7 +16,7 @@ struct Map {
   int64_t b, c, y, x;
 };
 
-// Any parameters, slow: one thread an output, or a gradient. T: float, double, __half, __nv_bfloat16.
+// Any parameters, slow: one thread per output or gradient. T: float, double, __half, __nv_bfloat16.
 template <typename T>
 void generic_forward(Map<T> one, Map<T> two, T* out, const Geometry& g, cudaStream_t stream);
 template <typename T>

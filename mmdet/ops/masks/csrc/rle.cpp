@@ -1,6 +1,6 @@
 // Run lengths of many masks at once: to and from COCO's compressed counts, and the overlap of tracks of such masks.
 // mmdet/ops/masks/runs.py describes the tensors and has the same in numpy. Everything is checked: counts are
-// whatever a file holds.
+// read from files.
 #include <ATen/core/Tensor.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
@@ -29,7 +29,7 @@ void check(const at::Tensor& tensor, at::ScalarType type, const char* name) {
               std::string(name) + " is no contiguous CPU tensor of type " + c10::toString(type));
 }
 
-// Reads one number of any length; false if it is cut off, too long or holds what is no digit.
+// Reads one number of any length; false if it is cut off, too long or holds anything but digits.
 bool read_number(const uint8_t*& text, const uint8_t* end, int64_t& number) {
   number = 0;
   for (int bits = 0; text < end && bits < kMaxBits; bits += kBits) {
@@ -61,7 +61,7 @@ inline bool read_short_number(const uint8_t*& text, const uint8_t* end, int64_t&
 }
 
 // Writes the runs of one mask, an even number of them, behind `run` and moves it on; returns the mask's area, or
-// kMalformed unless the runs fill `pixels`. There is room for one run a character and one more.
+// kMalformed unless the runs fill `pixels`. There is room for one run per character and one more.
 int64_t decode(const uint8_t* text, const uint8_t* end, int64_t pixels, int32_t*& run) {
   // From the fourth on numbers are differences to the one before the last; the third is as if to 0.
   int64_t background = 0, foreground = 0, total = 0, area = 0;
