@@ -72,7 +72,7 @@ def generate_demo_set(
     if min(size) < MIN_SIZE or length < 1 or min(train_videos, valid_videos) < 1:
         raise UserError(
             f"demo set of {train_videos} + {valid_videos} videos of {length} frames of {size}: at least one video, "
-            f"one frame and {MIN_SIZE} pixels a side are needed"
+            f"one frame and {MIN_SIZE} pixels per side are needed"
         )
     check_output_folder(root, "the demo set's folder")
     _forget(root)
