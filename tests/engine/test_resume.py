@@ -144,6 +144,15 @@ def test_a_damaged_best_checkpoint_does_not_keep_a_run_from_resuming(miniature, 
     assert "best.pth is not a checkpoint, or is damaged" in (tmp_path / "train.log").read_text()
 
 
+def test_a_run_resumed_at_its_end_in_another_folder_leaves_the_checkpoint_that_it_names(miniature, whole, tmp_path):
+    elsewhere = miniature.make_trainer(tmp_path, **OPTIONS)
+    elsewhere.resume(whole / "epoch_2.pth")
+    elsewhere.run()
+    assert f"checkpoint {tmp_path / 'epoch_2.pth'}" in (tmp_path / "train.log").read_text()
+    states = [load_checkpoint(folder / "epoch_2.pth") for folder in (whole, tmp_path)]
+    assert_equal(*(state["model"] for state in states))
+
+
 def test_a_new_run_puts_the_log_of_an_earlier_one_aside(miniature, tmp_path):
     for _ in range(3):
         make(miniature, tmp_path, epochs=1).run()

@@ -232,6 +232,9 @@ class Trainer:
         )
 
     def _say_what_is_left(self) -> None:
+        """Tell which checkpoints there are; one resumed at its end from another folder has left none here so far."""
+        if any(gather_objects(self.setup.ranks.is_main and not self.checkpoint_path.is_file())):
+            self.save()
         best = self.checkpoints.best_path
         has_best = best.is_file() and self.best is not None and math.isfinite(self.best)
         figure = f"{SELECTED_BY} {per_cent(self.best)}" if has_best and self.best is not None else None
