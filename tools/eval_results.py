@@ -49,7 +49,9 @@ def main() -> int:
             text = json.dumps(figures, indent=1)
             write_text_atomically(args.out, text)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        names_a_file = any(path in str(error) for path in (args.ground_truth, args.results, args.out) if path)
+        where = "" if names_a_file else f"{args.ground_truth} with {args.results}: "
+        print(f"error: {where}{error}", file=sys.stderr)
         return 2
     return 0
 

@@ -84,3 +84,14 @@ def test_bad_input_is_one_line_and_status_two(run, tmp_path, capsys, bad):
     assert error.startswith("error: ")
     assert error.count("\n") == 1
     assert bad in error
+
+
+def test_what_is_wrong_inside_of_a_file_is_told_with_the_files_names(run, tmp_path, capsys):
+    truth, results = tmp_path / "gt.json", tmp_path / "results.json"
+    truth.write_text((TINY / "gt.json").read_text())
+    entries = json.loads((TINY / "results.json").read_text())
+    results.write_text(json.dumps([{**entries[0], "video_id": 987}]))
+    assert run(truth, results) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {truth} with {results}: result 0 is of video 987")
+    assert error.count("\n") == 1
