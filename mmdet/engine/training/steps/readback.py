@@ -13,8 +13,6 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from mmdet.ops.host_copy import HostCopy
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepFigures:
@@ -40,7 +38,8 @@ class StepFigures:
 class _Pending:
     to_be: StepFigures  # still without figures
     names: tuple[str, ...]
-    values: HostCopy
+    values: Tensor
+    copied: torch.cuda.Event | None
 
 
 class Readback:
@@ -52,13 +51,20 @@ class Readback:
 
     def put(self, step: int, figures: Mapping[str, Tensor], batches: tuple[str, ...], images: int) -> None:
         """Start copying a step's scalars, which must all be on the device."""
-        values = HostCopy(torch.stack([figure.detach().float().reshape(()) for figure in figures.values()]))
+        values = torch.stack([figure.detach().float().reshape(()) for figure in figures.values()])
+        copied = None
+        if self._on_gpu:
+            host = torch.empty(values.shape, pin_memory=True)
+            host.copy_(values, non_blocking=True)
+            values, copied = host, torch.cuda.Event()
+            copied.record()
         to_be = StepFigures(step=step, figures={}, batches=batches, images=images)
-        self._pending.append(_Pending(to_be=to_be, names=tuple(figures), values=values))
+        self._pending.append(_Pending(to_be=to_be, names=tuple(figures), values=values, copied=copied))
 
     def take(self, everything: bool = False) -> Iterator[StepFigures]:
         """Yield the figures that have arrived: on a GPU all but those of the latest step, with `everything` all."""
         while len(self._pending) > (1 if self._on_gpu and not everything else 0):
             pending = self._pending.popleft()
-            values = pending.values.wait().tolist()
-            yield replace(pending.to_be, figures=dict(zip(pending.names, values, strict=True)))
+            if pending.copied is not None:
+                pending.copied.synchronize()
+            yield replace(pending.to_be, figures=dict(zip(pending.names, pending.values.tolist(), strict=True)))
