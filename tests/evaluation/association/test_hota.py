@@ -1,9 +1,11 @@
 import json
 import sys
+from functools import partial
 
-import numpy as np
+import made_tracks
 import pytest
 import trackeval
+from made_tracks import SIZE, box, result
 
 from mmdet.benchmark.made_up_results import Scale, make_case
 from mmdet.errors import UserError
@@ -11,26 +13,10 @@ from mmdet.evaluation.association.hota import association_figures, format_associ
 from mmdet.evaluation.association.sequences import read_sequences
 from mmdet.evaluation.tracks.cases import ANY_CATEGORY
 from mmdet.evaluation.tracks.join import join_results, prepare_truth
-from mmdet.ops.masks.segmentations import encode_masks
 
-SIZE = (20, 40)
 FRAMES = 10
 CAT, DOG, COW = 5, 12, 13
-
-
-def box(left, width=10, size=SIZE):
-    mask = np.zeros((1, *size), dtype=bool)
-    mask[:, 4:14, left : left + width] = True
-    return encode_masks(mask)[0]
-
-
-def annotation(annotation_id, category_id, left, **more):
-    entry = {"id": annotation_id, "video_id": 1, "category_id": category_id, "iscrowd": 0}
-    return entry | {"segmentations": [box(left)] * FRAMES, "areas": [100] * FRAMES} | more
-
-
-def result(category_id, segmentations, score=0.9):
-    return {"video_id": 1, "category_id": category_id, "score": score, "segmentations": segmentations}
+annotation = partial(made_tracks.annotation, frames=FRAMES)
 
 
 @pytest.fixture

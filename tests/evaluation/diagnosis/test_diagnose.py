@@ -1,7 +1,10 @@
 import copy
+from functools import partial
 
+import made_tracks
 import numpy as np
 import pytest
+from made_tracks import SIZE, box, result
 
 from mmdet.benchmark.made_up_results import Scale, make_case
 from mmdet.errors import UserError
@@ -10,27 +13,11 @@ from mmdet.evaluation.diagnosis.diagnose import diagnose, format_diagnosis
 from mmdet.evaluation.tracks.join import join_results, prepare_truth
 from mmdet.evaluation.tracks.mask_tracks import mask_ious, read_mask_tracks
 from mmdet.evaluation.tracks.overlaps import read_overlaps
-from mmdet.ops.masks.segmentations import encode_masks
 
-SIZE = (20, 40)
 FRAMES = 4
 CAT, DOG = 5, 12
 SINGLE = ("classes", "tracking", "masks")
-
-
-def box(left, width=10, size=SIZE):
-    mask = np.zeros((1, *size), dtype=bool)
-    mask[:, 4:14, left : left + width] = True
-    return encode_masks(mask)[0]
-
-
-def annotation(annotation_id, category_id, left, **more):
-    entry = {"id": annotation_id, "video_id": 1, "category_id": category_id, "iscrowd": 0}
-    return entry | {"segmentations": [box(left)] * FRAMES, "areas": [100] * FRAMES} | more
-
-
-def result(category_id, segmentations, score=0.9):
-    return {"video_id": 1, "category_id": category_id, "score": score, "segmentations": segmentations}
+annotation = partial(made_tracks.annotation, frames=FRAMES)
 
 
 @pytest.fixture

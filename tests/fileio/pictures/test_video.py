@@ -164,12 +164,16 @@ def test_a_cut_off_video_says_how_many_frames_of_how_many(videos, noise, name, c
     assert f"{name}: {count} of {about}24 frames read" in source.loss
 
 
-def test_damaged_packets_are_skipped_and_counted(videos, noise):
-    path = videos.write("a.mp4", "mpeg4", noise)
+def zero_the_middle(path):
     data = bytearray(path.read_bytes())
     middle = len(data) // 2
     data[middle : middle + 2_000] = bytes(2_000)
     path.write_bytes(data)
+
+
+def test_damaged_packets_are_skipped_and_counted(videos, noise):
+    path = videos.write("a.mp4", "mpeg4", noise)
+    zero_the_middle(path)
     source = open_source(path)
     count = len(list(source))
     assert 12 < count < 24
@@ -198,10 +202,7 @@ def test_a_whole_video_of_a_variable_rate_lacks_nothing(videos, name):
 def test_hevc_goes_on_behind_a_damaged_packet(videos, noise):
     """Its decoder leaves out what refers to a damaged frame, up to the next frame that stands alone, unless asked."""
     path = videos.write("a.mp4", "libx265", noise, **{"x265-params": "log-level=none"})
-    data = bytearray(path.read_bytes())
-    middle = len(data) // 2
-    data[middle : middle + 2_000] = bytes(2_000)
-    path.write_bytes(data)
+    zero_the_middle(path)
     source = open_source(path)
     count = len(list(source))
     assert 20 < count < 24
@@ -212,10 +213,7 @@ def test_hevc_goes_on_behind_a_damaged_packet(videos, noise):
 def test_a_jpeg_of_a_video_is_never_half_grey(videos, noise):
     path = videos.write("a.mov", "mjpeg", noise, pix="yuvj420p")
     whole = list(read_video(path))
-    data = bytearray(path.read_bytes())
-    middle = len(data) // 2
-    data[middle : middle + 2_000] = bytes(2_000)
-    path.write_bytes(data)
+    zero_the_middle(path)
     source = open_source(path)
     frames = [frame.image for frame in source]
     assert 20 < len(frames) < 24
