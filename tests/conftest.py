@@ -17,7 +17,7 @@ def pytest_addoption(parser):
         "--no-skips",
         default="",
         metavar="MARKERS",
-        help="markers, separated by commas, whose tests fail where they would skip: shared, compiled",
+        help="markers, separated by commas, whose tests fail where they would skip: shared, compiled, browser",
     )
 
 

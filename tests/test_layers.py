@@ -12,7 +12,7 @@ ROWS = (
     {"fileio", "models", "tracking"},
     {"datasets", "evaluation", "visualization"},
     {"engine"},
-    {"benchmark", "parity"},
+    {"benchmark", "parity", "report"},
 )
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.name != "__init__.py")
 ROOMS = sorted({path.parent for path in FILES} - {PACKAGE})
