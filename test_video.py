@@ -60,8 +60,8 @@ def parse_arguments(argv: list[str] | None = None) -> Namespace:
 def main(ranks: Ranks, args: Namespace) -> None:
     """Test in this process."""
     # here, as they import torch: --help and a wrong option need none of it
-    from mmdet.engine.inference.options import InferenceOptions
-    from mmdet.engine.inference.run import run_test
+    from mmdet.engine.inference.testing.options import InferenceOptions
+    from mmdet.engine.inference.testing.run import run_test
     from mmdet.engine.process.randomness import seed_everything
 
     config = load_config(args.config, args.cfg_options)

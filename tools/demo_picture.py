@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--thresh", type=within(Fraction), default=0.4)
     args = parser.parse_args()
     check_config_file(args.config)
-    from mmdet.engine.inference.dataset import build_test_dataset
+    from mmdet.engine.inference.testing.dataset import build_test_dataset
     from mmdet.evaluation.loaded_results import rebuild_results
     from mmdet.fileio.pictures.frame_files import frame_path
     from mmdet.fileio.pictures.image_decoding import read_image

@@ -23,7 +23,7 @@ from mmdet.benchmark.settings import BenchmarkSettings
 from mmdet.benchmark.timing import MS, Spread, peak_memory, synchronize
 from mmdet.config import RunConfig
 from mmdet.datasets import ItemKey, MixedDataset, VISDataset, make_train_loader
-from mmdet.engine.inference.dataset import build_test_dataset
+from mmdet.engine.inference.testing.dataset import build_test_dataset
 from mmdet.engine.training.run import build_train_dataset
 from mmdet.engine.training.steps.readback import Readback
 from mmdet.fileio.pictures.frame_files import frame_path

@@ -18,8 +18,8 @@ from mmdet.benchmark.report import Case
 from mmdet.benchmark.settings import BenchmarkSettings
 from mmdet.benchmark.timing import MS, Spread, forget_peak_memory, peak_memory, synchronize, time_steps
 from mmdet.config import RunConfig
-from mmdet.engine.inference.dataset import build_test_dataset, predict_dataset
 from mmdet.engine.inference.predictor import VideoPredictor
+from mmdet.engine.inference.testing.dataset import build_test_dataset, predict_dataset
 from mmdet.fileio.results.result_file import write_results
 from mmdet.structures import Size, VideoResult, results_to_json
 

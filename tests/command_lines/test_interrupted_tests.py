@@ -7,9 +7,9 @@ import signal
 
 import pytest
 
-from mmdet.engine.inference import run as test_run
-from mmdet.engine.inference.kept_videos import KeptVideos
 from mmdet.engine.inference.predictor import VideoStream
+from mmdet.engine.inference.testing import run as test_run
+from mmdet.engine.inference.testing.kept_videos import KeptVideos
 from mmdet.fileio.results.result_file import load_results
 
 

@@ -1,1 +1,1 @@
-"""From frames to tracks: the detector, one stream per video, and testing on whole data sets."""
+"""From frames to tracks: the detector, one stream per video, and the tracks of a frame with their names."""

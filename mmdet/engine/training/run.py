@@ -17,7 +17,7 @@ from mmdet.config import RunConfig, RuntimeSection
 from mmdet.config.build import build_part
 from mmdet.config.checking import find_part
 from mmdet.datasets import MixedDataset, VISDataset, make_train_loader
-from mmdet.engine.inference.dataset import check_validation, validate_model
+from mmdet.engine.inference.testing.dataset import check_validation, validate_model
 from mmdet.engine.process.devices import limit_threads, place_model
 from mmdet.engine.process.processes import Ranks
 from mmdet.engine.process.randomness import compute_deterministically, seed_everything

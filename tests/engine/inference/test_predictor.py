@@ -12,9 +12,9 @@ from pycocotools.mask import area
 from mmdet.config import EvalData, load_config
 from mmdet.datasets import RandomFlip, RawFrame, ResizeKeepRatio, VideoInfo
 from mmdet.engine.inference import predictor as predictor_module
-from mmdet.engine.inference.dataset import build_test_dataset, share_videos
 from mmdet.engine.inference.frame_batch import FramePreparation
 from mmdet.engine.inference.predictor import VideoPredictor, one_behind
+from mmdet.engine.inference.testing.dataset import build_test_dataset, share_videos
 from mmdet.models.build import build_model
 from mmdet.structures import ClipSample, FrameMeta, FrameTruth, collate_clips
 

@@ -17,10 +17,10 @@ from tqdm import tqdm
 
 from mmdet.config import RunConfig
 from mmdet.datasets import VISDataset
-from mmdet.engine.inference.dataset import build_test_dataset, check_truth
-from mmdet.engine.inference.kept_testing import ending_at_once, predict_and_keep, saying_what_is_kept
-from mmdet.engine.inference.options import InferenceOptions, check_options, check_outputs
 from mmdet.engine.inference.predictor import VideoPredictor
+from mmdet.engine.inference.testing.dataset import build_test_dataset, check_truth
+from mmdet.engine.inference.testing.kept_testing import ending_at_once, predict_and_keep, saying_what_is_kept
+from mmdet.engine.inference.testing.options import InferenceOptions, check_options, check_outputs
 from mmdet.engine.process.devices import limit_threads
 from mmdet.engine.process.endings import RunEnded
 from mmdet.engine.process.processes import Ranks

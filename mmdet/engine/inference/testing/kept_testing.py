@@ -18,10 +18,10 @@ import torch
 
 from mmdet.config import RunConfig
 from mmdet.datasets import VISDataset
-from mmdet.engine.inference.dataset import OnResult, end_if_stopped, predict_dataset
-from mmdet.engine.inference.kept_videos import Entries, KeptVideos
-from mmdet.engine.inference.options import InferenceOptions
 from mmdet.engine.inference.predictor import VideoPredictor
+from mmdet.engine.inference.testing.dataset import OnResult, end_if_stopped, predict_dataset
+from mmdet.engine.inference.testing.kept_videos import Entries, KeptVideos
+from mmdet.engine.inference.testing.options import InferenceOptions
 from mmdet.engine.process.endings import SIGNAL_CODE_BASE, RunEnded
 from mmdet.engine.process.faults import START_AGAIN, telling_faults
 from mmdet.engine.process.processes import Ranks

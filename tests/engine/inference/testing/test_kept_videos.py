@@ -5,7 +5,7 @@ import multiprocessing
 
 import pytest
 
-from mmdet.engine.inference.kept_videos import KeptVideos
+from mmdet.engine.inference.testing.kept_videos import KeptVideos
 from mmdet.errors import UserError
 from mmdet.structures import PerFrame
 
