@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from mmdet.evaluation.ap.curves import AREA_RANGES, IOU_THRESHOLDS, MAX_RESULTS, Curves, accumulate, average
 from mmdet.evaluation.ap.occlusion import OCCLUSION_RANGES, ovis_stats
+from mmdet.evaluation.ap.thresholds import ScoreCurve, curve_of
 from mmdet.evaluation.ap.video import IoUType, VideoRecord, evaluate_video
 from mmdet.evaluation.tracks.cases import ANY_CATEGORY, VideoCase, without_categories
 from mmdet.evaluation.tracks.join import join_results, prepare_truth
@@ -37,6 +38,7 @@ class Figures:
     precision: NDArray[np.float64]  # (T, R, K, A, M), see curves.py
     recall: NDArray[np.float64]  # (T, K, A, M)
     scores: NDArray[np.float64]  # (T, R, K, A, M)
+    score_curve: ScoreCurve  # what is reached when only tracks from a score on are kept, at an IoU of 0.5
     warnings: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -74,7 +76,7 @@ def evaluate(
     has_occlusion, occlusion_warnings = (False, []) if ovis is False else _has_occlusion(cases, asked=bool(ovis))
     ranges = AREA_RANGES + OCCLUSION_RANGES if has_occlusion else AREA_RANGES
     records = evaluate_videos(cases, partial(evaluate_video, ranges=ranges, strict=strict, iou_type=iou_type), workers)
-    category_records = (category for record in records for category in record.categories)
+    category_records = [category for record in records for category in record.categories]
     curves = accumulate(category_records, list(categories), len(ranges))
     stats = _stats(curves)
     by_area = slice(0, len(AREA_RANGES))
@@ -85,6 +87,7 @@ def evaluate(
         precision=np.ascontiguousarray(curves.precision[:, :, :, by_area]),
         recall=np.ascontiguousarray(curves.recall[:, :, by_area]),
         scores=np.ascontiguousarray(curves.scores[:, :, :, by_area]),
+        score_curve=curve_of(category_records),
         warnings=(
             *truth.warnings,
             *warnings,
