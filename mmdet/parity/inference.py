@@ -127,7 +127,8 @@ def track_clip(model: VISModel, arrays: Arrays, about: Mapping[str, Any], video_
             scale=about["scale_factor"],
         )
         images = image[None, None]
-        tracks += stream.push_batch(ClipBatch(images=images, valid=_valid(images[0]), truth=None, metas=((meta,),)))
+        batch = ClipBatch(images=images, valid=_valid(images[0]), truth=None, metas=((meta,),))
+        tracks += [found.objects for found in stream.push_batch(batch)]
     return TrackedClip(
         detections=tuple(tracker.seen), raw_ids=tuple(tracker.raw_ids), tracks=tuple(tracks), result=stream.finish()
     )

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from mmdet.structures.frames import FrameObjects
+from mmdet.structures.short_text import ShortText
 
 _WIDTHS = {"boxes": 4, "labels": 1, "scores": 1, "box_sigma": 4, "centerness": 1}  # before the embedding
 _NAMES = (*_WIDTHS, "embeddings")
@@ -21,8 +22,8 @@ _ENDS = tuple(accumulate(_WIDTHS.values()))
 _VECTORS = ("boxes", "box_sigma", "embeddings")  # the others are one number per slot
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChunkDetections:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ChunkDetections(ShortText):
     """The detections in B frames, and the values from which their masks are computed."""
 
     rows: Tensor  # (B, N, 12 + E) float32: see `pack_rows`

@@ -13,10 +13,11 @@ from torch import Tensor
 
 from mmdet.structures.frames import FrameMeta, FrameTruth
 from mmdet.structures.padded_truth import PaddedTruth, pad_truths
+from mmdet.structures.short_text import ShortText
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClipSample:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ClipSample(ShortText):
     """T frames of one video with the same transforms, so that all have one size."""
 
     images: Tensor  # (T, 3, H, W) uint8 RGB
@@ -26,8 +27,8 @@ class ClipSample:
     bad_frames: tuple[str, ...] = ()  # why the frames that this sample replaces could not be read
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClipBatch:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ClipBatch(ShortText):
     """B clips padded at the bottom and right to one size."""
 
     images: Tensor  # (B, T, 3, H, W) uint8 RGB, zeros in the padding

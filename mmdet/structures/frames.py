@@ -11,6 +11,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from mmdet.structures.short_text import ShortText
+
 Size = tuple[int, int]  # (height, width), always in this order
 Rows = TypeVar("Rows", bound="_Rows")
 
@@ -30,8 +32,8 @@ class FrameMeta:
     scale: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Rows:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class _Rows(ShortText):
     """Tensors that share their first dimension N. Indexing takes the same rows of all of them."""
 
     def __len__(self) -> int:
@@ -67,7 +69,7 @@ class _Rows:
                 raise ValueError(f"{type(self).__name__}.{name} has shape {tuple(found)}, expected ({shown})")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class FrameTruth(_Rows):
     """The annotated objects of one frame, in pixels of the network input.
 
@@ -96,7 +98,7 @@ class FrameTruth(_Rows):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class FrameObjects(_Rows):
     """The detections of one frame without their masks, in pixels of the original image, highest score first."""
 
@@ -114,7 +116,7 @@ class FrameObjects(_Rows):
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class FrameDetections(FrameObjects):
     """The detections of one frame with their masks, which may be on another device than the rest."""
 
@@ -125,7 +127,7 @@ class FrameDetections(FrameObjects):
         self._check(masks=(None, None))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class FrameTracks(FrameDetections):
     """Detections with identities: `track_ids` (N,) int64 >= 0, unique in the frame.
 

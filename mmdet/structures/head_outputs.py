@@ -12,12 +12,13 @@ import torch
 from torch import Tensor
 
 from mmdet.structures.frames import Size
+from mmdet.structures.short_text import ShortText
 
 BASIS_STRIDE = 2  # input pixels per pixel of the mask basis
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PointGrid:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class PointGrid(ShortText):
     """The points of all pyramid levels on a padded input: x = j * s + s / 2, y = i * s + s / 2 (MODEL.md 3.2)."""
 
     xy: Tensor  # (P, 2) float32, input pixels
@@ -63,8 +64,8 @@ class PointGrid:
         return corners.clamp(0, 1) * scale
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeadOutputs:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class HeadOutputs(ShortText):
     """The head's prediction for B key frames (MODEL.md 3 and 5)."""
 
     points: PointGrid
@@ -83,8 +84,8 @@ class HeadOutputs:
         return self.points.decode(self.box_ltrb)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assignment:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Assignment(ShortText):
     """The points that learn each object. Every object has A candidate slots, so that no size depends on the data."""
 
     slots: Tensor  # (B, G, A) int64: indices of points; without meaning if not slot_valid

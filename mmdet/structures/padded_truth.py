@@ -15,12 +15,13 @@ import torch
 from torch import Tensor
 
 from mmdet.structures.frames import FrameTruth, Size
+from mmdet.structures.short_text import ShortText
 
 ROWS_MULTIPLE = 4  # of the number of rows: CUDA graphs and compiled code are made anew for every number
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PaddedTruth:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class PaddedTruth(ShortText):
     """The truth of B pairs: G rows per key frame, R rows per reference frame. Boxes are in input pixels.
 
     G and R are the batch's largest numbers of objects, rounded up to a multiple of ROWS_MULTIPLE, at least that. Rows

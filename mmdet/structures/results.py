@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, TypedDict, TypeVar, overload
 
 from mmdet.structures.frames import Size
+from mmdet.structures.short_text import ShortText
 
 Box = tuple[float, float, float, float]
 
@@ -20,13 +21,16 @@ Box = tuple[float, float, float, float]
 Value = TypeVar("Value", covariant=True)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PerFrame(Sequence[Value | None]):
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class PerFrame(ShortText, Sequence[Value | None]):
     """One value per frame for `length` frames, None in most: only the others take memory."""
 
     length: int
     frames: tuple[int, ...]  # those with a value, ascending
     values: tuple[Value, ...]  # parallel to `frames`
+
+    def __repr__(self) -> str:
+        return f"<values in {len(self.frames)} of {self.length} frames>"
 
     def __len__(self) -> int:
         return self.length
@@ -72,8 +76,8 @@ class RLE(TypedDict):
     counts: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrackTube:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class TrackTube(ShortText):
     """One object through a video; every sequence has one entry per frame of the video, None if it was not seen."""
 
     track_id: int
@@ -95,8 +99,8 @@ class TrackTube:
         return min(counts, key=lambda label: (-counts[label], label))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VideoResult:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class VideoResult(ShortText):
     """All tracks of one video, in order of first appearance."""
 
     video_id: int

@@ -102,7 +102,9 @@ class VideoPredictor:
 
     def stream(self, size: Size, video_id: int = 1) -> VideoStream:
         """Start a video whose frames have `size` (height, width)."""
-        return VideoStream(self.detector, self.tracker, self.prepare, size, video_id)
+        return VideoStream(
+            self.detector, self.tracker, self.prepare, size, video_id, self.class_names, self.category_ids
+        )
 
     def run(self, batches: Iterable[ClipBatch], videos: Sequence[VideoInfo]) -> Iterator[VideoResult]:
         """Yield the results of videos in order. Each batch holds frames of one video; all frames come in order.

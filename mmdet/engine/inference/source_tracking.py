@@ -133,7 +133,7 @@ def _track(
         with open_mp4(files.unfinished, stream.size, rate) as append:
             for frame in tqdm(frames, total=source.promised, unit="frame", disable=None):
                 image = _fitted(frame, stream.size, options.resize_to_first)
-                picture = draw_objects(image, objects_of_tracks(stream.push(image), names, options.threshold))
+                picture = draw_objects(image, objects_of_tracks(stream.push(image).objects, names, options.threshold))
                 time_s = float(len(progress.times_s) / rate) if options.fps else frame.time_s
                 append(picture, time_s)
                 progress.times_s.append(time_s)

@@ -7,6 +7,7 @@ one batch; tracking then follows frame by frame (MODEL.md 7).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -15,12 +16,23 @@ import torch
 from torch import Tensor
 
 from mmdet.engine.inference.detector import Detector
+from mmdet.engine.inference.tracks import Tracks
 from mmdet.models.necks import TemporalContext
 from mmdet.ops.host_copy import HostCopy
 from mmdet.ops.masks.segmentations import encode_masks
-from mmdet.structures import ChunkDetections, ClipBatch, FrameMeta, FrameObjects, FrameTracks, Size, VideoResult
+from mmdet.structures import (
+    RLE,
+    ChunkDetections,
+    ClipBatch,
+    FrameMeta,
+    FrameObjects,
+    FrameTracks,
+    Size,
+    VideoResult,
+)
 from mmdet.structures.chunk_detections import unpack_rows
 from mmdet.tracking.accumulator import VideoAccumulator
+from mmdet.tracking.running import RunningTracks
 from mmdet.tracking.state import TrackState
 from mmdet.tracking.tracker import kept_rows
 
@@ -53,33 +65,49 @@ class LaunchedChunk:
 
 
 class VideoStream:
-    """One video in progress: its tracks, what the network keeps of its last frame, and the result so far."""
+    """One video in progress: its tracks, what the network keeps of its last frame, and the result so far.
 
-    def __init__(self, detector: Detector, tracker: Assigns, prepare: Prepares, size: Size, video_id: int = 1) -> None:
+    `class_names`, `category_ids`: by label; the label itself where they are not given.
+    """
+
+    def __init__(
+        self,
+        detector: Detector,
+        tracker: Assigns,
+        prepare: Prepares,
+        size: Size,
+        video_id: int = 1,
+        class_names: Sequence[str] | None = None,
+        category_ids: Sequence[int] | None = None,
+    ) -> None:
         self.detector, self.tracker, self.prepare = detector, tracker, prepare
         self.size, self.video_id = size, video_id
+        labels = range(detector.model.num_classes)
+        self.class_names = tuple(map(str, labels) if class_names is None else class_names)
+        self.category_ids = tuple(labels if category_ids is None else category_ids)
         self.state = tracker.start()
         self.context: TemporalContext | None = None
         self.accumulator = VideoAccumulator(video_id, size)
+        self.running = RunningTracks()
         self.num_frames = 0
         self.bad_frames: list[str] = []
 
-    def push(self, frame: np.ndarray) -> FrameTracks:
+    def push(self, frame: np.ndarray, time_s: float | None = None) -> Tracks:
         """Take the next frame (H, W, 3) uint8 RGB of the stream's size; return its tracks in original pixels.
 
-        They are on the CPU, except the masks, which stay on the device that drew them.
+        They are on the CPU, except the masks, which stay on the device that drew them. `time_s` is passed on to them.
         """
         if frame.dtype != np.uint8 or frame.shape != (*self.size, 3):
             got = f"{frame.dtype} of shape {frame.shape}"
             raise ValueError(f"frame {self.num_frames}: expected uint8 of shape {(*self.size, 3)}, got {got}")
-        return self.push_batch(self.prepare(frame, self.video_id, self.num_frames))[0]
+        return self.push_batch(self.prepare(frame, self.video_id, self.num_frames), [time_s])[0]
 
-    def push_batch(self, batch: ClipBatch) -> list[FrameTracks]:
-        """Take the next frames of the video as one batch (B = frames, T = 1).
+    def push_batch(self, batch: ClipBatch, times_s: Sequence[float | None] | None = None) -> list[Tracks]:
+        """Take the next frames of the video as one batch (B = frames, T = 1), and their times if they are known.
 
         Return the tracks of each, as `push` does.
         """
-        return self.track(self.launch(batch, live=True))
+        return self.track(self.launch(batch, live=True), times_s)
 
     def launch(self, batch: ClipBatch, live: bool = False) -> LaunchedChunk:
         """Queue the network's work on the next frames. Pass the returned chunks to `track` in the same order.
@@ -92,7 +120,7 @@ class VideoStream:
         return LaunchedChunk(found=found, rows=rows, meta=batch.metas[0][0], bad_frames=batch.bad_frames)
 
     @torch.no_grad()
-    def track(self, chunk: LaunchedChunk) -> list[FrameTracks]:
+    def track(self, chunk: LaunchedChunk, times_s: Sequence[float | None] | None = None) -> list[Tracks]:
         """Wait for the detections of a chunk, track them, and draw and encode the masks of those that have a track."""
         objects, ids = unpack_rows(chunk.rows.wait().clone()), []  # a copy: page-locked memory is scarce
         for index, bad in enumerate(chunk.bad_frames):
@@ -106,17 +134,30 @@ class VideoStream:
         masks = self.detector.draw(chunk.found, rows, chunk.meta)
         codes = encode_masks(masks)
         tracks, start = [], 0
-        for frame, own, shown in zip(objects, ids, rows, strict=True):
+        for index, (frame, own, shown) in enumerate(zip(objects, ids, rows, strict=True)):
             part = slice(start, start + len(shown))
             if len(shown) < len(own):
                 kept = torch.tensor(shown, dtype=torch.int64)
                 frame, own = frame[kept], own[kept]
             seen = FrameTracks.from_objects(frame, masks[part], own)
-            self.accumulator.add(seen, codes[part])
-            tracks.append(seen)
+            tracks.append(self._add(seen, codes[part], times_s[index] if times_s else None))
             start = part.stop
-        self.num_frames += len(tracks)
         return tracks
+
+    def _add(self, seen: FrameTracks, codes: Sequence[RLE], time_s: float | None) -> Tracks:
+        """Add the tracks of the next frame to the result, and say what is known of each so far."""
+        self.accumulator.add(seen, codes)
+        labels, scores = self.running.add(seen.track_ids, seen.labels, seen.scores)
+        self.num_frames += 1
+        return Tracks(
+            objects=seen,
+            track_labels=labels,
+            track_scores=scores,
+            class_names=self.class_names,
+            category_ids=self.category_ids,
+            frame_index=self.num_frames - 1,
+            time_s=time_s,
+        )
 
     def finish(self) -> VideoResult:
         """Return the tracks of all frames so far."""

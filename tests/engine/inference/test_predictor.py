@@ -252,3 +252,28 @@ def test_a_predictor_knows_the_classes_and_categories_of_its_checkpoint(tmp_path
     torch.save({"model": build_model(config).state_dict(), "about": about}, tmp_path / "weights.pth")
     predictor = VideoPredictor.from_checkpoint(config, tmp_path / "weights.pth")
     assert (predictor.class_names, predictor.category_ids) == (names, ids)
+
+
+def test_what_a_stream_says_of_tracks_at_the_end_is_what_its_result_says(tiny_video, predictor):
+    stream = predictor.stream((50, 75))
+    said = {}
+    for frame in tiny_video.make_video(4, length=6):
+        tracks = stream.push(frame)
+        said |= {
+            track_id: figures
+            for track_id, *figures in zip(
+                tracks.track_ids.tolist(), tracks.track_labels.tolist(), tracks.track_scores.tolist(), strict=True
+            )
+        }
+    tubes = stream.finish().tubes
+    assert {tube.track_id: [tube.label, pytest.approx(tube.score, rel=1e-6)] for tube in tubes} == said
+
+
+def test_tracks_of_a_stream_count_frames_and_carry_times_and_names(tiny_video, predictor):
+    stream = predictor.stream((50, 75))
+    first, second = (
+        stream.push(frame, time_s) for frame, time_s in zip(tiny_video.make_video(0, 2), (0.5, None), strict=True)
+    )
+    assert [first.frame_index, second.frame_index] == [0, 1]
+    assert [first.time_s, second.time_s] == [0.5, None]
+    assert set(first.names) <= set(predictor.class_names)
