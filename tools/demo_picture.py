@@ -37,7 +37,7 @@ def main() -> None:
     from mmdet.fileio.results.result_file import load_results
     from mmdet.visualization.contact_sheet import write_sheet
     from mmdet.visualization.draw import contact_sheet, draw_objects, enlarge
-    from mmdet.visualization.video_writer import objects_of_frame
+    from mmdet.visualization.objects import objects_of_frame
 
     dataset = build_test_dataset(load_config(args.config).data.test, "config.data.test")
     frames = [frame_path(dataset.img_prefix, name) for video in dataset.videos for name in video.file_names]

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from mmdet.fileio.atomic import write_atomically
 from mmdet.fileio.pictures.drawn_jpeg import encode_drawing
 from mmdet.structures import FrameTruth
-from mmdet.visualization.draw import FONT, Color, DrawnObject, Picture, contact_sheet, draw_objects, track_color
+from mmdet.visualization.draw import Color, DrawnObject, Picture, contact_sheet, draw_objects, track_color
+from mmdet.visualization.tags import FONT
 
 TILE_WIDTH_PX = 480
 TILE_HEIGHTS_PX = (48, 1440)  # minimum and maximum: tags fit on a low frame, and a sheet fits into a JPEG

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -14,14 +13,12 @@ from pathlib import Path
 from mmdet.errors import UserError
 from mmdet.fileio.annotations.vis_json import VideoInfo
 from mmdet.fileio.pictures.drawn_jpeg import encode_drawing, is_drawing, refuse_foreign
-from mmdet.ops.masks.segmentations import decode_rle
-from mmdet.structures import FrameTracks, VideoResult
-from mmdet.visualization.draw import DrawnObject, Picture, draw_objects, drawing_factor, enlarge, track_color
+from mmdet.structures import VideoResult
+from mmdet.visualization.draw import PLAIN, DrawStyle, Picture, draw_objects, enlarge
 from mmdet.visualization.mp4 import open_mp4
+from mmdet.visualization.objects import objects_of_frame
 
 JPEG_QUALITY = 92
-MASK_PIXELS = 2**28  # limit for all masks of one picture, one byte per pixel: 129 masks at 1920 x 1080
-LEAST_DRAWN = 40  # objects that are always drawn, however large the frame
 LONGEST_STEM = 200  # bytes; file systems take names of 255
 
 
@@ -34,16 +31,18 @@ def write_video(
     threshold: float = 0.0,
     fps: float = 10,
     factor: int = 1,
+    style: DrawStyle = PLAIN,
 ) -> tuple[Path, Path]:
     """Draw the tracks with a score of at least `threshold`. Return the folder of frames and the mp4 beside it.
 
-    Each tag gives the id, the class and the score in the frame.
+    Each tag gives the id, the class and the mean score of a track.
 
     `result`, `class_names`: the tracks of the video, and the classes by label
     `frames`: all frames of the video, (H, W, 3) uint8 RGB at the result's size
     `folder`, `name`: where to write, and the video's name in it, see `drawn_paths`
     `fps`: frames per second of the mp4
     `factor`: pictures are so many times the size of the frames
+    `style`: what is drawn of the tracks
     Raises ValueError if the number or size of the frames differs from the result's, and UserError if a file that this
     program did not draw would be replaced.
     """
@@ -59,7 +58,7 @@ def write_video(
                     f"video {name}: frame {count} of size {frame.shape[:2]} for a result of {result.num_frames} "
                     f"frames of {result.size}: give the frames that the result was made from"
                 )
-            picture = draw_objects(*enlarge(frame, objects_of_frame(kept, count, class_names), factor))
+            picture = draw_objects(*enlarge(frame, objects_of_frame(kept, count, class_names, style), factor), style)
             _write_jpeg(_frame_path(frame_folder, count), picture)
             append(picture)
             count += 1
@@ -89,50 +88,6 @@ def refuse_foreign_files(folder: Path, name: str, num_frames: int) -> None:
 
 def _frame_path(frame_folder: Path, index: int) -> Path:
     return frame_folder / f"{index:05d}.jpg"
-
-
-def objects_of_frame(result: VideoResult, frame_index: int, class_names: Sequence[str]) -> list[DrawnObject]:
-    """Return the objects to draw in one frame of a result, with tags like `3 triangle 0.87`.
-
-    If there are more masks than fit into memory (MASK_PIXELS), only those with the highest scores, in the result's
-    order.
-    """
-    seen = [(score, tube) for tube in result.tubes if (score := tube.scores[frame_index]) is not None]
-    pixels = result.size[0] * result.size[1] * drawing_factor(result.size) ** 2
-    most = max(LEAST_DRAWN, MASK_PIXELS // pixels)
-    if len(seen) > most:
-        warnings.warn(f"frames of more than {most} objects show the {most} of the highest scores", stacklevel=2)
-        highest = sorted(range(len(seen)), key=lambda index: -seen[index][0])[:most]
-        seen = [seen[index] for index in sorted(highest)]
-    objects = []
-    for score, tube in seen:
-        rle, label = tube.segmentations[frame_index], tube.labels[frame_index]
-        if rle is None or label is None:
-            continue
-        objects.append(
-            DrawnObject(
-                mask=decode_rle(rle),
-                box=tube.boxes[frame_index],
-                label_text=f"{tube.track_id} {class_names[label]} {score:.2f}",
-                color=track_color(tube.track_id),
-            )
-        )
-    return objects
-
-
-def objects_of_tracks(tracks: FrameTracks, class_names: Sequence[str], threshold: float = 0.0) -> list[DrawnObject]:
-    """Return the objects to draw of a frame from a stream: those with a score of at least `threshold` in it."""
-    rows = zip(tracks.masks, tracks.boxes, tracks.labels, tracks.scores, tracks.track_ids, strict=True)
-    return [
-        DrawnObject(
-            mask=mask.cpu().numpy(),
-            box=tuple(box.tolist()),
-            label_text=f"{int(track_id)} {class_names[int(label)]} {score:.2f}",
-            color=track_color(int(track_id)),
-        )
-        for mask, box, label, score, track_id in rows
-        if score >= threshold
-    ]
 
 
 def _write_jpeg(path: Path, picture: Picture) -> None:

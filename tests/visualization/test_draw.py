@@ -3,14 +3,14 @@ import pytest
 
 from mmdet.visualization.draw import (
     DrawnObject,
-    _overlap,
-    _place,
+    DrawStyle,
     contact_sheet,
     draw_objects,
     drawing_factor,
     enlarge,
     track_color,
 )
+from mmdet.visualization.tags import _overlap, _place
 
 RED = (255, 0, 0)
 
@@ -51,19 +51,25 @@ def test_the_input_frame_stays_as_it_is():
 
 def test_the_mask_is_tinted_and_the_rest_is_not():
     drawn = draw_objects(grey(), [DrawnObject(mask=square(20, 30, 20), color=RED)])
-    assert drawn[30, 40, 0] > 160 > 100 > drawn[30, 40, 1] > 50
+    assert np.array_equal(drawn[30, 40], [156, 100, 100])  # 22 per cent of red over grey
     assert np.array_equal(drawn[70:], grey()[70:])
 
 
-def test_the_contour_is_stronger_than_the_fill():
-    drawn = draw_objects(grey(), [DrawnObject(mask=square(20, 30, 20), color=RED)])
-    assert drawn[20, 40, 0] > 230 > drawn[30, 40, 0]
+def test_an_outline_has_a_dark_and_a_white_halo():
+    mask = square(100, 100, 200, (480, 640))
+    drawn = draw_objects(np.full((480, 640, 3), RED, np.uint8), [DrawnObject(mask=mask, color=RED)])
+    white, dark, own = drawn[97, 200], drawn[98, 200], drawn[100, 200]
+    assert white.min() > 100
+    assert dark.max() < 100
+    assert own[0] > 230
+    assert own[1:].max() < 30
 
 
 @pytest.mark.parametrize("box", [(-50.0, -40.0, 500.0, 400.0), (300.0, 200.0, 400.0, 300.0), (-1e12, 0.0, 1e12, 9.0)])
 def test_a_box_beyond_the_frame_is_drawn_as_far_as_it_is_inside(box):
     item = DrawnObject(mask=np.zeros((90, 120), bool), box=box, label_text="0 disc 0.50", color=RED)
-    assert draw_objects(grey(), [item]).shape == (90, 120, 3)
+    drawn = draw_objects(grey(), [item], DrawStyle(boxes=True))
+    assert drawn.shape == (90, 120, 3)
 
 
 def test_an_object_without_visible_part_gets_no_tag():

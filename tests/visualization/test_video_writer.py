@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -5,9 +7,10 @@ import pytest
 from mmdet.errors import UserError
 from mmdet.ops.masks.segmentations import encode_masks
 from mmdet.structures import TrackTube, VideoResult
-from mmdet.visualization import video_writer as writer
+from mmdet.visualization import objects
 from mmdet.visualization.draw import track_color
-from mmdet.visualization.video_writer import objects_of_frame, write_video
+from mmdet.visualization.objects import objects_of_frame
+from mmdet.visualization.video_writer import write_video
 
 NAMES = ("disc", "triangle")
 
@@ -76,16 +79,17 @@ def test_odd_sizes_are_padded_in_the_mp4_and_kept_in_the_frames(tmp_path):
     assert cv2.imread(str(folder / "00000.jpg")).shape == (63, 95, 3)
 
 
-def test_tags_tell_id_class_and_the_score_of_the_frame():
-    both = result(tube(3, [0.871, None, 0.2, None, None]), tube(12, [None, None, 0.5, 0.5, 0.5], label=0))
-    assert [o.label_text for o in objects_of_frame(both, 0, NAMES)] == ["3 triangle 0.87"]
-    assert [o.label_text for o in objects_of_frame(both, 2, NAMES)] == ["3 triangle 0.20", "12 disc 0.50"]
+def test_tags_tell_id_class_and_mean_score_of_the_track():
+    one = replace(tube(3, [0.871, None, 0.25, 0.25, None]), labels=(0, None, 1, 1, None))
+    both = result(one, tube(12, [None, None, 0.5, 0.5, 0.5], label=0))
+    assert [o.label_text for o in objects_of_frame(both, 0, NAMES)] == ["3 triangle 0.46"]
+    assert [o.label_text for o in objects_of_frame(both, 2, NAMES)] == ["3 triangle 0.46", "12 disc 0.50"]
     assert objects_of_frame(both, 1, NAMES) == []
 
 
 def test_a_frame_of_very_many_objects_shows_those_of_the_highest_scores(monkeypatch):
-    monkeypatch.setattr(writer, "LEAST_DRAWN", 2)
-    monkeypatch.setattr(writer, "MASK_PIXELS", 0)
+    monkeypatch.setattr(objects, "LEAST_DRAWN", 2)
+    monkeypatch.setattr(objects, "MASK_PIXELS", 0)
     many = result(*(tube(number, [score] * 5) for number, score in enumerate([0.3, 0.9, 0.1, 0.8])))
     with pytest.warns(UserWarning, match="frames of more than 2 objects show the 2 of the highest scores"):
         drawn = objects_of_frame(many, 0, NAMES)

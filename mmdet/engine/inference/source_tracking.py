@@ -32,7 +32,7 @@ from mmdet.fileio.pictures.video import TimedFrame
 from mmdet.structures import Size
 from mmdet.visualization.draw import draw_objects
 from mmdet.visualization.mp4 import open_mp4
-from mmdet.visualization.video_writer import objects_of_tracks
+from mmdet.visualization.objects import objects_of_tracks
 
 _FASTEST_FPS = 1000
 
