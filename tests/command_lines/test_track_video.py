@@ -19,7 +19,7 @@ from mmdet.engine.inference import source_tracking
 from mmdet.engine.inference.predictor import VideoStream
 from mmdet.engine.process.endings import run_command_line
 from mmdet.errors import UserError
-from mmdet.fileio.pictures.frame_source import open_source, read_video
+from mmdet.fileio.sources.frame_source import open_source, read_video
 from mmdet.visualization.mp4 import open_mp4
 
 

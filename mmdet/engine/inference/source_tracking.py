@@ -27,8 +27,8 @@ from mmdet.engine.process.endings import SIGNAL_CODE_BASE, RunEnded
 from mmdet.engine.process.faults import known_fault
 from mmdet.engine.process.signals import StopSignals
 from mmdet.errors import UserError
-from mmdet.fileio.pictures.frame_source import FrameSource, open_source
 from mmdet.fileio.pictures.video import TimedFrame
+from mmdet.fileio.sources.frame_source import FrameSource, open_source
 from mmdet.structures import Size
 from mmdet.visualization.draw import draw_objects
 from mmdet.visualization.mp4 import open_mp4
@@ -146,7 +146,7 @@ def _track(
     finally:
         if progress.times_s:
             video = TrackedVideo(
-                source=source.path,
+                source=options.source,
                 size=stream.size,
                 rate=float(rate),
                 times_s=progress.times_s,

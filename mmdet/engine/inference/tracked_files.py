@@ -15,8 +15,8 @@ from typing import IO, Any
 from mmdet.errors import UserError
 from mmdet.fileio.atomic import write_atomically
 from mmdet.fileio.overwriting import check_output_folder, refuse_overwriting
-from mmdet.fileio.pictures.frame_source import VIDEO_ENDINGS
 from mmdet.fileio.results.result_file import write_json
+from mmdet.fileio.sources.frame_source import VIDEO_ENDINGS
 from mmdet.structures import Size, VideoResult
 
 _START = '{"source": '  # the beginning of every json written here

@@ -96,9 +96,9 @@ class VideoFile:
 
     @property
     def loss(self) -> str | None:
-        """What could not be read of the video, known at its end; None if nothing is missing."""
+        """What could not be read of the video; None if nothing is missing. Frames are only missing at its end."""
         promised = self.promised
-        short = self._is_short
+        short = self._at_end and self._is_short
         num_partial = max(self._num_partial, self._num_marked)
         if not (short or self._num_broken or num_partial):
             return None

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mmdet.errors import UserError
-from mmdet.fileio.pictures.frame_source import open_source, read_video
+from mmdet.fileio.sources.frame_source import open_source, read_video
 
 
 def apart(image, expected):

@@ -37,11 +37,19 @@ _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
 
 
 class FrameSource(Protocol):
-    """The frames of a video in order. `rate`: frames per second; `notes`: what the user should know beforehand."""
+    """The frames of a video in order. They can be read once."""
 
-    path: Path
-    rate: Fraction
-    notes: tuple[str, ...]
+    @property
+    def path(self) -> Path | None:
+        """The file or folder, None for a camera or an address."""
+
+    @property
+    def rate(self) -> Fraction:
+        """Frames per second."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know beforehand."""
 
     def __iter__(self) -> Iterator[TimedFrame]: ...
 
@@ -54,12 +62,18 @@ class FrameSource(Protocol):
         """What could not be read, known at the end; None if nothing is missing."""
 
 
-def open_source(path: Path, one_size: bool = False) -> FrameSource:
+def open_source(path: Path, one_size: bool = False, notes: tuple[str, ...] = ()) -> FrameSource:
     """Return the frames of a video file, a folder of images, an animated picture or an image.
 
-    `one_size`: check the headers of a folder of images first and refuse different sizes. Raises UserError that says
-    what the path is if it is none of these.
+    `one_size`: check the headers of a folder of images first and refuse different sizes. `notes` are added to those of
+    the frames. Raises UserError that says what the path is if it is none of these.
     """
+    source = _opened(path, one_size)
+    source.notes = (*notes, *source.notes)
+    return source
+
+
+def _opened(path: Path, one_size: bool) -> VideoFile | MovingPicture | ImageSequence:
     if not path.exists():
         if _ADDRESS.match(str(path)):
             raise UserError(f"{path} is an address: download the video and give the file")
@@ -153,12 +167,17 @@ def _shown_ms(path: Path) -> float:
         raise damaged(path, path.stat().st_size) from error
 
 
-def _folder(path: Path, one_size: bool) -> ImageSequence:
+def folder_entries(path: Path) -> tuple[list[Path], list[Path]]:
+    """Return the images of a folder and its other entries, both in natural order and without hidden files."""
     entries = list_folder(path, "folder")
-    images = [entry for entry in entries if is_image_name(entry) and entry.is_file()]
-    others = [entry for entry in entries if entry not in set(images)]
+    images = {entry: None for entry in entries if is_image_name(entry) and entry.is_file()}
+    return list(images), [entry for entry in entries if entry not in images]
+
+
+def _folder(path: Path, one_size: bool) -> ImageSequence:
+    images, others = folder_entries(path)
     if not images:
-        raise UserError(_why_no_images(path, others))
+        raise UserError(why_no_images(path, others))
     notes = (
         (f"{path}: not read, because they are not images of a supported format: {names_of(others)}",) if others else ()
     )
@@ -168,7 +187,8 @@ def _folder(path: Path, one_size: bool) -> ImageSequence:
     return sequence
 
 
-def _why_no_images(path: Path, others: Sequence[Path]) -> str:
+def why_no_images(path: Path, others: Sequence[Path]) -> str:
+    """Return the error for a folder without images that holds `others`."""
     folders = [entry for entry in others if entry.is_dir()]
     videos = [entry for entry in others if entry.suffix.lower() in VIDEO_ENDINGS]
     if not others:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from mmdet.errors import UserError
-from mmdet.fileio.pictures.frame_source import open_source, read_video
+from mmdet.fileio.sources.frame_source import open_source, read_video
 
 
 def write(path, value, size=(24, 32), **settings):

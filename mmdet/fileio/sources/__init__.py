@@ -1,0 +1,1 @@
+"""Where frames come from: files, folders, patterns, lists, cameras, addresses; which frames are used."""

@@ -1,0 +1,138 @@
+"""The part of a video that --start, --end, --stride and --max-frames choose."""
+
+import numpy as np
+import pytest
+
+from mmdet.errors import UserError
+from mmdet.fileio.sources.frame_source import open_source
+from mmdet.fileio.sources.selection import Selection, select
+
+COUNT, RATE = 50, 25
+
+
+@pytest.fixture
+def clip(videos):
+    """A video of 2 s that shows the number of each frame by its brightness."""
+    pictures = [np.full((16, 16, 3), 4 * index, np.uint8) for index in range(COUNT)]
+    return videos.write("clip.mkv", "ffv1", pictures, pix="bgr0", rate=RATE)
+
+
+def used(path, **options):
+    """Return the numbers of the frames that are used, their times, and the selection of them."""
+    frames = select(open_source(path), Selection(**options))
+    read = list(frames)
+    return [int(frame.image[0, 0, 0]) // 4 for frame in read], [frame.time_s for frame in read], frames
+
+
+def test_without_options_the_source_itself_is_read(clip):
+    source = open_source(clip)
+    assert select(source, Selection()) is source
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"start": "10"}, range(10, 50)),
+        ({"end": "10"}, range(10)),
+        ({"start": 10, "end": 20}, range(10, 20)),
+        ({"start": "0.4s", "end": "0.8s"}, range(10, 20)),
+        ({"start": "0:01", "end": "00:00:01.2"}, range(25, 30)),
+        ({"start": "10", "end": "0.6s"}, range(10, 15)),
+        ({"start": "1s", "end": "30"}, range(25, 30)),
+        ({"stride": 7}, range(0, 50, 7)),
+        ({"start": "3", "stride": 10}, range(3, 50, 10)),
+        ({"max_frames": 4}, range(4)),
+        ({"start": "10", "end": "40", "stride": 5, "max_frames": 3}, (10, 15, 20)),
+        ({"end": "1000"}, range(50)),
+        ({"end": "1:00:00"}, range(50)),
+    ],
+)
+def test_the_frames_are_those_asked_for_and_promised_beforehand(clip, options, expected):
+    promised = select(open_source(clip), Selection(**options)).promised
+    numbers, _, frames = used(clip, **options)
+    assert numbers == list(expected)
+    assert promised == frames.promised == len(expected)
+
+
+def test_times_count_from_the_first_frame_used(clip):
+    numbers, times, frames = used(clip, start="10", stride=5, max_frames=4)
+    assert numbers == [10, 15, 20, 25]
+    assert np.allclose(times, [0, 0.2, 0.4, 0.6])
+    assert frames.rate == 5
+
+
+def test_times_of_a_variable_rate_choose_by_the_frames_own_times(videos):
+    path = videos.moving("a.mkv", times=[0, 40, 80, 500, 510, 520, 1500, 1501, 1600, 2500, 2900, 5000])
+    frames = select(open_source(path), Selection(start="0.5s", end="1.6s"))
+    assert np.allclose([frame.time_s for frame in frames], [0, 0.01, 0.02, 1, 1.001])
+    assert frames.promised == 5
+
+
+def test_a_part_of_an_undamaged_video_lacks_nothing(clip):
+    assert used(clip, end="10")[2].loss is None
+
+
+def test_frames_behind_a_cut_are_missing_in_a_part_that_reaches_there(videos):
+    path = videos.moving("a.mkv", count=60)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    reaching = select(open_source(path), Selection(start="5"))
+    count = len(list(reaching))
+    assert "cut off" in reaching.loss
+    assert count < reaching.promised
+    assert reaching.promised == pytest.approx(55, abs=3)  # the length is rounded
+
+
+def test_no_frame_behind_the_last_used_one_is_waited_for():
+    class Endless:
+        path, rate, notes, promised, loss = None, RATE, (), None, None
+
+        def __iter__(self):
+            frame = next(iter(open_source_of_one()))
+            for _ in range(3):
+                yield frame
+            raise AssertionError("a fourth frame was asked for")
+
+    assert len(list(select(Endless(), Selection(max_frames=3)))) == 3
+    assert len(list(select(Endless(), Selection(end=3)))) == 3
+    assert select(Endless(), Selection(max_frames=3)).promised == 3
+    assert select(Endless(), Selection(stride=3)).promised is None
+
+
+def open_source_of_one():
+    from mmdet.fileio.pictures.video import TimedFrame
+
+    return [TimedFrame(image=np.zeros((2, 2, 3), np.uint8), time_s=0.0, name="frame")]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"start": "x"}, "--start 'x': expected a frame (120), seconds (4.5s) or a clock time (1:30)"),
+        ({"start": "-5"}, "--start '-5'"),
+        ({"end": "1.5"}, "--end '1.5'"),
+        ({"end": "1:75"}, "--end '1:75'"),
+        ({"end": "1:60:00"}, "--end '1:60:00'"),
+        ({"end": "9" * 5000}, "--end '9999"),
+        ({"start": "nans"}, "--start 'nans'"),
+        ({"start": "20", "end": "20"}, "--end 20 does not lie behind the start (20)"),
+        ({"start": "2s", "end": "0:01"}, "--end 0:01 does not lie behind the start (2s)"),
+        ({"end": "0"}, "--end 0 does not lie behind"),
+        ({"stride": 0}, "--stride 0: expected a number of frames of at least 1"),
+        ({"max_frames": -1}, "--max-frames -1"),
+    ],
+)
+def test_a_senseless_choice_names_its_option(options, message):
+    with pytest.raises(UserError) as error:
+        Selection(**options)
+    assert str(error.value).startswith(message)
+    assert len(str(error.value)) < 200
+
+
+def test_a_start_behind_the_end_says_how_long_the_video_is(clip):
+    with pytest.raises(UserError, match=r"clip\.mkv: --start 3s lies behind its end \(50 frames, 1\.96 s\)"):
+        used(clip, start="3s")
+
+
+def test_a_start_and_an_end_with_nothing_between_are_told(clip):
+    with pytest.raises(UserError, match=r"no frame lies from --start 1s to --end 20"):
+        used(clip, start="1s", end="20")
