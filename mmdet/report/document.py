@@ -8,7 +8,7 @@ not known: without ground truth there are no figures and no errors, without a tr
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from mmdet.structures import Size
@@ -19,7 +19,10 @@ ErrorKind = Literal["missed", "false", "switched", "wrong_class"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """A number with its name as a person says it (`AP`, `HOTA`), its unit (`%`, `frames/s`, or none) and a note."""
+    """A number with its name as a person says it (`AP`, `HOTA`), its unit (`%`, `frames/s`, or none) and a note.
+
+    `value` is in its unit: with `%` it lies in [0, 100]; without one, a fraction of 1 is shown as such.
+    """
 
     name: str
     value: float | None
@@ -154,11 +157,16 @@ class Video:
     shown_size: Size  # of the pictures on the page
     num_frames: int
     fps: float
-    pictures: Sequence[
-        str
-    ]  # one per frame: a data address (data:image/...) or a path beside the page; "" if unreadable
+    # One per frame: a data address (data:image/...) or a relative address beside the page, quoted as addresses are
+    # (`my%20video/00000.jpg`); "" if the frame could not be read.
+    pictures: Sequence[str]
     truth: Sequence[Track] | None
     models: Sequence[VideoOfModel]  # parallel to Report.models
+
+    def tracks(self) -> dict[str, Any]:
+        """Return the true and predicted tracks as json content: what the page reads when the video is opened."""
+        truth = None if self.truth is None else [asdict(track) for track in self.truth]
+        return {"truth": truth, "models": [[asdict(track) for track in model.tracks] for model in self.models]}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,10 +180,21 @@ class Report:
     notes: Sequence[str] = field(default=())  # what the reader should know first, e.g. frames that could not be read
 
     def overview(self) -> dict[str, Any]:
-        """Return all but pictures and tracks as json content; these are `Video`s, written one by one."""
-        plain = asdict(self)
-        for video in plain["videos"]:
-            del video["pictures"], video["truth"]
-            for model in video["models"]:
-                del model["tracks"]
+        """Return all but pictures and tracks as json content: what the page reads at once.
+
+        Of these a video says how many it has: `true_tracks` (None without truth) and, of each model, `num_tracks`.
+        """
+        plain = asdict(replace(self, videos=[_without_tracks(video) for video in self.videos]))
+        for video, written in zip(self.videos, plain["videos"], strict=True):
+            del written["pictures"], written["truth"]
+            written["true_tracks"] = None if video.truth is None else len(video.truth)
+            for model, written_model in zip(video.models, written["models"], strict=True):
+                del written_model["tracks"]
+                written_model["num_tracks"] = len(model.tracks)
         return plain
+
+
+def _without_tracks(video: Video) -> Video:
+    """Return the video without what is large, because `asdict` copies every number of every polygon."""
+    models = [replace(model, tracks=()) for model in video.models]
+    return replace(video, pictures=(), truth=None, models=models)

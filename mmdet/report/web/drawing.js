@@ -1,0 +1,181 @@
+// Drawing a frame on a canvas: the picture, masks, outlines, tags, and marks of errors. Lengths are in pixels of the
+// screen, whatever the size of the video, so that lines and tags of a small video are as fine as those of a large one.
+
+const FILL_OPACITY = 0.25;
+const TAG_FONT = "600 11px system-ui, sans-serif";
+const TAG_HEIGHT = 16;
+const NARROW_PX = 250; // panels that are narrower have tags without scores
+const HATCH_PX = 8;
+
+/** Fit a canvas to its place on the page; return a context that draws in pixels of the screen, and the scale of the video. */
+function fitted(canvas, [height, width]) {
+  const across = canvas.clientWidth || width;
+  const down = Math.round((across * height) / width);
+  const ratio = window.devicePixelRatio || 1;
+  canvas.width = Math.round(across * ratio);
+  canvas.height = Math.round(down * ratio);
+  const context = canvas.getContext("2d");
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  return { context, across, down, scale: across / width, taken: [] };
+}
+
+function paintPicture(sheet, image, dim) {
+  const { context, across, down } = sheet;
+  if (image) context.drawImage(image, 0, 0, across, down);
+  else paintNotice(sheet, "no picture of this frame");
+  if (!dim) return;
+  context.fillStyle = "rgb(15 18 22 / 50%)"; // marks of errors stand out from a darker picture
+  context.fillRect(0, 0, across, down);
+}
+
+function paintNotice({ context, across, down }, text) {
+  context.fillStyle = "#30343a";
+  context.fillRect(0, 0, across, down);
+  context.fillStyle = "#e8eaed";
+  context.font = TAG_FONT;
+  context.textAlign = "center";
+  context.fillText(text, across / 2, down / 2);
+  context.textAlign = "start";
+}
+
+/** One object's outline in pixels of the screen, and the box around it. */
+function outlineOf(polygons, scale) {
+  const path = new Path2D();
+  const box = { left: Infinity, top: Infinity, right: -Infinity, bottom: -Infinity };
+  for (const polygon of polygons) {
+    for (let index = 0; index < polygon.length; index += 2) {
+      const x = polygon[index] * scale;
+      const y = polygon[index + 1] * scale;
+      if (index === 0) path.moveTo(x, y);
+      else path.lineTo(x, y);
+      box.left = Math.min(box.left, x);
+      box.right = Math.max(box.right, x);
+      box.top = Math.min(box.top, y);
+      box.bottom = Math.max(box.bottom, y);
+    }
+    path.closePath();
+  }
+  return { path, box };
+}
+
+/** Stroke a line with a dark rim, so that it is seen on any ground. */
+function strokeLine(context, path, color, width, dash = []) {
+  context.setLineDash(dash);
+  context.strokeStyle = "rgb(0 0 0 / 60%)";
+  context.lineWidth = width + 2;
+  context.stroke(path);
+  context.strokeStyle = color;
+  context.lineWidth = width;
+  context.stroke(path);
+  context.setLineDash([]);
+}
+
+/** Draw the tracks of a frame; `shows` says whether masks, outlines and tags are wanted. */
+function paintTracks(sheet, tracks, frame, shows) {
+  const seen = tracks.flatMap((track) => {
+    const polygons = polygonsAt(track, frame);
+    return polygons?.length ? [{ track, ...outlineOf(polygons, sheet.scale) }] : [];
+  });
+  seen.sort((a, b) => (a.track.score ?? 1) - (b.track.score ?? 1)); // better ones over poorer ones
+  for (const { track, path } of seen) {
+    if (shows.masks) fillMask(sheet.context, path, track.color);
+    if (shows.outlines) strokeLine(sheet.context, path, track.color, 1.75, track.is_crowd ? [3, 3] : []);
+  }
+  if (shows.tags) seen.reverse().forEach(({ track, box }) => paintTag(sheet, box, tagOf(track, sheet.across < NARROW_PX), track.color));
+}
+
+function fillMask(context, path, color) {
+  context.globalAlpha = FILL_OPACITY;
+  context.fillStyle = color;
+  context.fill(path, "evenodd");
+  context.globalAlpha = 1;
+}
+
+function tagOf(track, short) {
+  const score = short || !isKnown(track.score) ? "" : ` ${track.score.toFixed(2)}`;
+  return `${track.track_id} ${track.class_name}${score}${track.is_crowd ? " (crowd)" : ""}`;
+}
+
+/** Draw a tag above a box, or below tags that are there already. */
+function paintTag(sheet, box, text, color) {
+  const { context, across, down, taken } = sheet;
+  context.font = TAG_FONT;
+  const width = Math.min(across, context.measureText(text).width + 8);
+  const left = Math.max(0, Math.min(across - width, box.left));
+  let top = Math.max(0, Math.min(down - TAG_HEIGHT, box.top - TAG_HEIGHT - 2));
+  const overlaps = (other) => left < other.left + other.width && other.left < left + width && Math.abs(top - other.top) < TAG_HEIGHT;
+  for (let tries = 0; tries < 12 && taken.some(overlaps); tries++) top = Math.min(down - TAG_HEIGHT, top + TAG_HEIGHT + 1);
+  taken.push({ left, top, width });
+  context.fillStyle = color;
+  context.beginPath();
+  context.roundRect(left, top, width, TAG_HEIGHT, 3);
+  context.fill();
+  context.fillStyle = inkOn(color);
+  context.fillText(text, left + 4, top + 12, width - 6);
+}
+
+/** Black or white, whatever is read better on a colour (#rrggbb; relative luminance as in WCAG, roughly). */
+function inkOn(color) {
+  const [red, green, blue] = [1, 3, 5].map((at) => (parseInt(color.slice(at, at + 2), 16) / 255) ** 2.2);
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.18 ? "#000" : "#fff";
+}
+
+/** Draw what is right as thin outlines, and over it the errors of the frame with pattern, outline and sign. */
+function paintErrors(sheet, { truth, tracks, events }, frame, quiet) {
+  const current = eventsAt(events, frame);
+  if (quiet) {
+    const wrong = new Set(current.map((event) => event.prediction).filter(isKnown));
+    tracks.forEach((track, index) => !wrong.has(index) && paintThin(sheet, track, frame));
+  }
+  for (const event of current) {
+    const track = isKnown(event.prediction) && event.kind !== "missed" ? tracks[event.prediction] : truth[event.truth];
+    const polygons = track && polygonsAt(track, frame);
+    if (polygons?.length) paintError(sheet, outlineOf(polygons, sheet.scale), event.kind);
+  }
+}
+
+function paintThin(sheet, track, frame) {
+  const polygons = polygonsAt(track, frame);
+  if (!polygons?.length) return;
+  sheet.context.strokeStyle = "rgb(255 255 255 / 75%)";
+  sheet.context.lineWidth = 1;
+  sheet.context.stroke(outlineOf(polygons, sheet.scale).path);
+}
+
+function paintError(sheet, { path, box }, kind) {
+  const { context, across, down } = sheet;
+  const { color, dash, letter, shape } = ERROR_KINDS[kind];
+  context.fillStyle = hatchOf(context, kind);
+  context.fill(path, "evenodd");
+  strokeLine(context, path, color, 2.25, dash);
+  const side = 18;
+  const x = Math.max(0, Math.min(across - side, (box.left + box.right - side) / 2));
+  const y = Math.max(0, Math.min(down - side, (box.top + box.bottom - side) / 2));
+  context.save();
+  context.translate(x + 1, y + 1);
+  strokeLine(context, new Path2D(shape), "#000", 0.5);
+  context.fillStyle = color;
+  context.fill(new Path2D(shape));
+  context.fillStyle = "#000";
+  context.font = "700 11px system-ui, sans-serif";
+  context.textAlign = "center";
+  context.fillText(letter, 8, 12);
+  context.restore();
+}
+
+const hatches = new Map();
+
+/** The pattern of a kind of error, a small tile that repeats. */
+function hatchOf(context, kind) {
+  if (!hatches.has(kind)) {
+    const tile = element("canvas", { width: HATCH_PX, height: HATCH_PX });
+    const pen = tile.getContext("2d");
+    const lines = { diagonal: "M-2 2l4-4M0 8l8-8M6 10l4-4", cross: "M0 4h8M4 0v8", lines: "M0 2h8M0 6h8", dots: "M2 2h.1M6 6h.1" };
+    pen.strokeStyle = ERROR_KINDS[kind].color;
+    pen.lineCap = "round";
+    pen.lineWidth = ERROR_KINDS[kind].hatch === "dots" ? 3 : 1.5;
+    pen.stroke(new Path2D(lines[ERROR_KINDS[kind].hatch]));
+    hatches.set(kind, context.createPattern(tile, "repeat"));
+  }
+  return hatches.get(kind);
+}

@@ -1,0 +1,49 @@
+// Numbers as texts. Fractions of 1 that measure quality are shown in per cent, as the command lines do.
+
+const UNKNOWN = "–";
+const COUNTED = new Set(["switches", "missed", "false"]); // figures of a video that are counts; the others are fractions
+
+function percent(fraction) {
+  return isKnown(fraction) ? (100 * fraction).toFixed(1) : UNKNOWN;
+}
+
+function signed(text) {
+  return text.startsWith("-") ? `−${text.slice(1)}` : `+${text}`;
+}
+
+function isKnown(value) {
+  return value !== null && value !== undefined;
+}
+
+/** The number of a headline figure: counts stay whole, other numbers get as many decimals as are of use. */
+function figureText(value, unit) {
+  if (!isKnown(value)) return UNKNOWN;
+  if (unit === "%") return value.toFixed(1);
+  if (Number.isInteger(value) && (unit || Math.abs(value) > 1)) return value.toLocaleString("en");
+  return value.toFixed(Math.abs(value) < 10 ? 3 : 1);
+}
+
+/** A number on an axis or in a table of a chart. */
+function shortNumber(value) {
+  if (!isKnown(value)) return UNKNOWN;
+  if (value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e6)) return value.toExponential(1);
+  return String(Number(value.toPrecision(4)));
+}
+
+function videoFigure(name, value) {
+  if (!isKnown(value)) return UNKNOWN;
+  return COUNTED.has(name) ? String(value) : percent(value);
+}
+
+function plural(count, noun) {
+  return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+function frameSpan(first, last) {
+  return first === last ? `frame ${first}` : `frames ${first}–${last}`;
+}
+
+/** The letter of a model where two are compared. */
+function letterOf(model) {
+  return "AB"[model] ?? String(model + 1);
+}

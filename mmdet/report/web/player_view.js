@@ -1,0 +1,96 @@
+// What the player consists of: its controls, and the panels that fit a video.
+
+function playerView(report) {
+  const button = (text, title) => element("button", { type: "button", title, "aria-label": title }, text);
+  const view = {
+    panels: element("div", { class: "panels" }),
+    timeline: element("div", { class: "timeline-box" }),
+    now: element("ul", { class: "now", "aria-label": "Errors in this frame" }),
+    figures: element("p", { class: "video-figures" }),
+    slider: element("input", { type: "range", min: "0", value: "0", "aria-label": "Frame" }),
+    number: element("output", { class: "frame-number" }),
+    choice: element("select", { "aria-label": "Video" }, report.videos.map((video, index) => element("option", { value: index }, video.name))),
+    play: element("button", { type: "button", class: "play", title: "Space" }, "Play"),
+    back: button("‹", "Previous frame"),
+    forth: button("›", "Next frame"),
+    before: button("↑", "Previous video"),
+    after: button("↓", "Next video"),
+    nextError: element("button", { type: "button", title: "Key e" }, "Next error"),
+    switches: ["masks", "outlines", "tags"].map((name) => ({ name, box: element("input", { type: "checkbox", checked: true }) })),
+  };
+  const toggles = view.switches.map(({ name, box }) => element("label", {}, box, name));
+  view.box = element("div", { class: "player", role: "group", tabindex: "-1", id: "player-box" },
+    element("div", { class: "controls" }, view.before, view.after, view.choice, view.figures),
+    view.panels,
+    element("div", { class: "controls" }, view.play, view.back, view.slider, view.forth, view.number, view.nextError,
+      element("span", { class: "toggles", role: "group", "aria-label": "Drawn over the pictures" }, toggles)),
+    view.now, view.timeline,
+    element("p", { class: "note keys" }, "Keys: ← → a frame, ↑ ↓ a video, space plays, e goes to the next error."));
+  return view;
+}
+
+/** The panels of a video: truth, prediction and errors, or truth and both models; without truth the predictions alone. */
+function panelsOf(report, video, { truth, models }) {
+  const several = models.length > 1;
+  const modelName = (index) => (several ? `${letterOf(index)} · ${report.models[index].name}` : "Prediction");
+  const panels = truth ? [makePanel(video, "Truth", (sheet, frame, shows) => paintTracks(sheet, truth, frame, shows), () => truth)] : [];
+  models.forEach((tracks, index) => {
+    const scene = { truth: truth ?? [], tracks, events: video.models[index].events };
+    panels.push(makePanel(video, modelName(index), (sheet, frame, shows) => {
+      paintTracks(sheet, tracks, frame, shows);
+      if (several && truth) paintErrors(sheet, scene, frame, false);
+    }, () => tracks));
+  });
+  if (truth && !several) {
+    const scene = { truth, tracks: models[0], events: video.models[0].events };
+    panels.push(makePanel(video, "Errors", (sheet, frame) => paintErrors(sheet, scene, frame, true), null, true));
+  }
+  return panels;
+}
+
+/** One panel: a canvas with a title that enlarges it. `draw` paints over the picture, `tracks` are named to a screen reader. */
+function makePanel(video, title, draw, tracks, dim = false) {
+  const canvas = element("canvas", { role: "img", style: { "aspect-ratio": `${video.shown_size[1]} / ${video.shown_size[0]}` } });
+  const enlarge = element("button", { type: "button", class: "enlarge", "aria-pressed": "false", title: "Show this panel alone" }, title);
+  const figure = element("figure", { class: "panel" }, element("figcaption", {}, enlarge), canvas);
+  enlarge.addEventListener("click", () => {
+    const alone = enlarge.getAttribute("aria-pressed") !== "true";
+    enlarge.setAttribute("aria-pressed", String(alone));
+    figure.parentElement.classList.toggle("alone", alone);
+    figure.classList.toggle("chosen", alone);
+  });
+  const paint = (image, frame, shows) => {
+    canvas.setAttribute("aria-label", panelWords(title, frame, tracks?.()));
+    if (!canvas.clientWidth) return; // another panel is shown alone
+    const sheet = fitted(canvas, video.shown_size);
+    paintPicture(sheet, image, dim);
+    draw(sheet, frame, shows);
+  };
+  return { figure, paint };
+}
+
+function panelWords(title, frame, tracks) {
+  if (!tracks) return `${title}, frame ${frame}`;
+  const seen = tracks.filter((track) => polygonsAt(track, frame)).map((track) => tagOf(track, true));
+  return `${title}, frame ${frame}: ${seen.join(", ") || "nothing"}`;
+}
+
+function timelineGroups(report, video, { truth, models }) {
+  const several = models.length > 1;
+  const groups = models.map((tracks, index) => ({ title: several ? letterOf(index) : "Prediction", tracks, events: video.models[index].events, isTruth: false }));
+  const missed = several ? [] : video.models[0].events; // of two models the truth cannot say who missed it
+  return truth ? [{ title: "Truth", tracks: truth, events: missed, isTruth: true }, ...groups] : groups;
+}
+
+function videoFigures(report, video) {
+  return video.models.map((model, index) => {
+    const texts = Object.entries(model.figures).map(([name, value]) => `${name} ${videoFigure(name, value)}`);
+    const letter = report.models.length > 1 && texts.length ? `${letterOf(index)}: ` : "";
+    return element("span", {}, letter + texts.join(" · "));
+  });
+}
+
+function eventsNow(report, video, frame) {
+  return video.models.flatMap((model, index) => eventsAt(model.events, frame).map((event) =>
+    element("li", {}, badge(event.kind), report.models.length > 1 ? `${letterOf(index)}: ` : "", event.text)));
+}
