@@ -34,7 +34,9 @@ def parse_arguments(argv: list[str] | None = None) -> Namespace:
     parser.add_switch("show", "draw the tracks: frames and one mp4 per video (opens no window)")
     parser.add_option("save_vis_path", metavar="DIR", help="where to draw to (default: vis/ in the work dir)")
     parser.add_option(
-        "thresh", type=within(Fraction), default=0.2, help="draw tracks with at least this score (default: 0.2)"
+        "thresh",
+        type=within(Fraction),
+        help="draw tracks with at least this score (default: that of the best F1, from the checkpoint; else 0.2)",
     )
     parser.add_option("load_result", metavar="FILE", help="score or draw this .pkl or .json instead of testing")
     parser.add_switch("dump_bbox", "also write the boxes (xyxy) and labels of every frame into the results")

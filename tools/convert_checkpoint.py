@@ -1,14 +1,15 @@
 """Write the weights of a checkpoint under this package's names: python tools/convert_checkpoint.py IN OUT.
 
 IN is a checkpoint of the published release or of a run of this package, with or without the state of an optimiser. OUT
-holds only {"model": weights} and, if IN names its classes, {"about": {"class_names": ...}}. It is written atomically.
+holds only {"model": weights} and, if IN has them, {"about": {"class_names": ...}} and the "score_threshold" of its
+validation. It is written atomically.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mmdet.engine.process.arguments import CommandParser
 from mmdet.engine.process.endings import run_command_line
@@ -41,8 +42,12 @@ def main() -> None:
     from mmdet.engine.checkpoints.weights import read_weights
 
     weights = read_weights(args.source, args.trust_checkpoint)
-    about = {"about": {"class_names": list(weights.class_names)}} if weights.class_names else {}
-    save_checkpoint(args.target, {"model": weights.tensors, **about})
+    content: dict[str, Any] = {"model": weights.tensors}
+    if weights.class_names:
+        content["about"] = {"class_names": list(weights.class_names)}
+    if weights.score_threshold is not None:
+        content["score_threshold"] = weights.score_threshold
+    save_checkpoint(args.target, content)
     counts = count_parameters(weights.tensors)
     parts = ", ".join(f"{part} {count:,}" for part, count in counts.items())
     print(weights.origin)

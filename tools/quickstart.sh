@@ -19,10 +19,10 @@ part() {  # part NAME COMMAND...: run a command, note how long it took
 
 part "environment and installation" bash tools/make_env.sh
 part "demo set" .venv/bin/python tools/make_demo_data.py --root data/demo
-part "training" .venv/bin/python train.py "$config" --work_dir "$work"
+part "training" .venv/bin/python train.py "$config" --work_dir "$work" --validate
 checkpoint=$(.venv/bin/python -c 'import sys; from pathlib import Path; from mmdet.engine.checkpoints.index import latest_checkpoint; print(latest_checkpoint(Path(sys.argv[1])))' "$work")
 part "test on the held-out videos" .venv/bin/python test_video.py "$config" "$checkpoint" \
-  --out "$work/results.pkl" --eval segm --show --save_vis_path "$work/vis" --thresh 0.4
+  --out "$work/results.pkl" --eval segm --show --save_vis_path "$work/vis"
 
 echo
 echo "== where the time went"

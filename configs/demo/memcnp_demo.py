@@ -47,4 +47,5 @@ data = dict(
 
 optimizer = dict(type="AdamW", lr=3e-3, weight_decay=0.05)
 schedule = dict(steps=1350, warmup_steps=50, warmup_ratio=0.02, decay="cosine")
-runtime = dict(grad_clip=10.0, log_every=50, checkpoint_every=1)
+# With --validate it validates at the end alone: the whole training takes minutes.
+runtime = dict(grad_clip=10.0, log_every=50, checkpoint_every=1, validate_every=1000)

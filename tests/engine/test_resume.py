@@ -16,6 +16,8 @@ from mmdet.engine.process.endings import RunEnded
 from mmdet.engine.training.resume_checks import check_data, differences
 from mmdet.engine.training.run_about import Environment, RunAbout, describe_run, fingerprint
 from mmdet.engine.training.run_state import RunState
+from mmdet.engine.training.saving import Checkpoints
+from mmdet.engine.training.validation import Validation
 from mmdet.errors import UserError
 
 STEPS = 12  # two epochs of six
@@ -134,6 +136,51 @@ def test_a_validation_that_was_done_is_not_repeated(miniature, tmp_path):
     again = make(miniature, tmp_path, epochs=1, validate=lambda model: pytest.fail("validated again"))
     again.resume(tmp_path / "epoch_1.pth")
     again.run()
+
+
+def found(model):
+    """A validation that finds a threshold, too, a function of the weights."""
+    figures = score(model)
+    return Validation(figures=figures, score_threshold=figures["AP"] / 10)
+
+
+@pytest.mark.parametrize("step", [4, 6, 8, 12])
+def test_thresholds_that_validations_find_are_those_of_a_run_without_interruption(miniature, tmp_path, step):
+    for folder in ("whole", "parts"):
+        (tmp_path / folder).mkdir()
+    make(miniature, tmp_path / "whole", validate=found).run()
+
+    def stop(call):
+        if call == step:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return 1.0
+
+    with pytest.raises(RunEnded, match=f"after step {step} of 12"):
+        make(miniature, tmp_path / "parts", validate=found, after_loss=stop).run()
+    resume(miniature, tmp_path / "parts", validate=found)
+    assert_same_end(tmp_path / "parts", tmp_path / "whole")
+    assert load_checkpoint(tmp_path / "parts" / "epoch_2.pth")["score_threshold"] > 0
+
+
+def test_cut_off_before_a_validation_is_logged_it_finds_the_threshold_again(miniature, tmp_path, monkeypatch):
+    make(miniature, tmp_path, epochs=1, validate=found).run()
+    expected = load_checkpoint(tmp_path / "epoch_1.pth")
+    other = tmp_path / "other"
+    other.mkdir()
+    with monkeypatch.context() as patched:
+        patched.setattr(Checkpoints, "write_again", raising(PowerCut))
+        with pytest.raises(PowerCut):
+            make(miniature, other, epochs=1, validate=found).run()
+    assert load_checkpoint(other / "epoch_1.pth")["score_threshold"] is None
+    resume(miniature, other, epochs=1, validate=found)
+    assert_equal(load_checkpoint(other / "epoch_1.pth"), expected)
+
+
+def raising(error):
+    def fail(*arguments):
+        raise error
+
+    return fail
 
 
 def test_a_damaged_best_checkpoint_does_not_keep_a_run_from_resuming(miniature, tmp_path):
@@ -266,13 +313,14 @@ def test_a_run_is_not_resumed_with_its_classes_in_another_order():
 
 # the keys of a checkpoint, and those that the first runs did not write
 KEYS = {
-    "": {"model", "optimizer", "scaler", "random_states", "position", "best", "about", "log", "bad_frames"},
+    "": {"model", "optimizer", "scaler", "random_states", "position", "best", "about", "log", "bad_frames"}
+    | {"score_threshold"},
     "position": {"step", "epoch", "batch", "batches_per_epoch", "accumulate", "pairs_a_batch", "world_size"},
     "about": {"environment", "config", "settings", "fingerprints", "class_names", "category_ids"},
     "log": {"sums", "counts", "skipped"},
 }
 YOUNGER_KEYS = {
-    "": {"best", "about", "log", "bad_frames"},
+    "": {"best", "score_threshold", "about", "log", "bad_frames"},
     "position": {"epoch", "batch", "accumulate", "pairs_a_batch", "world_size"},
 }
 

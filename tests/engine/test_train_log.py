@@ -12,7 +12,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from mmdet.engine.process.endings import RunEnded
-from mmdet.engine.training import train_log as logging
+from mmdet.engine.training.logs import train_log as logging
 from mmdet.errors import UserError
 
 

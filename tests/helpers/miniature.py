@@ -31,6 +31,7 @@ from mmdet.engine.process.signals import CAUGHT
 from mmdet.engine.training.optimization.optimizers import build_optimizer
 from mmdet.engine.training.run_about import RunAbout
 from mmdet.engine.training.trainer import Trainer, TrainSetup
+from mmdet.engine.training.validation import Validation
 from mmdet.errors import FrameError, UserError
 from mmdet.ops.collectives import sum_over_ranks
 from mmdet.structures import ClipSample, FrameMeta, FrameTruth
@@ -132,9 +133,14 @@ def make_trainer(
         work_dir=work_dir,
         about=about or RunAbout(class_names=("noise",)),
         max_bad_frames=max_bad_frames,
-        validate=validate,
+        validate=validate and (lambda model: as_validation(validate(model))),
     )
     return Trainer(setup)
+
+
+def as_validation(found):
+    """Return what a validation finds; tests may give figures alone."""
+    return found if isinstance(found, Validation) else Validation(figures=found)
 
 
 def at_call(number, here, action):

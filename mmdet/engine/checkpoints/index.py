@@ -125,6 +125,11 @@ def note_figure(work_dir: Path, name: str, figure: float) -> None:
         _write_index(work_dir, {**figures, name: figure})
 
 
+def is_indexed(work_dir: Path, name: str) -> bool:
+    """Return whether the checkpoint `name` is one of the run in the work dir."""
+    return name in _read_index(work_dir)
+
+
 def forget_checkpoints(work_dir: Path) -> None:
     """Start a new index and rename the best checkpoint of an earlier run.
 

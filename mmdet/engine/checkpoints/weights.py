@@ -7,6 +7,7 @@ refused.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,7 @@ class Weights:
     released: bool = False  # a checkpoint of the published release
     class_names: tuple[str, ...] | None = None  # in the order of labels
     category_ids: tuple[int, ...] | None = None  # likewise, of the data that the model was trained on
+    score_threshold: float | None = None  # of the best F1 over tracks when the model was validated
 
     @property
     def origin(self) -> str:
@@ -53,6 +55,7 @@ def read_weights(path: str | Path, trusted: bool = False) -> Weights:
         released=is_release(_tensors_of(checkpoint, path)),
         class_names=_named_by_label(checkpoint, "class_names", str),
         category_ids=_named_by_label(checkpoint, "category_ids", int),
+        score_threshold=_score_threshold(checkpoint, path),
     )
 
 
@@ -103,6 +106,21 @@ def _named_by_label(checkpoint: Mapping[str, Any], key: str, kind: type[Value]) 
     if not isinstance(values, list | tuple) or not all(type(value) is kind for value in values):
         return None
     return tuple(values) or None
+
+
+def _score_threshold(checkpoint: Mapping[str, Any], source: str | Path) -> float | None:
+    threshold = checkpoint.get("score_threshold")
+    if not is_threshold(threshold):
+        raise UserError(
+            f"{source}: score_threshold is {shown(threshold)}, expected a finite number or None: write the checkpoint "
+            "again, or remove the key"
+        )
+    return None if threshold is None else float(threshold)
+
+
+def is_threshold(value: Any) -> bool:
+    """Return whether a checkpoint may name this as its score threshold; None: it names none."""
+    return value is None or (type(value) in (int, float) and math.isfinite(value))
 
 
 def _tensors_of(checkpoint: Mapping[str, Any], source: str | Path) -> dict[str, Tensor]:

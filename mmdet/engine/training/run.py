@@ -17,7 +17,7 @@ from mmdet.config import RunConfig, RuntimeSection
 from mmdet.config.build import build_part
 from mmdet.config.checking import find_part
 from mmdet.datasets import MixedDataset, VISDataset, make_train_loader
-from mmdet.engine.inference.testing.dataset import check_validation, validate_model
+from mmdet.engine.inference.testing.dataset import check_validation
 from mmdet.engine.process.devices import limit_threads, place_model
 from mmdet.engine.process.processes import Ranks
 from mmdet.engine.process.randomness import compute_deterministically, seed_everything
@@ -26,6 +26,7 @@ from mmdet.engine.training.run_about import RunAbout, describe_run
 from mmdet.engine.training.starting_point import StartingPoint, StartRequest, find_starting_point
 from mmdet.engine.training.steps.compiling import compile_parts
 from mmdet.engine.training.trainer import Trainer, TrainSetup
+from mmdet.engine.training.validation import validate_model
 from mmdet.engine.training.work_dir import CONFIG as RESOLVED_CONFIG
 from mmdet.engine.training.work_dir import check_work_dir, files_of, prepare_work_dir
 from mmdet.errors import UserError

@@ -12,10 +12,11 @@ from typing import Any
 
 from torch import Tensor
 
+from mmdet.engine.checkpoints.weights import is_threshold
 from mmdet.engine.process.randomness import RandomState
+from mmdet.engine.training.logs.train_log import LogState
 from mmdet.engine.training.plan import Position
 from mmdet.engine.training.run_about import RunAbout
-from mmdet.engine.training.train_log import LogState
 from mmdet.errors import shown
 
 TorchState = Mapping[str, Any]  # the result of a `state_dict()` of torch, which only torch reads
@@ -31,6 +32,7 @@ class RunState:
     random_states: tuple[RandomState, ...]  # by rank
     position: Position
     best: float | None  # best figure of the validations so far
+    score_threshold: float | None  # of the best F1 over tracks, if this model was validated
     about: RunAbout
     log: LogState
     bad_frames: tuple[str, ...]  # lines that name the bad frames so far
@@ -44,6 +46,7 @@ class RunState:
             "random_states": [state.to_plain() for state in self.random_states],
             "position": self.position.to_plain(),
             "best": self.best,
+            "score_threshold": self.score_threshold,
             "about": self.about.to_plain(),
             "log": self.log.to_plain(),
             "bad_frames": list(self.bad_frames),
@@ -58,6 +61,9 @@ class RunState:
         best, bad_frames = plain.get("best"), plain.get("bad_frames")
         if not (best is None or is_figure(best)):
             raise TypeError(f"best figure {shown(best)}")
+        threshold = plain.get("score_threshold")
+        if not is_threshold(threshold):
+            raise TypeError(f"score threshold {shown(threshold)}")
         return cls(
             model=plain["model"],
             optimizer=plain["optimizer"],
@@ -65,6 +71,7 @@ class RunState:
             random_states=tuple(RandomState.from_plain(state) for state in plain["random_states"]),
             position=Position.from_plain(plain["position"]),
             best=best,
+            score_threshold=threshold,
             about=RunAbout.from_plain(plain.get("about", {})),
             log=LogState.from_plain(plain.get("log", {})),
             # another type is from a run that did not count them

@@ -14,12 +14,12 @@ from mmdet.engine.process.endings import RunEnded
 from mmdet.engine.process.faults import known_fault
 from mmdet.engine.process.processes import Ranks
 from mmdet.engine.process.randomness import random_state, restore_random_state
+from mmdet.engine.training.logs.train_log import LogState
 from mmdet.engine.training.optimization.optimizer_state import restore_optimizer
 from mmdet.engine.training.plan import Position
 from mmdet.engine.training.run_about import RunAbout
 from mmdet.engine.training.run_state import RunState, is_figure
 from mmdet.engine.training.steps.train_step import TrainStep
-from mmdet.engine.training.train_log import LogState
 from mmdet.errors import UserError, shown
 from mmdet.ops.collectives import gather_objects
 
@@ -31,6 +31,7 @@ def capture_state(
     *,
     position: Position,
     best: float | None,
+    score_threshold: float | None,
     about: RunAbout,
     log: LogState,
     bad_frames: tuple[str, ...],
@@ -52,6 +53,7 @@ def capture_state(
         random_states=tuple(gather_objects(random_state())),
         position=position,
         best=best,
+        score_threshold=score_threshold,
         about=about,
         log=log,
         bad_frames=bad_frames,
@@ -106,6 +108,11 @@ class Checkpoints:
         """Write a numbered checkpoint and delete old ones that need not be kept."""
         files.save_checkpoint(self.work_dir / name, state.to_plain())
         index.index_checkpoint(self.work_dir, name, self._keep_last, self._keep_best)
+
+    def write_again(self, name: str, state: RunState) -> None:
+        """Write a numbered checkpoint again, with what has been found of its model, if it is one of this run."""
+        if index.is_indexed(self.work_dir, name):
+            files.save_checkpoint(self.work_dir / name, state.to_plain())
 
     def write_best(self, state: RunState) -> None:
         """Write the best checkpoint."""

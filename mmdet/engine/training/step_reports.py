@@ -11,11 +11,11 @@ from torch import Tensor
 
 from mmdet.engine.process.endings import RunEnded
 from mmdet.engine.process.processes import Ranks
+from mmdet.engine.training.logs.train_log import TrainLog
 from mmdet.engine.training.plan import RunPlan
 from mmdet.engine.training.steps.idle_steps import IdleSteps
 from mmdet.engine.training.steps.readback import Readback, StepFigures
 from mmdet.engine.training.steps.train_step import TrainStep
-from mmdet.engine.training.train_log import TrainLog
 from mmdet.ops.collectives import gather_objects, largest_over_ranks
 from mmdet.structures import ClipBatch
 

@@ -19,6 +19,7 @@ from mmdet.engine.process.faults import out_of_memory, telling_faults
 from mmdet.engine.process.processes import Ranks
 from mmdet.engine.process.signals import StopSignals
 from mmdet.engine.training.bad_frames import BadFrames
+from mmdet.engine.training.logs.train_log import TrainLog
 from mmdet.engine.training.plan import RunPlan
 from mmdet.engine.training.resume_checks import check_batches, check_data, differences
 from mmdet.engine.training.run_about import RunAbout
@@ -26,7 +27,7 @@ from mmdet.engine.training.run_state import RunState
 from mmdet.engine.training.saving import Checkpoints, capture_state, read_state, restore_state, told_if_foreign
 from mmdet.engine.training.step_reports import StepReports
 from mmdet.engine.training.steps.train_step import TrainStep
-from mmdet.engine.training.train_log import TrainLog
+from mmdet.engine.training.validation import Validation
 from mmdet.errors import UserError
 from mmdet.evaluation.ap.tables import per_cent
 from mmdet.ops.collectives import barrier, gather_objects
@@ -53,8 +54,7 @@ class TrainSetup:
     about: RunAbout  # of this run; its config and data are compared when the run resumes
     max_bad_frames: int = 0
     config_file: Path = Path("CONFIG")  # shown in the command that tests the result
-    # called with the model in every process; returns the figures
-    validate: Callable[[VISModel], dict[str, float] | None] | None = None
+    validate: Callable[[VISModel], Validation] | None = None  # called with the model in every process
 
     def plan(self) -> RunPlan:
         """Return the plan of the run. Raises UserError if there is nothing to train on."""
@@ -71,13 +71,14 @@ class TrainSetup:
 
 
 class Trainer:
-    """One run. Only its `step` and its `best` validation figure change; everything else is made once."""
+    """One run. Only its `step` and what validations found change; everything else is made once."""
 
     def __init__(self, setup: TrainSetup) -> None:
         self.setup, self.plan = setup, setup.plan()
         self.model, self.optimizer, self.loader = setup.model, setup.optimizer, setup.loader
         self.step = 0  # finished optimiser steps; epoch and batch follow from it
-        self.best: float | None = None
+        self.best: float | None = None  # best figure of the validations so far
+        self.score_threshold: float | None = None  # found for the model as it is now
         ranks, runtime = setup.ranks, setup.runtime
         graphs = runtime.cuda_graphs and not runtime.deterministic
         self.make_step = TrainStep(self.model, self.optimizer, ranks, runtime.amp, runtime.grad_clip, graphs)
@@ -138,33 +139,41 @@ class Trainer:
 
     def train_on(self, batches: Sequence[ClipBatch]) -> None:
         """Make one step and start copying its figures to the host."""
-        factor = self.plan.learning_rate_factor(self.step)
-        for group in self.optimizer.param_groups:
-            group["lr"] = group["initial_lr"] * factor
+        self._set_learning_rate(self.step)
         try:
             figures = self.make_step(batches)
         except torch.OutOfMemoryError as error:
             raise out_of_memory(error, self.step + 1, batches) from error
-        self.step += 1
+        self.step, self.score_threshold = self.step + 1, None
         self.reports.put(self.step, figures, batches, self.signals.received)
 
+    def _set_learning_rate(self, finished_steps: int) -> None:
+        factor = self.plan.learning_rate_factor(finished_steps)
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["initial_lr"] * factor
+
     def validate_and_keep_best(self) -> None:
-        """Validate, and save the model if it is the best.
+        """Validate, save the model if it is the best, and add what was found to its numbered checkpoint.
 
         The figure is logged last, so a logged figure means that all is done.
         """
         assert self.setup.validate is not None
-        figures = self.setup.validate(self.model) or {}
-        figure = figures.get(SELECTED_BY, -math.inf)
+        found = self.setup.validate(self.model)
+        figure = found.figures.get(SELECTED_BY, -math.inf)
         best = -math.inf if self.best is None else self.best
-        if any(gather_objects(figure > best)):
-            self.best = max(figure, best)
-            state = self.state()
-            if self.setup.ranks.is_main:
-                self.checkpoints.write_best(state)
-        if figures and self.setup.ranks.is_main:
-            self.checkpoints.note_figure(self.checkpoint_path.name, figure)
-            self.log.figures(self.step, "validation", figures)
+        is_best = any(gather_objects(figure > best))
+        self.best = max(figure, best) if is_best else self.best
+        self.score_threshold = found.score_threshold
+        state, name = self.state(), self.checkpoint_path.name
+        if not self.setup.ranks.is_main:
+            return
+        if is_best:
+            self.checkpoints.write_best(state)
+        if found.score_threshold is not None:
+            self.checkpoints.write_again(name, state)
+        if found.figures:
+            self.checkpoints.note_figure(name, figure)
+            self.log.figures(self.step, "validation", found.figures)
 
     def save(self) -> None:
         """Write a checkpoint. All processes must call it."""
@@ -179,6 +188,7 @@ class Trainer:
             self.make_step,
             position=self.plan.position(self.step),
             best=self.best,
+            score_threshold=self.score_threshold,
             about=self.setup.about,
             log=self.log.state(),
             bad_frames=self.bad_frames.known,
@@ -195,7 +205,9 @@ class Trainer:
             check_batches(state.position, now, path)
             check_data(state.about, about, path)
             restore_state(state, self.make_step, self.setup.ranks, path)
-        self.step = state.position.step
+        self.step, self.score_threshold = state.position.step, state.score_threshold
+        if self.step > 0:
+            self._set_learning_rate(self.step - 1)  # a checkpoint written before the next step has that of the last one
         self.log.take_up(state.log)
         self.bad_frames.take_up(state.bad_frames)
         self.best, notes = self.checkpoints.best_figure(path, state.best)

@@ -1,6 +1,7 @@
 """Weights of checkpoint files: found, fitted strictly or as far as they fit, their classes by name."""
 
 import json
+import math
 from collections import OrderedDict
 
 import pytest
@@ -31,6 +32,21 @@ def test_what_data_parallel_puts_before_names_is_dropped_if_it_is_before_all():
 def test_weights_that_are_no_tensors_are_named():
     with pytest.raises(UserError, match=r"f must be tensors; 1 are not \(b \(a str\)\)"):
         weights_of({"model": {"a": torch.zeros(1), "b": "text"}}, "f")
+
+
+@pytest.mark.parametrize(
+    ("content", "threshold"), [({}, None), ({"score_threshold": None}, None), ({"score_threshold": 0.37}, 0.37)]
+)
+def test_the_score_threshold_of_a_checkpoint_is_read(tmp_path, content, threshold):
+    save_checkpoint(tmp_path / "c.pth", {"model": {"w": torch.zeros(1)}, **content})
+    assert read_weights(tmp_path / "c.pth").score_threshold == threshold
+
+
+@pytest.mark.parametrize("value", ["0.4", math.nan, math.inf, True, [0.4], torch.tensor(0.4)])
+def test_a_score_threshold_that_is_no_number_is_refused(tmp_path, value):
+    save_checkpoint(tmp_path / "c.pth", {"model": {"w": torch.zeros(1)}, "score_threshold": value})
+    with pytest.raises(UserError, match=r"c.pth: score_threshold is .*, expected a finite number or None"):
+        read_weights(tmp_path / "c.pth")
 
 
 META = {"mmcv_version": "1.3", "CLASSES": ("person", "fish"), "config": "model = dict()", "epoch": 12}

@@ -10,6 +10,7 @@ import torch
 from mmdet.engine.checkpoints.file import load_checkpoint
 from mmdet.engine.checkpoints.index import BEST, latest_checkpoint
 from mmdet.engine.process.endings import RunEnded
+from mmdet.engine.training.validation import Validation
 from mmdet.errors import UserError
 
 
@@ -199,6 +200,36 @@ def test_a_resumed_run_knows_the_best_validation_so_far(miniature, tmp_path):
     resumed.resume(tmp_path / "epoch_1.pth")
     resumed.run()
     assert load_checkpoint(tmp_path / BEST)["best"] == 0.3
+
+
+def test_a_validated_model_has_its_score_threshold_in_its_checkpoints_and_no_other_model_has(miniature, tmp_path):
+    found = iter(
+        [Validation(figures={"AP": 0.3}, score_threshold=0.4), Validation(figures={"AP": 0.2}, score_threshold=0.5)]
+    )
+    trainer = miniature.make_trainer(
+        tmp_path, epochs=2, checkpoint_every_steps=4, keep_last=9, validate=lambda model: next(found)
+    )
+    trainer.run()
+    names = ("step_4", "epoch_1", "step_8", "epoch_2", "best")
+    thresholds = [load_checkpoint(tmp_path / f"{name}.pth")["score_threshold"] for name in names]
+    assert thresholds == [None, 0.4, None, 0.5, 0.4]
+
+
+def test_a_validation_between_checkpoints_writes_over_no_checkpoint_of_an_earlier_run(miniature, tmp_path):
+    foreign = tmp_path / "epoch_1.pth"
+    foreign.write_bytes(b"of an earlier run")
+    found = Validation(figures={"AP": 0.3}, score_threshold=0.4)
+    miniature.make_trainer(tmp_path, epochs=2, checkpoint_every=2, validate=lambda model: found).run()
+    assert foreign.read_bytes() == b"of an earlier run"
+    assert load_checkpoint(tmp_path / BEST)["score_threshold"] == 0.4
+
+
+def test_a_checkpoint_whose_score_threshold_is_no_number_is_not_resumed(miniature, tmp_path):
+    miniature.make_trainer(tmp_path, epochs=1).run()
+    state = load_checkpoint(tmp_path / "epoch_1.pth")
+    torch.save({**state, "score_threshold": "0.4"}, tmp_path / "odd.pth")
+    with pytest.raises(UserError, match=r"odd.pth holds no state of a run .*score threshold '0.4'"):
+        miniature.make_trainer(tmp_path, epochs=2).resume(tmp_path / "odd.pth")
 
 
 def test_validation_leaves_the_model_in_training_mode(miniature, tmp_path):

@@ -6,10 +6,8 @@ The figures come from mmdet.evaluation; the callers write the files.
 from __future__ import annotations
 
 import signal
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-import torch
 from tqdm import tqdm
 
 from mmdet.config import EvalData, RunConfig
@@ -19,15 +17,13 @@ from mmdet.engine.checkpoints.class_names import are_the_same, rows_of
 from mmdet.engine.inference.predictor import VideoPredictor
 from mmdet.engine.process.endings import SIGNAL_CODE_BASE, RunEnded
 from mmdet.engine.process.signals import StopSignals
-from mmdet.engine.training.bad_frames import describe_bad_frames
 from mmdet.errors import UserError, short_list
 from mmdet.evaluation.ap.evaluate import evaluate
 from mmdet.evaluation.ap.video import IoUType
 from mmdet.fileio.annotations.raw_json import load_ground_truth
-from mmdet.models.detectors.vis_model import VISModel
 from mmdet.ops.collectives import gather_objects, rank, world_size
 from mmdet.registry import DATASETS
-from mmdet.structures import ClipBatch, VideoResult, results_to_json
+from mmdet.structures import ClipBatch, VideoResult
 
 OnResult = Callable[[VideoResult], None]
 
@@ -122,26 +118,3 @@ def check_truth(dataset: VISDataset, iou_types: Sequence[IoUType]) -> None:
     truth = load_ground_truth(dataset.ann_file)
     for iou_type in iou_types:
         evaluate(truth, [], iou_type=iou_type)
-
-
-def validate_model(
-    model: VISModel, config: RunConfig, device: torch.device, class_names: Sequence[str]
-) -> dict[str, float]:
-    """Test a model on the validation data and return the figures, AP first, on every rank.
-
-    The model's mode is restored. `class_names` are the model's, in the order of its labels; the data may list them in
-    another order.
-    """
-    section = config.data.valid or config.data.test
-    dataset = build_test_dataset(section, "config.data.valid")
-    category_ids = category_ids_of(class_names, dataset)
-    was_training = model.training
-    predictor = VideoPredictor.from_model(model, config, device)
-    try:
-        results = predict_dataset(predictor, dataset, section)
-    finally:
-        model.train(was_training)
-    if rank() == 0 and (bad := describe_bad_frames(results)):
-        tqdm.write(f"validation: {bad[-1]}; first: {bad[0]}", file=sys.stderr)
-    entries = results_to_json(results, category_ids)
-    return dict(evaluate(load_ground_truth(dataset.ann_file), entries).stats)

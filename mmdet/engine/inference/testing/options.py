@@ -34,7 +34,7 @@ class InferenceOptions:
     submission: Path | None = None  # a checked zip for an evaluation server; nothing is scored
     show: bool = False
     show_folder: Path = Path("vis")
-    threshold: float = 0.2
+    threshold: float | None = None  # draw tracks with at least this score; None: that of the best F1
     with_boxes: bool = False
     amp: str = "off"
     resume: bool = False  # skip the videos that an interrupted test has finished

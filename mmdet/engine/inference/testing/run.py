@@ -6,7 +6,7 @@ All checks come before the work starts.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from mmdet.config import RunConfig
 from mmdet.datasets import VISDataset
 from mmdet.engine.inference.predictor import VideoPredictor
 from mmdet.engine.inference.testing.dataset import build_test_dataset, check_truth
+from mmdet.engine.inference.testing.drawn_scores import with_threshold, with_threshold_of_results
 from mmdet.engine.inference.testing.kept_testing import ending_at_once, predict_and_keep, saying_what_is_kept
 from mmdet.engine.inference.testing.options import InferenceOptions, check_options, check_outputs
 from mmdet.engine.process.devices import limit_threads
@@ -58,19 +59,22 @@ def run_test(config: RunConfig, ranks: Ranks, options: InferenceOptions) -> None
     names = picture_names(dataset.videos)
     if ranks.is_main:
         check_outputs(options, config, dataset, names)
-    draw = partial(_draw, dataset=dataset, options=options, names=names) if options.show else None
+    say = partial(print, flush=True) if ranks.is_main else _nothing
     kept = None
     bad: list[str] = []
     if options.load_result:
         entries = load_results(options.load_result) if ranks.is_main else []
-        if draw and ranks.is_main:
+        if options.show and ranks.is_main:
+            options = with_threshold_of_results(options, entries, dataset, say)
             results = rebuild_results(entries, dataset.videos, dataset.category_ids, dataset.ann_file)
             for result in tqdm(results, desc="drawing", unit="video", disable=None):
-                draw(result)
+                _draw(result, dataset, options, names)
     else:
         _check_classes(config, dataset)
         _check_first_frames(dataset)
-        predictor = _load_predictor(config, ranks, options, dataset)
+        predictor = _load_predictor(config, ranks, options, dataset, say)
+        options = with_threshold(options, predictor.score_threshold, say)
+        draw = partial(_draw, dataset=dataset, options=options, names=names) if options.show else None
         predicted = predict_and_keep(predictor, config, ranks, options, dataset, draw)
         entries, bad, kept = predicted.entries, predicted.bad, predicted.kept
     if ranks.is_main:
@@ -85,7 +89,13 @@ def run_test(config: RunConfig, ranks: Ranks, options: InferenceOptions) -> None
         raise RunEnded(bad[-1])
 
 
-def _load_predictor(config: RunConfig, ranks: Ranks, options: InferenceOptions, dataset: VISDataset) -> VideoPredictor:
+def _nothing(line: str) -> None:
+    """Say nothing: the main process says it."""
+
+
+def _load_predictor(
+    config: RunConfig, ranks: Ranks, options: InferenceOptions, dataset: VISDataset, say: Callable[[str], object]
+) -> VideoPredictor:
     """Load the whole checkpoint, match its classes to the data's by name, and print what was loaded."""
     return VideoPredictor.from_checkpoint(
         config,
@@ -95,7 +105,7 @@ def _load_predictor(config: RunConfig, ranks: Ranks, options: InferenceOptions, 
         options.trust_checkpoint,
         dataset.class_names,
         options.trust_classes,
-        partial(print, flush=True) if ranks.is_main else None,
+        say,
     )
 
 
@@ -139,9 +149,10 @@ def _draw(result: VideoResult, dataset: VISDataset, options: InferenceOptions, n
                 picture = np.zeros((*video.size, 3), np.uint8)
             yield picture
 
-    name, classes = names[video.video_id], dataset.class_names
+    name, classes, threshold = names[video.video_id], dataset.class_names, options.threshold
+    assert threshold is not None  # it is settled before anything is drawn
     factor = drawing_factor(video.size)
-    write_video(result, frames(), options.show_folder, name, classes, threshold=options.threshold, factor=factor)
+    write_video(result, frames(), options.show_folder, name, classes, threshold=threshold, factor=factor)
 
 
 def _report(entries: list[dict[str, Any]], dataset: VISDataset, options: InferenceOptions) -> None:
