@@ -57,6 +57,18 @@ class ClipBatch(ShortText):
             bad_frames=tuple(bad_frames) if any(bad_frames) else (),
         )
 
+    @staticmethod
+    def join(batches: Sequence[ClipBatch]) -> ClipBatch:
+        """Return batches of single frames of one size as one."""
+        if len(batches) == 1:
+            return batches[0]
+        return ClipBatch(
+            images=torch.cat([batch.images for batch in batches]),
+            valid=torch.cat([batch.valid for batch in batches]),
+            truth=None,
+            metas=tuple(meta for batch in batches for meta in batch.metas),
+        )
+
     @property
     def truth_of_pairs(self) -> PaddedTruth:
         """The truth. Raises ValueError for a batch of single frames, which has none."""

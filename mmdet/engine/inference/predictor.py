@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 
-from mmdet.config import RunConfig
+from mmdet.config import RunConfig, load_config
 from mmdet.config.build import build_part
+from mmdet.config.names import find_config
 from mmdet.datasets import Transform, VideoInfo
 from mmdet.engine.checkpoints.weights import load_weights, read_weights
 from mmdet.engine.inference.detector import Detector
 from mmdet.engine.inference.frame_batch import FramePreparation
+from mmdet.engine.inference.given_frames import frames_of
 from mmdet.engine.inference.stream import LaunchedChunk, VideoStream
+from mmdet.engine.inference.video_tracking import Timed, VideoTracking
+from mmdet.engine.process.devices import chosen_device
 from mmdet.engine.process.precision import reduced_type
+from mmdet.fileio.pictures.frame_source import open_source
 from mmdet.models.build import build_model
 from mmdet.models.detectors.vis_model import VISModel
 from mmdet.registry import TRACKERS, TRANSFORMS
@@ -72,9 +79,9 @@ class VideoPredictor:
 
     @staticmethod
     def from_checkpoint(
-        config: RunConfig,
+        config: RunConfig | str | Path,
         checkpoint: str | Path,
-        device: torch.device | str = "cpu",
+        device: torch.device | str | None = None,
         amp: str = "off",
         trusted: bool = False,
         class_names: Sequence[str] | None = None,
@@ -84,12 +91,18 @@ class VideoPredictor:
     ) -> VideoPredictor:
         """Build the model of a config and load the whole checkpoint into it.
 
-        `device`, `amp`, `speed` (`cuda_graph`, `compile`): as in VideoPredictor
+        `config`: a config, its file, or a name of configs/ such as memcnp_demo
+        `device`: cpu, cuda or cuda:N; None: the first GPU if there is one, else the CPU
+        `amp`, `speed` (`cuda_graph`, `compile`): as in VideoPredictor
         `trusted`: the checkpoint may hold any object (see `load_checkpoint`)
         `class_names`: classes of the data, in label order, matched by name (see `load_weights`); None: the checkpoint's
         `trust_classes`: take the checkpoint's classes for the data's, whatever their names
         `say`: gets the lines about what was loaded
         """
+        if not isinstance(config, RunConfig):
+            config = load_config(find_config(config))
+        if not isinstance(device, torch.device):
+            device = chosen_device(device)
         model, weights = build_model(config), read_weights(checkpoint, trusted)
         for line in load_weights(model, weights, class_names, trust_classes):
             if say:
@@ -103,11 +116,33 @@ class VideoPredictor:
             predictor.category_ids = tuple(weights.category_ids or ())
         return predictor
 
-    def stream(self, size: Size, video_id: int = 1) -> VideoStream:
-        """Start a video whose frames have `size` (height, width)."""
-        return VideoStream(
-            self.detector, self.tracker, self.prepare, size, video_id, self.class_names, self.category_ids
-        )
+    def stream(self, size: Size, video_id: int = 1, keep_result: bool = True) -> VideoStream:
+        """Start a video whose frames have `size` (height, width). Any number of streams may run side by side.
+
+        `keep_result`: as in VideoStream
+        """
+        names, ids = self.class_names, self.category_ids
+        return VideoStream(self.detector, self.tracker, self.prepare, size, video_id, names, ids, keep_result)
+
+    def track(
+        self,
+        source: str | Path | Iterable[np.ndarray],
+        batch: int = 1,
+        keep_result: bool = True,
+    ) -> VideoTracking:
+        """Track a video: iterate over what this returns to get the `Tracks` of its frames.
+
+        `source`: a video file, a folder of images or an image, or frames (H, W, 3) uint8 RGB, all of one size
+        `batch`: so many frames go through the network at once
+        `keep_result`: as in VideoStream
+        Raises UserError for a source that cannot be read and, at its turn, for a frame that cannot be tracked.
+        """
+        frames: Iterator[Timed]
+        if isinstance(source, str | Path):
+            frames = ((frame.image, frame.time_s) for frame in open_source(Path(source)))
+        else:
+            frames = ((frame, None) for frame in frames_of(source))
+        return VideoTracking(frames, partial(self.stream, keep_result=keep_result), batch)
 
     def run(self, batches: Iterable[ClipBatch], videos: Sequence[VideoInfo]) -> Iterator[VideoResult]:
         """Yield the results of videos in order. Each batch holds frames of one video; all frames come in order.

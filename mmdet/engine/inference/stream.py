@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from mmdet.engine.inference.detector import Detector
+from mmdet.engine.inference.given_frames import check_frame
 from mmdet.engine.inference.tracks import Tracks
 from mmdet.models.necks import TemporalContext
 from mmdet.ops.host_copy import HostCopy
@@ -67,7 +68,8 @@ class LaunchedChunk:
 class VideoStream:
     """One video in progress: its tracks, what the network keeps of its last frame, and the result so far.
 
-    `class_names`, `category_ids`: by label; the label itself where they are not given.
+    `class_names`, `category_ids`: by label; the label itself where they are not given
+    `keep_result`: whether masks are encoded and kept for `finish`; without, memory stays constant however long it runs
     """
 
     def __init__(
@@ -79,12 +81,14 @@ class VideoStream:
         video_id: int = 1,
         class_names: Sequence[str] | None = None,
         category_ids: Sequence[int] | None = None,
+        keep_result: bool = True,
     ) -> None:
         self.detector, self.tracker, self.prepare = detector, tracker, prepare
         self.size, self.video_id = size, video_id
         labels = range(detector.model.num_classes)
         self.class_names = tuple(map(str, labels) if class_names is None else class_names)
         self.category_ids = tuple(labels if category_ids is None else category_ids)
+        self.keep_result = keep_result
         self.state = tracker.start()
         self.context: TemporalContext | None = None
         self.accumulator = VideoAccumulator(video_id, size)
@@ -96,11 +100,16 @@ class VideoStream:
         """Take the next frame (H, W, 3) uint8 RGB of the stream's size; return its tracks in original pixels.
 
         They are on the CPU, except the masks, which stay on the device that drew them. `time_s` is passed on to them.
+        Raises UserError with the remedy for anything but such a frame.
         """
-        if frame.dtype != np.uint8 or frame.shape != (*self.size, 3):
-            got = f"{frame.dtype} of shape {frame.shape}"
-            raise ValueError(f"frame {self.num_frames}: expected uint8 of shape {(*self.size, 3)}, got {got}")
-        return self.push_batch(self.prepare(frame, self.video_id, self.num_frames), [time_s])[0]
+        return self.push_frames([frame], [time_s])[0]
+
+    def push_frames(self, frames: Sequence[np.ndarray], times_s: Sequence[float | None] | None = None) -> list[Tracks]:
+        """Take the next frames at once, which is faster and shows their tracks later; see `push`."""
+        for index, frame in enumerate(frames, self.num_frames):
+            check_frame(frame, index, self.size)
+        batches = [self.prepare(frame, self.video_id, index) for index, frame in enumerate(frames, self.num_frames)]
+        return self.push_batch(ClipBatch.join(batches), times_s) if batches else []
 
     def push_batch(self, batch: ClipBatch, times_s: Sequence[float | None] | None = None) -> list[Tracks]:
         """Take the next frames of the video as one batch (B = frames, T = 1), and their times if they are known.
@@ -132,7 +141,7 @@ class VideoStream:
             ids.append(own)
         rows = [kept_rows(own) for own in ids]
         masks = self.detector.draw(chunk.found, rows, chunk.meta)
-        codes = encode_masks(masks)
+        codes = encode_masks(masks) if self.keep_result else None
         tracks, start = [], 0
         for index, (frame, own, shown) in enumerate(zip(objects, ids, rows, strict=True)):
             part = slice(start, start + len(shown))
@@ -140,13 +149,14 @@ class VideoStream:
                 kept = torch.tensor(shown, dtype=torch.int64)
                 frame, own = frame[kept], own[kept]
             seen = FrameTracks.from_objects(frame, masks[part], own)
-            tracks.append(self._add(seen, codes[part], times_s[index] if times_s else None))
+            tracks.append(self._add(seen, codes and codes[part], times_s[index] if times_s else None))
             start = part.stop
         return tracks
 
-    def _add(self, seen: FrameTracks, codes: Sequence[RLE], time_s: float | None) -> Tracks:
+    def _add(self, seen: FrameTracks, codes: Sequence[RLE] | None, time_s: float | None) -> Tracks:
         """Add the tracks of the next frame to the result, and say what is known of each so far."""
-        self.accumulator.add(seen, codes)
+        if codes is not None:
+            self.accumulator.add(seen, codes)
         labels, scores = self.running.add(seen.track_ids, seen.labels, seen.scores)
         self.num_frames += 1
         return Tracks(
@@ -160,5 +170,7 @@ class VideoStream:
         )
 
     def finish(self) -> VideoResult:
-        """Return the tracks of all frames so far."""
+        """Return the tracks of all frames so far. Raises ValueError for a stream that does not keep them."""
+        if not self.keep_result:
+            raise ValueError("this stream keeps no result: start it with keep_result=True")
         return replace(self.accumulator.finish(), bad_frames=tuple(self.bad_frames))
