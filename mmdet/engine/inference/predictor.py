@@ -18,12 +18,12 @@ from mmdet.datasets import Transform, VideoInfo
 from mmdet.engine.checkpoints.weights import load_weights, read_weights
 from mmdet.engine.inference.detector import Detector
 from mmdet.engine.inference.frame_batch import FramePreparation
-from mmdet.engine.inference.given_frames import frames_of
 from mmdet.engine.inference.stream import LaunchedChunk, VideoStream
-from mmdet.engine.inference.video_tracking import Timed, VideoTracking
+from mmdet.engine.inference.video_tracking import VideoTracking, open_video
 from mmdet.engine.process.devices import chosen_device
 from mmdet.engine.process.precision import reduced_type
-from mmdet.fileio.pictures.frame_source import open_source
+from mmdet.fileio.sources.finding import Source
+from mmdet.fileio.sources.selection import Selection
 from mmdet.models.build import build_model
 from mmdet.models.detectors.vis_model import VISModel
 from mmdet.registry import TRACKERS, TRANSFORMS
@@ -126,23 +126,25 @@ class VideoPredictor:
 
     def track(
         self,
-        source: str | Path | Iterable[np.ndarray],
+        source: str | Path | int | Source | Iterable[np.ndarray],
+        start: str | int | None = None,
+        end: str | int | None = None,
+        stride: int = 1,
+        max_frames: int | None = None,
         batch: int = 1,
         keep_result: bool = True,
     ) -> VideoTracking:
         """Track a video: iterate over what this returns to get the `Tracks` of its frames.
 
-        `source`: a video file, a folder of images or an image, or frames (H, W, 3) uint8 RGB, all of one size
+        `source`: what names one video (`find_sources`), or frames (H, W, 3) uint8 RGB, all of one size
+        `start`, `end`, `stride`, `max_frames`: which frames of a named video, see `Selection`
         `batch`: so many frames go through the network at once
         `keep_result`: as in VideoStream
         Raises UserError for a source that cannot be read and, at its turn, for a frame that cannot be tracked.
         """
-        frames: Iterator[Timed]
-        if isinstance(source, str | Path):
-            frames = ((frame.image, frame.time_s) for frame in open_source(Path(source)))
-        else:
-            frames = ((frame, None) for frame in frames_of(source))
-        return VideoTracking(frames, partial(self.stream, keep_result=keep_result), batch)
+        selection = Selection(start=start, end=end, stride=stride, max_frames=max_frames)
+        video = open_video(source, selection)
+        return VideoTracking(video, partial(self.stream, keep_result=keep_result), batch)
 
     def run(self, batches: Iterable[ClipBatch], videos: Sequence[VideoInfo]) -> Iterator[VideoResult]:
         """Yield the results of videos in order. Each batch holds frames of one video; all frames come in order.

@@ -13,7 +13,8 @@ from torch import Tensor
 from mmdet.errors import UserError, shown, suggestion
 from mmdet.ops.masks.segmentations import encode_masks, mask_areas
 from mmdet.structures import FrameTracks
-from mmdet.visualization.draw import DrawnObject, Picture, draw_objects, track_color
+from mmdet.visualization.draw import PLAIN, DrawStyle, Picture, Trails, draw_objects
+from mmdet.visualization.objects import objects_of_tracks
 
 if TYPE_CHECKING:
     import supervision
@@ -181,23 +182,14 @@ class Tracks:
             data={"class_name": np.array(self.names, dtype=str)},
         )
 
-    def draw(self, frame: Picture) -> Picture:
-        """Return a copy of the frame (H, W, 3) uint8 RGB with masks, outlines and tags of all objects."""
-        return draw_objects(frame, self.drawn_objects())
+    def draw(self, frame: Picture, style: DrawStyle = PLAIN, trails: Trails | None = None) -> Picture:
+        """Return a copy of the frame (H, W, 3) uint8 RGB with all objects, tagged with id, class and mean score.
 
-    def drawn_objects(self) -> list[DrawnObject]:
-        """Return what `draw` draws: each object with its track's colour, id, class and mean score."""
-        rows = zip(
-            self.masks.numpy(force=True),
-            self.track_ids.tolist(),
-            self.names,
-            self.track_scores.tolist(),
-            strict=True,
-        )
-        return [
-            DrawnObject(mask=mask, label_text=f"{track_id} {name} {score:.2f}", color=track_color(track_id))
-            for mask, track_id, name, score in rows
-        ]
+        `trails`: where the tracks were, see `Trails`; it is shown if `style.trails` says of how many frames. Update it
+        once per frame, before drawing.
+        """
+        objects = objects_of_tracks(self, self.class_names, style=style, trails=trails)
+        return draw_objects(frame, objects, style)
 
     def _labels_of(self, classes: Sequence[str | int]) -> list[int]:
         known: list[str | int] = [*self.class_names, *self.category_ids]

@@ -5,31 +5,41 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mmdet.engine.inference.given_frames import check_frame
+from mmdet.engine.inference.given_frames import check_frame, frames_of
 from mmdet.engine.inference.stream import VideoStream
 from mmdet.engine.inference.tracks import Tracks
 from mmdet.errors import UserError
+from mmdet.fileio.sources.finding import Source, find_sources
+from mmdet.fileio.sources.frame_source import FrameSource
+from mmdet.fileio.sources.selection import Selection, select
 from mmdet.structures import Size, VideoResult
 
 Timed = tuple[np.ndarray, float | None]  # a frame (H, W, 3) uint8 RGB and its time
+
+_LISTED = 3  # videos in the error for a source of several
 
 
 class VideoTracking(Iterator[Tracks]):
     """The tracks of a video, frame by frame. It goes through the video once and keeps no frame but the current one.
 
-    `frames`: the frames with their times; `start`: starts a stream for their size
+    `video`: what `open_video` returns; `start`: starts a stream for the size of its frames
     `batch`: so many frames go through the network at once
+    `source`: rate, number of frames, notes and losses of a named video; None for given frames
     """
 
-    def __init__(self, frames: Iterator[Timed], start: Callable[[Size], VideoStream], batch: int = 1) -> None:
+    def __init__(
+        self, video: FrameSource | Iterator[np.ndarray], start: Callable[[Size], VideoStream], batch: int = 1
+    ) -> None:
         if batch < 1:
             raise UserError(f"batch={batch}: expected a number of frames of at least 1")
+        self.source = None if isinstance(video, Iterator) else video
         self.stream: VideoStream | None = None
-        self._frames, self._start, self._batch = frames, start, batch
+        self._frames, self._start, self._batch = _timed(video), start, batch
         self._frame: np.ndarray | None = None
         self._ready: deque[tuple[np.ndarray, Tracks]] = deque()
 
@@ -69,3 +79,33 @@ class VideoTracking(Iterator[Tracks]):
             check_frame(frames[0], 0)
             self.stream = self._start(frames[0].shape[:2])
         self._ready.extend(zip(frames, self.stream.push_frames(frames, times_s), strict=True))
+
+
+def open_video(source: Any, selection: Selection) -> FrameSource | Iterator[np.ndarray]:
+    """Return the selected frames of a named video, or those of an iterable of arrays.
+
+    Raises UserError for what names no video or several, and for a selection of given frames.
+    """
+    if isinstance(source, int):
+        source = str(source)
+    if isinstance(source, str | Path):
+        found = find_sources([str(source)])
+        if len(found) > 1:
+            names = ", ".join(one.text for one in found[:_LISTED]) + (", ..." if len(found) > _LISTED else "")
+            raise UserError(f"{source} names {len(found)} videos ({names}): track one after the other")
+        source = found[0]
+    if isinstance(source, Source):
+        return select(source.open(), selection)
+    if not selection.is_all:
+        raise UserError(
+            "start, end, stride and max_frames are for named videos: choose among given frames yourself, such as "
+            "itertools.islice(frames, 0, 100, 2)"
+        )
+    return frames_of(source)
+
+
+def _timed(video: FrameSource | Iterator[np.ndarray]) -> Iterator[Timed]:
+    """Yield each frame with its time, None for given ones."""
+    if isinstance(video, Iterator):
+        return ((frame, None) for frame in video)
+    return ((frame.image, frame.time_s) for frame in video)

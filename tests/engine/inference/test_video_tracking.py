@@ -139,7 +139,39 @@ def test_colours_turned_round_by_a_view_are_tracked(tiny_video, predictor):
     assert said(list(predictor.track([bgr[..., ::-1]]))) == said(list(predictor.track([frame])))
 
 
-@pytest.mark.parametrize("wrong", [{"batch": 0}, {"source": "nowhere.mp4"}])
-def test_wrong_arguments_are_refused_at_once(predictor, wrong):
-    with pytest.raises(UserError, match="batch=0|nowhere.mp4 does not exist"):
+def test_a_part_of_a_video_is_tracked(predictor, folder):
+    tracking = predictor.track(folder, start=1, stride=2, max_frames=5)
+    assert [(one.frame_index, one.time_s) for one in tracking] == [(0, 0.0)]
+    assert tracking.source.promised == 1
+
+
+def test_an_unread_source_says_how_many_frames_it_has(predictor, folder):
+    assert predictor.track(folder).source.promised == 3
+    assert predictor.track([]).source is None
+
+
+def test_frames_of_a_pattern_are_one_video(predictor, folder):
+    assert len(list(predictor.track(f"{folder}/*.png"))) == 3
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"batch": 0}, "batch=0"),
+        ({"source": "nowhere.mp4"}, "nowhere.mp4"),
+        ({"stride": 2}, "itertools.islice"),
+        ({"source": 2.5}, "a float is no video"),
+    ],
+)
+def test_wrong_arguments_are_refused_at_once(predictor, wrong, message):
+    with pytest.raises(UserError, match=message):
         predictor.track(**{"source": [], **wrong})
+
+
+def test_a_source_of_several_videos_names_them(predictor, folder):
+    for name in "abcd":
+        (folder / name).mkdir()
+        cv2.imwrite(str(folder / name / "0.png"), np.zeros((50, 75, 3), np.uint8))
+    (folder / "list.txt").write_text("a\nb\nc\nd\n")
+    with pytest.raises(UserError, match=r"list.txt names 4 videos \(.*, \.\.\.\): track one after the other"):
+        predictor.track(folder / "list.txt")
