@@ -38,9 +38,14 @@ class MixedDataset:
 
     def __getitem__(self, key: ItemKey) -> ClipSample:
         """Return the sample of a key."""
-        which = int(np.searchsorted(self._ends, key.index, side="right"))
-        start = int(self._ends[which]) - len(self.datasets[which])
-        return self.datasets[which][replace(key, index=key.index - start)]
+        dataset, index = self.locate(key.index)
+        return dataset[replace(key, index=index)]
+
+    def locate(self, index: int) -> tuple[VISDataset, int]:
+        """Return the dataset that an item is from, and the item's index there."""
+        which = int(np.searchsorted(self._ends, index, side="right"))
+        dataset = self.datasets[which]
+        return dataset, index - int(self._ends[which]) + len(dataset)
 
     def epoch_items(self, epoch: int) -> np.ndarray:
         """Return the indices of the items of an epoch. With ratios an item may be missing or occur several times."""

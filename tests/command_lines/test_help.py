@@ -15,7 +15,13 @@ from mmdet.datasets.synthetic.demo_set import DemoParameters
 ROOT = Path(__file__).parents[2]
 PROGRAMS = sorted([ROOT / "train.py", ROOT / "test_video.py", *(ROOT / "tools").glob("*.py")])
 HEAVY = {"torch", "torchvision", "mmengine", "cv2", "timm", "av", "scipy"}
-TAKE_A_CONFIG = {"train": ["{}"], "test_video": ["{}", "c.pth"], "benchmark": ["{}"], "measure_memory": ["--config={}"]}
+TAKE_A_CONFIG = {
+    "train": ["{}"],
+    "test_video": ["{}", "c.pth"],
+    "benchmark": ["{}"],
+    "browse_dataset": ["{}"],
+    "measure_memory": ["--config={}"],
+}
 
 
 def start(program, *words, cwd=ROOT):

@@ -1,0 +1,210 @@
+"""From a batch and its lessons to what is drawn of each pair, and to the lines that describe it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mmdet.datasets import VISDataset
+from mmdet.engine.browsing.lessons import Lessons
+from mmdet.engine.browsing.pairs import BrowsedBatch
+from mmdet.ops.boxes import points_ltrb
+from mmdet.structures import Box, FrameTruth
+from mmdet.visualization.draw import Color, track_color
+from mmdet.visualization.pair_views import LearningPoints, Line, PairFrame, PairObject, PairView
+
+
+def view_pair(browsed: BrowsedBatch, lessons: Lessons, index: int, name: str) -> PairView:
+    """Return what is shown of pair `index` of a batch; `name` is what the pair is called."""
+    colors = _colors(browsed, index)
+    positives, memory = _positives(lessons, index), _memory(lessons, index)
+    return PairView(
+        key=_key_frame(browsed, index, colors[0]),
+        reference=_reference_frame(browsed, index, colors[1]),
+        strides=lessons.points.strides,
+        positives=positives,
+        memory=memory,
+        lines=(
+            Line(text=describe_origin(browsed, index, name)),
+            describe_lessons(browsed, lessons, index),
+            *_object_lines(browsed, lessons, index, colors[0]),
+        ),
+    )
+
+
+def untaught(browsed: BrowsedBatch, lessons: Lessons, index: int) -> list[int]:
+    """Return the rows of the objects of a key frame that no point learns."""
+    valid, learned = browsed.batch.truth_of_pairs.valid[index], lessons.assignment.slot_valid[index].any(dim=1)
+    return _numbers(torch.nonzero(valid & ~learned).flatten())
+
+
+def describe_origin(browsed: BrowsedBatch, index: int, name: str) -> str:
+    """Return where a pair comes from and how large it is."""
+    sample, source = browsed.samples[index], browsed.sources[index]
+    key, reference = sample.metas
+    gap = reference.frame_index - key.frame_index
+    said = "paired with itself" if gap == 0 else f"gap {gap:+d}"
+    files = " + ".join(_frame_name(source, meta.video_id, meta.frame_index) for meta in sample.metas)
+    (height, width), padded = key.input_size, browsed.batch.images.shape[-2:]
+    return (
+        f"{name}: {files} ({said}), video {key.video_id} of {Path(source.ann_file).name}, "
+        f"{key.original_size[1]}x{key.original_size[0]} px as {width}x{height} in {padded[1]}x{padded[0]}"
+    )
+
+
+def describe_lessons(browsed: BrowsedBatch, lessons: Lessons, index: int) -> Line:
+    """Return the counts of a pair: objects, points that learn them by stride, points that write to the memory."""
+    truth = browsed.batch.truth_of_pairs
+    objects, crowds = int(truth.valid[index].sum()), int(truth.is_crowd[index].sum())
+    absent = int((truth.valid[index] & (truth.match[index] < 0)).sum())
+    counts = _by_level(lessons, lessons.assignment.positive[index])
+    by_stride = ", ".join(f"{count} at {stride}" for stride, count in zip(lessons.points.strides, counts, strict=True))
+    parts = [counted(objects, "object") + (f" ({absent} not in the reference)" if absent else "")]
+    parts += [counted(crowds, "crowd region")] if crowds else []
+    parts += [f"positive points by stride: {by_stride}", f"{int(lessons.memory_points[index].sum())} write to memory"]
+    rows = untaught(browsed, lessons, index)
+    if rows:
+        names = ", ".join(_tag(browsed.samples[index].truths[0], row, browsed.sources[index]) for row in rows)
+        parts.append(f"WITHOUT ANY POSITIVE POINT: {names}")
+    return Line(text="; ".join(parts), alarming=bool(rows))
+
+
+def _object_lines(browsed: BrowsedBatch, lessons: Lessons, index: int, colors: list[Color]) -> list[Line]:
+    """Return a line for every object of the key frame, those that no point learns in red."""
+    truth, sample = browsed.batch.truth_of_pairs, browsed.samples[index]
+    without = set(untaught(browsed, lessons, index))
+    lines = []
+    for row, color in enumerate(colors):
+        tag = _tag(sample.truths[0], row, browsed.sources[index])
+        x1, y1, x2, y2 = truth.boxes[index, row].tolist()
+        parts = [f"{tag}, {x2 - x1:.0f}x{y2 - y1:.0f} px"]
+        if truth.is_crowd[index, row]:
+            parts.append("points in it alone are ignored")
+        else:
+            parts += _object_facts(lessons, index, row, truth.boxes[index, row])
+            parts += [] if truth.match[index, row] >= 0 else ["not in the reference"]
+        lines.append(Line(text="; ".join(parts), alarming=row in without, color=color))
+    return lines
+
+
+def _object_facts(lessons: Lessons, index: int, row: int, box: Tensor) -> list[str]:
+    """Return how many points learn and write an object, and the range of its memory targets.
+
+    Of several objects the nearest one's centre decides, so an object may get points outside of its box, in another's.
+    """
+    own = lessons.assignment.slots[index, row][lessons.assignment.slot_valid[index, row]]
+    marks = torch.zeros(len(lessons.levels), dtype=torch.bool)
+    marks[own] = True
+    writes = lessons.memory_points[index] & (lessons.memory_rows[index] == row)
+    facts = ["positive " + "/".join(map(str, _by_level(lessons, marks))) if len(own) else "NO POSITIVE POINT"]
+    outside = int((points_ltrb(lessons.points.xy[own], box) < 0).any(dim=-1).sum())
+    facts[0] += f", {outside} of them outside its box" if outside else ""
+    written = lessons.memory_targets[index][writes]
+    if not len(written):
+        return [*facts, "none writes"]
+    ranges = zip("ltrb", written.amin(dim=0).tolist(), written.amax(dim=0).tolist(), strict=True)
+    return [
+        *facts,
+        f"{len(written)} write " + ", ".join(f"{side} {low:+.2f}..{high:+.2f}" for side, low, high in ranges),
+    ]
+
+
+def _key_frame(browsed: BrowsedBatch, index: int, colors: list[Color]) -> PairFrame:
+    truth, key = browsed.batch.truth_of_pairs, browsed.samples[index].truths[0]
+    objects = tuple(
+        PairObject(
+            tag=_tag(key, row, browsed.sources[index]),
+            color=color,
+            box=_box(truth.boxes[index, row]),
+            mask=truth.half_masks[index, row].numpy(),
+            is_crowd=bool(truth.is_crowd[index, row]),
+        )
+        for row, color in enumerate(colors)
+    )
+    return _frame(browsed, index, 0, objects)
+
+
+def _reference_frame(browsed: BrowsedBatch, index: int, colors: list[Color]) -> PairFrame:
+    truth, reference = browsed.batch.truth_of_pairs, browsed.samples[index].truths[1]
+    objects = tuple(
+        PairObject(
+            tag=_tag(reference, row, browsed.sources[index]),
+            color=color,
+            box=_box(reference.boxes[row]),
+            jittered_box=None if reference.is_crowd[row] else _box(truth.reference_boxes[index, row]),
+            is_crowd=bool(reference.is_crowd[row]),
+        )
+        for row, color in enumerate(colors)
+    )
+    return _frame(browsed, index, 1, objects)
+
+
+def _frame(browsed: BrowsedBatch, index: int, place: int, objects: tuple[PairObject, ...]) -> PairFrame:
+    batch, meta = browsed.batch, browsed.samples[index].metas[place]
+    return PairFrame(
+        picture=np.ascontiguousarray(batch.images[index, place].permute(1, 2, 0).numpy()),
+        valid=batch.valid[index, place].numpy(),
+        objects=objects,
+        title=f"{('key', 'reference')[place]}, frame {meta.frame_index}",
+    )
+
+
+def _colors(browsed: BrowsedBatch, index: int) -> tuple[list[Color], list[Color]]:
+    """Return the colours of the rows of key and reference: the same where the model is told that they match.
+
+    It is not told of crowd regions, which get their colours by their ids.
+    """
+    key, reference = browsed.samples[index].truths
+    colors = [track_color(row) for row in range(len(key) + len(reference))]
+    match = browsed.batch.truth_of_pairs.match[index].tolist()
+    rows = {column: row for row, column in enumerate(match) if column >= 0}
+    crowds = (key.instance_ids.unsqueeze(1) == reference.instance_ids) & key.is_crowd.unsqueeze(1) & reference.is_crowd
+    rows |= {column: row for row, column in torch.nonzero(crowds).tolist()}
+    return colors[: len(key)], [colors[rows.get(row, len(key) + row)] for row in range(len(reference))]
+
+
+def _positives(lessons: Lessons, index: int) -> LearningPoints:
+    rows, places = torch.nonzero(lessons.assignment.slot_valid[index], as_tuple=True)
+    return _learning(lessons, lessons.assignment.slots[index][rows, places], rows)
+
+
+def _memory(lessons: Lessons, index: int) -> LearningPoints:
+    places = torch.nonzero(lessons.memory_points[index]).flatten()
+    return _learning(lessons, places, lessons.memory_rows[index][places])
+
+
+def _learning(lessons: Lessons, places: Tensor, rows: Tensor) -> LearningPoints:
+    return LearningPoints(
+        xy=lessons.points.xy[places].numpy(), levels=lessons.levels[places].numpy(), rows=rows.numpy()
+    )
+
+
+def _by_level(lessons: Lessons, marks: Tensor) -> list[int]:
+    """Count the marked points (P,) of every level."""
+    return _numbers(torch.bincount(lessons.levels[marks], minlength=len(lessons.points.strides)))
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a count with its noun in the singular or plural."""
+    return f"{count} {noun}" + ("" if count == 1 else "s")
+
+
+def _numbers(values: Tensor) -> list[int]:
+    return [int(value) for value in values.tolist()]
+
+
+def _box(row: Tensor) -> Box:
+    x1, y1, x2, y2 = row.tolist()
+    return x1, y1, x2, y2
+
+
+def _tag(truth: FrameTruth, row: int, source: VISDataset) -> str:
+    crowd = " (crowd)" if truth.is_crowd[row] else ""
+    return f"{int(truth.instance_ids[row])} {source.class_names[int(truth.labels[row])]}{crowd}"
+
+
+def _frame_name(source: VISDataset, video_id: int, frame_index: int) -> str:
+    return next(video for video in source.videos if video.video_id == video_id).file_names[frame_index]
