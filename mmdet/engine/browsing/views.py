@@ -14,7 +14,7 @@ from mmdet.engine.browsing.pairs import BrowsedBatch
 from mmdet.ops.boxes import points_ltrb
 from mmdet.structures import Box, FrameTruth
 from mmdet.visualization.draw import Color, track_color
-from mmdet.visualization.pair_views import LearningPoints, Line, PairFrame, PairObject, PairView
+from mmdet.visualization.pairs.views import LearningPoints, Line, PairFrame, PairObject, PairView
 
 
 def view_pair(browsed: BrowsedBatch, lessons: Lessons, index: int, name: str) -> PairView:

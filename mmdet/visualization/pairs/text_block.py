@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from mmdet.visualization.draw import Picture
-from mmdet.visualization.pair_views import Line
+from mmdet.visualization.pairs.views import Line
 
 FONT_PX, LINE_PX, MARGIN_PX = 14, 19, 5
 INK, ALARM, WHITE = (0, 0, 0), (200, 0, 0), (255, 255, 255)

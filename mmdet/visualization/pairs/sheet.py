@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmdet.structures import Box
-from mmdet.visualization.draw import Color, DrawnObject, Picture, contact_sheet, draw_objects
-from mmdet.visualization.pair_views import LearningPoints, Line, PairFrame, PairObject, PairView
-from mmdet.visualization.text_block import text_block
+from mmdet.visualization.draw import Color, DrawnObject, DrawStyle, Picture, contact_sheet, draw_objects
+from mmdet.visualization.pairs.views import LearningPoints, Line, PairFrame, PairObject, PairView
+from mmdet.visualization.pairs.text_block import text_block
 
 PANEL_SIDES_PX = (560, 960)  # least and largest longer side of a picture of the sheet
 LEAST_WIDTH_PX = 900  # of a sheet, for its text
@@ -86,7 +86,7 @@ def _draw_objects(frame: PairFrame) -> Picture:
         if item.jittered_box is not None:
             _dashed(picture, item.jittered_box, item.color)
         drawn.append(DrawnObject(mask=mask, box=item.box, label_text=_short(item.tag), color=item.color))
-    return draw_objects(picture, drawn)
+    return draw_objects(picture, drawn, DrawStyle(boxes=True))
 
 
 def _short(tag: str) -> str:

@@ -1,0 +1,1 @@
+"""Sheets of training pairs: what the model gets and what its points learn."""
