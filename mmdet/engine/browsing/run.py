@@ -28,8 +28,8 @@ from mmdet.fileio.pictures.frame_files import frame_path
 from mmdet.models.build import build_model
 from mmdet.models.detectors.vis_model import VISModel
 from mmdet.visualization.contact_sheet import write_sheet
-from mmdet.visualization.pairs.views import Line
 from mmdet.visualization.pairs.sheet import draw_pair
+from mmdet.visualization.pairs.views import Line
 
 INDEX = "index.html"
 MARK = "<!-- pairs drawn by memcnp-vis -->"

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmdet.structures import Box
-from mmdet.visualization.draw import Color, DrawnObject, DrawStyle, Picture, contact_sheet, draw_objects
-from mmdet.visualization.pairs.views import LearningPoints, Line, PairFrame, PairObject, PairView
+from mmdet.visualization.draw import Color, DrawnObject, Picture, contact_sheet, draw_objects
 from mmdet.visualization.pairs.text_block import text_block
+from mmdet.visualization.pairs.views import LearningPoints, Line, PairFrame, PairObject, PairView
 
 PANEL_SIDES_PX = (560, 960)  # least and largest longer side of a picture of the sheet
 LEAST_WIDTH_PX = 900  # of a sheet, for its text
@@ -23,6 +23,7 @@ DIMMED = 0.45  # brightness of pictures below points, so that points are seen
 POINT_RADIUS_PX, LEVEL_RADIUS_PX = 3, 2  # radius on the finest level, and what every level adds
 STRIPE_PX, DASH_PX = 6, 7
 LONGEST_TAG = 20  # characters
+ROOMY_FACTOR = 2  # of enlargement, from which neighbouring points leave room for larger dots
 PADDING_COLOR: Color = (90, 90, 90)
 
 
@@ -83,10 +84,11 @@ def _draw_objects(frame: PairFrame) -> Picture:
             region = mask if mask.any() else _inside(item.box, mask.shape)
             picture[region & _stripes(mask.shape)] = item.color
             mask = nothing
+        _solid(picture, item.box, item.color)
         if item.jittered_box is not None:
             _dashed(picture, item.jittered_box, item.color)
         drawn.append(DrawnObject(mask=mask, box=item.box, label_text=_short(item.tag), color=item.color))
-    return draw_objects(picture, drawn, DrawStyle(boxes=True))
+    return draw_objects(picture, drawn)
 
 
 def _short(tag: str) -> str:
@@ -109,11 +111,10 @@ def _draw_points(frame: PairFrame, points: LearningPoints, factor: float) -> Pic
 def _draw_memory(frame: PairFrame, points: LearningPoints, factor: float) -> Picture:
     """Draw the points that write over the dimmed frame, and the target of one point of every object."""
     picture = _dimmed(frame)
-    for place in range(len(points.xy)):
-        (x, y), reach = _pixel(points.xy[place], factor), int(points.levels[place])  # small, as these points are many
-        picture[max(y - reach, 0) : y + reach + 1, max(x - reach, 0) : x + reach + 1] = frame.objects[
-            points.rows[place]
-        ].color
+    least = 1 if factor >= ROOMY_FACTOR else 0  # these points are many
+    for place, level in enumerate(points.levels.tolist()):
+        (x, y), reach, color = _pixel(points.xy[place], factor), least + level, frame.objects[points.rows[place]].color
+        picture[max(y - reach, 0) : y + reach + 1, max(x - reach, 0) : x + reach + 1] = color
     for row, item in enumerate(frame.objects):
         own = np.flatnonzero(points.rows == row)
         if len(own):
@@ -135,12 +136,14 @@ def _dimmed(frame: PairFrame) -> Picture:
     """Return a darker copy of the picture with thin boxes, dashed ones for crowd regions."""
     picture: Picture = (frame.picture * DIMMED).astype(np.uint8)
     for item in frame.objects:
-        x1, y1, x2, y2 = (round(side) for side in item.box)
-        if item.is_crowd:
-            _dashed(picture, item.box, item.color)
-        else:
-            cv2.rectangle(picture, (x1, y1), (x2 - 1, y2 - 1), item.color, 1)
+        (_dashed if item.is_crowd else _solid)(picture, item.box, item.color)
     return picture
+
+
+def _solid(picture: Picture, box: Box, color: Color) -> None:
+    """Draw a thin rectangle."""
+    x1, y1, x2, y2 = (round(side) for side in box)
+    cv2.rectangle(picture, (x1, y1), (x2 - 1, y2 - 1), color, 1)
 
 
 def _dashed(picture: Picture, box: Box, color: Color) -> None:
