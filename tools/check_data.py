@@ -83,8 +83,9 @@ def _draw(dataset: VISDataset, folder: Path, num_videos: int) -> list[str]:
     from mmdet.fileio.pictures.drawn_jpeg import refuse_foreign
     from mmdet.fileio.pictures.frame_files import frame_path
     from mmdet.visualization.contact_sheet import TruthFrame, evenly_spaced, truth_sheet, write_sheet
+    from mmdet.visualization.video_writer import picture_names
 
-    faults = []
+    faults, names = [], picture_names(dataset.videos)
     drawn_videos = evenly_spaced(len(dataset.videos), num_videos)
     sheets = {index: folder / f"{dataset.videos[index].video_id}.jpg" for index in drawn_videos}
     frame_paths = [frame_path(dataset.img_prefix, name) for video in dataset.videos for name in video.file_names]
@@ -94,7 +95,8 @@ def _draw(dataset: VISDataset, folder: Path, num_videos: int) -> list[str]:
         frames = evenly_spaced(len(dataset.videos[index].file_names))
         try:
             drawn = [TruthFrame(*dataset.frame_truth(index, frame), caption=f"frame {frame}") for frame in frames]
-            write_sheet(sheets[index], truth_sheet(drawn, dataset.class_names))
+            title = names[dataset.videos[index].video_id]
+            write_sheet(sheets[index], truth_sheet(drawn, dataset.class_names, title))
         except UserError as error:
             faults.append(str(error))
     return faults

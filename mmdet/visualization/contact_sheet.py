@@ -18,14 +18,17 @@ from mmdet.fileio.atomic import write_atomically
 from mmdet.fileio.pictures.drawn_jpeg import encode_drawing
 from mmdet.structures import FrameTruth
 from mmdet.visualization.draw import Color, DrawnObject, Picture, contact_sheet, draw_objects, track_color
-from mmdet.visualization.tags import FONT
+from mmdet.visualization.text import render, shortened
 
 TILE_WIDTH_PX = 480
 TILE_HEIGHTS_PX = (48, 1440)  # minimum and maximum: tags fit on a low frame, and a sheet fits into a JPEG
 COLUMNS = 4
 MOST_FRAMES = 8  # shown of a video by default
-CAPTION_HEIGHT_PX = 18
-CAPTION_FONT_SCALE = 0.42
+CAPTION_HEIGHT_PX = 20
+CAPTION_TEXT_PX = 13
+CAPTION_MARGIN_PX = 4
+TITLE_HEIGHT_PX = 30
+TITLE_TEXT_PX = 18
 STRIPE_PX = 5  # of the hatching
 JPEG_QUALITY = 88
 
@@ -44,11 +47,11 @@ def evenly_spaced(count: int, most: int = MOST_FRAMES) -> list[int]:
     return sorted({round(index) for index in np.linspace(0, count - 1, min(count, max(most, 0))).tolist()})
 
 
-def truth_sheet(frames: Iterable[TruthFrame], class_names: Sequence[str]) -> Picture:
-    """Draw the frames of one video side by side, instances as `ID CLASS`; raises ValueError without a frame.
+def truth_sheet(frames: Iterable[TruthFrame], class_names: Sequence[str], title: str = "") -> Picture:
+    """Draw the frames of one video side by side, instances as `ID CLASS`, below a `title`.
 
     Frames of any size become tiles of one width; long and narrow frames get white space. Only the tiles are kept in
-    memory.
+    memory. Raises ValueError without a frame.
     """
     tiles = [_tile(frame) for frame in frames]
     ids = sorted({instance_id for tile in tiles for instance_id in tile.truth.instance_ids.tolist()})
@@ -57,7 +60,10 @@ def truth_sheet(frames: Iterable[TruthFrame], class_names: Sequence[str]) -> Pic
         _with_caption(draw_objects(tile.image, truth_objects(tile.truth, class_names, colors)), tile.caption)
         for tile in tiles
     ]
-    return contact_sheet(pictures, COLUMNS)
+    sheet = contact_sheet(pictures, COLUMNS)
+    if not title:
+        return sheet
+    return np.concatenate([_line_of_text(title, sheet.shape[1], TITLE_TEXT_PX, TITLE_HEIGHT_PX), sheet])
 
 
 def truth_objects(truth: FrameTruth, class_names: Sequence[str], colors: Mapping[int, Color]) -> list[DrawnObject]:
@@ -106,7 +112,13 @@ def _hatched(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def _with_caption(picture: Picture, caption: str) -> Picture:
     """Put a line of text below a picture."""
-    band = np.full((CAPTION_HEIGHT_PX, picture.shape[1], 3), 255, np.uint8)
-    base = (4, CAPTION_HEIGHT_PX - 5)
-    cv2.putText(band, caption, base, FONT, CAPTION_FONT_SCALE, (0, 0, 0), 1, cv2.LINE_AA)
-    return np.concatenate([picture, band])
+    return np.concatenate([picture, _line_of_text(caption, picture.shape[1], CAPTION_TEXT_PX, CAPTION_HEIGHT_PX)])
+
+
+def _line_of_text(text: str, width: int, text_px: int, height: int) -> Picture:
+    """Return a white band with a line of text in its middle, cut if it is too long."""
+    cover = render(shortened(text, text_px, width - 2 * CAPTION_MARGIN_PX), text_px)
+    band = np.full((height, width, 3), 255, np.uint8)
+    top = (height - cover.shape[0]) // 2
+    band[top : top + cover.shape[0], CAPTION_MARGIN_PX : CAPTION_MARGIN_PX + cover.shape[1]] -= cover[..., None]
+    return band

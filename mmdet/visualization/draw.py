@@ -13,7 +13,7 @@ import numpy as np
 
 from mmdet.structures import Box, Size
 from mmdet.visualization.colors import Color, class_color, track_color
-from mmdet.visualization.layers import HIDDEN_SHARE, fill, hidden_shares, in_order
+from mmdet.visualization.layers import HIDDEN_SHARE, Layer, fill, hidden_shares, in_order
 from mmdet.visualization.outlines import Pen, draw_box, draw_outline, draw_sigma, draw_trail
 from mmdet.visualization.scene import DrawnObject, DrawStyle, Picture
 from mmdet.visualization.tags import draw_tags
@@ -38,6 +38,7 @@ REFERENCE_SIDE_PX = 480  # shorter side at which a line is 2 px wide
 SMALL_SIDE_PX = 384  # smaller pictures are enlarged, so that tags are small compared with objects
 LARGE_SIDE_PX = 4096  # limit of an enlarged picture: encoders and players limit the sides
 PLAIN = DrawStyle()
+_STEP_BLUR = 0.4  # pixels of a small mask by which its steps are smoothed; single pixels remain
 
 
 def draw_objects(frame: Picture, objects: Sequence[DrawnObject], style: DrawStyle = PLAIN) -> Picture:
@@ -53,22 +54,29 @@ def draw_objects(frame: Picture, objects: Sequence[DrawnObject], style: DrawStyl
     unit = min(frame.shape[:2]) / REFERENCE_SIDE_PX
     pen, fine = Pen.of(unit, style.line_width), Pen.of(unit / 2, style.line_width)
     if style.masks:
-        hidden = [share > HIDDEN_SHARE for share in hidden_shares(layers, picture.shape[:2])]
         fill(picture, layers)
-        for dashed in (False, True):  # dashes last: they are all that is seen of a hidden object
-            for layer, is_hidden in zip(layers, hidden, strict=True):
-                if is_hidden == dashed:
-                    draw_outline(picture, layer, pen, dashed)
+    for item in (layer.item for layer in layers):
+        if style.sigma and item.box is not None and item.sigma is not None:
+            draw_sigma(picture, item.box, item.sigma, item.color, fine)
+    if style.masks:
+        _draw_outlines(picture, layers, pen)
     for item in (layer.item for layer in layers):
         if style.boxes and item.box is not None:
             draw_box(picture, item.box, item.color, fine)
-        if style.sigma and item.box is not None and item.sigma is not None:
-            draw_sigma(picture, item.box, item.sigma, item.color, fine)
         if style.trails:
             draw_trail(picture, item.trail[-style.trails :], item.color, fine)
     if style.labels:
-        draw_tags(picture, layers[::-1], unit)
+        draw_tags(picture, layers[::-1], pen)
     return picture
+
+
+def _draw_outlines(picture: Picture, layers: Sequence[Layer], pen: Pen) -> None:
+    """Draw solid outlines from the lowest to the topmost, then the dashes, which are all that is seen of the hidden."""
+    hidden = [share > HIDDEN_SHARE for share in hidden_shares(layers, (picture.shape[0], picture.shape[1]))]
+    for dashed in (False, True):
+        for layer, is_hidden in zip(layers, hidden, strict=True):
+            if is_hidden == dashed:
+                draw_outline(picture, layer, pen, dashed)
 
 
 def drawing_factor(size: Size) -> int:
@@ -83,7 +91,8 @@ def enlarge(frame: Picture, objects: Sequence[DrawnObject], factor: int) -> tupl
     size = (frame.shape[1] * factor, frame.shape[0] * factor)
     enlarged = []
     for item in objects:
-        mask = cv2.resize(item.mask.astype(np.float32), size, interpolation=cv2.INTER_CUBIC) > 0.5
+        steps = cv2.resize(item.mask.astype(np.float32), size, interpolation=cv2.INTER_NEAREST)
+        mask = cv2.GaussianBlur(steps, (0, 0), _STEP_BLUR * factor) > 0.5
         trail = tuple((x * factor, y * factor) for x, y in item.trail)
         enlarged.append(
             replace(item, mask=mask, box=_times(item.box, factor), sigma=_times(item.sigma, factor), trail=trail)

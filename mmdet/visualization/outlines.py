@@ -19,9 +19,9 @@ from mmdet.visualization.scene import Picture, Rectangle
 
 DARK: Color = (20, 20, 20)
 WHITE: Color = (255, 255, 255)
+BAND_OPACITY = 0.18
 FARTHEST_PX = 2**20  # farthest distance of a box from the picture: cv2 uses 32-bit coordinates
 _SMOOTHING_PX = 0.8  # how far a drawn outline may lie beside the pixels of its mask
-_DASH_WIDTHS = 5  # length of a dash and of the gap behind it, in widths of the line
 _FRACTION_BITS = 4  # cv2 draws at sixteenths of a pixel
 Line = NDArray[np.float32]  # (N, 2) x, y in pixels
 
@@ -32,6 +32,11 @@ class Pen:
 
     line: int
     halo: int
+
+    @property
+    def dash(self) -> int:
+        """Length of a dash and of the gap behind it, so that the halo leaves most of the gap open."""
+        return 4 * self.line + 6 * self.halo
 
     @staticmethod
     def of(unit: float, factor: float = 1.0) -> Pen:
@@ -45,22 +50,18 @@ def draw_outline(picture: Picture, layer: Layer, pen: Pen, dashed: bool = False)
     x, y = layer.place[:2]
     lines = [np.asarray(cv2.approxPolyDP(c, _SMOOTHING_PX, True)[:, 0] + (x, y), np.float32) for c in contours]
     if dashed:
-        _stroke(
-            picture, [dash for line in lines for dash in dashes(line, _DASH_WIDTHS * pen.line)], layer.item.color, pen
-        )
+        _stroke(picture, [dash for line in lines for dash in dashes(line, pen.dash)], layer.item.color, pen)
     else:
         _stroke(picture, lines, layer.item.color, pen, closed=True)
 
 
 def draw_box(picture: Picture, box: Box, color: Color, pen: Pen) -> None:
     """Draw a rectangle as far as it lies in the picture."""
-    x1, y1, x2, y2 = whole(box)
-    corners = np.array([(x1, y1), (x2 - 1, y1), (x2 - 1, y2 - 1), (x1, y2 - 1)], np.float32)
-    _stroke(picture, [corners], color, pen, closed=True)
+    _stroke(picture, [_corners(whole(box))], color, pen, closed=True)
 
 
 def draw_trail(picture: Picture, points: Sequence[tuple[float, float]], color: Color, pen: Pen) -> None:
-    """Draw where an object was, from thin to wide, with a dot where it is."""
+    """Draw a line along where an object was, with a dot where it is."""
     if len(points) < 2:
         return
     line = np.clip(np.array(points, np.float32), -FARTHEST_PX, FARTHEST_PX)
@@ -71,23 +72,35 @@ def draw_trail(picture: Picture, points: Sequence[tuple[float, float]], color: C
 
 
 def draw_sigma(picture: Picture, box: Box, sigma: Sequence[float], color: Color, pen: Pen) -> None:
-    """Draw at the middle of each side of a box how uncertain it is: one standard deviation to either side."""
-    x1, y1, x2, y2 = box
-    middle_x, middle_y = (x1 + x2) / 2, (y1 + y2) / 2
-    ends = [
-        ((x1 - sigma[0], middle_y), (x1 + sigma[0], middle_y)),
-        ((middle_x, y1 - sigma[1]), (middle_x, y1 + sigma[1])),
-        ((x2 - sigma[2], middle_y), (x2 + sigma[2], middle_y)),
-        ((middle_x, y2 - sigma[3]), (middle_x, y2 + sigma[3])),
-    ]
-    lines = [np.clip(np.array(pair, np.float32), -FARTHEST_PX, FARTHEST_PX) for pair in ends]
-    _stroke(picture, lines, color, pen)
+    """Tint the band in which the sides of a box lie: one standard deviation to either side of each."""
+    outer = whole((box[0] - sigma[0], box[1] - sigma[1], box[2] + sigma[2], box[3] + sigma[3]))
+    inner = whole((box[0] + sigma[0], box[1] + sigma[1], box[2] - sigma[2], box[3] - sigma[3]))
+    x1, y1, x2, y2 = (
+        max(outer[0], 0),
+        max(outer[1], 0),
+        min(outer[2], picture.shape[1]),
+        min(outer[3], picture.shape[0]),
+    )
+    if x1 >= x2 or y1 >= y2:
+        return
+    part = picture[y1:y2, x1:x2]
+    tinted = cv2.addWeighted(part, 1 - BAND_OPACITY, np.full_like(part, color), BAND_OPACITY, 0)
+    inside = np.ones(part.shape[:2], np.uint8)
+    if inner[0] < inner[2] and inner[1] < inner[3]:
+        inside[max(inner[1] - y1, 0) : max(inner[3] - y1, 0), max(inner[0] - x1, 0) : max(inner[2] - x1, 0)] = 0
+    cv2.copyTo(tinted, inside, part)
+    _stroke(picture, dashes(_corners(outer), pen.dash), color, pen)
 
 
 def whole(box: Box) -> Rectangle:
     """Round a box to whole pixels, within what cv2 can draw."""
     x1, y1, x2, y2 = (round(max(-FARTHEST_PX, min(side, FARTHEST_PX))) for side in box)
     return x1, y1, x2, y2
+
+
+def _corners(box: Rectangle) -> Line:
+    x1, y1, x2, y2 = box
+    return np.array([(x1, y1), (x2 - 1, y1), (x2 - 1, y2 - 1), (x1, y2 - 1)], np.float32)
 
 
 def dashes(line: Line, length: float) -> list[Line]:

@@ -1,41 +1,135 @@
-"""Tags: what stands beside an object, and where."""
+"""Tags: what stands beside an object, and where.
+
+No tag covers another. The best object chooses first; where its tag has no room, it shrinks, then shows the first word
+alone, and is left out at last.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
+import numpy as np
 
-from mmdet.visualization.colors import ink
+from mmdet.visualization.colors import Color, ink
 from mmdet.visualization.layers import Layer
-from mmdet.visualization.outlines import whole
+from mmdet.visualization.outlines import DARK, WHITE, Pen, whole
 from mmdet.visualization.scene import Picture, Rectangle
+from mmdet.visualization.text import render, shortened
 
-FONT = cv2.FONT_HERSHEY_SIMPLEX
-MIN_FONT_SCALE = 0.3  # smaller is not readable
+_TEXT_SHARE = 1 / 36  # size of the text in shorter sides of the picture
+_SMALLEST_TEXT_PX = 13
+_SHRUNK = 0.77  # of the size, where room is short: 10 px at least, which can still be read
+_WIDEST_SHARE = 0.4  # of the picture's width; longer names are cut
+_COVERED_FREELY = 0.2  # share of a tag that may lie over masks at a place that is as good as one over none
+_WORSE_BY_PLACE = 0.04  # how much worse each place is than the one before it, in the same unit
+_DEAR = 0.6  # a tag that would cost more becomes smaller first
+_COARSE = 8  # masks are looked at in squares of so many pixels
 
 
-def draw_tags(picture: Picture, layers: Sequence[Layer], unit: float) -> None:
-    """Draw the tags of all visible objects with a text, each where it covers least of the earlier tags.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tag:
+    """A tag with its place in the picture."""
 
-    `layers`: the most important first
-    """
-    font_scale = max(MIN_FONT_SCALE, 0.5 * unit)
-    thickness = max(1, round(font_scale * 1.6))
-    padding = max(1, round(5 * font_scale))
-    taken: list[Rectangle] = []
+    picture: Picture
+    place: Rectangle
+
+
+def draw_tags(picture: Picture, layers: Sequence[Layer], pen: Pen) -> None:
+    """Draw the tags of the visible objects with a text; `layers`: the most important first."""
+    for tag in place_tags(layers, (picture.shape[0], picture.shape[1]), pen):
+        x1, y1, x2, y2 = tag.place
+        picture[y1:y2, x1:x2] = tag.picture
+
+
+def place_tags(layers: Sequence[Layer], size: tuple[int, int], pen: Pen) -> list[Tag]:
+    """Return the tags of a picture of `size`; none covers another, and all lie inside."""
+    board = _Board(layers, size, gap=(pen.line + 1) // 2 + pen.halo)
     for layer in layers:
-        item, anchor = layer.item, _anchor(layer, picture.shape[:2])
-        if anchor is None or not item.label_text:
+        anchor = _anchor(layer, size)
+        if anchor is None or not layer.item.label_text:
             continue
-        (text_width, text_height), baseline = cv2.getTextSize(item.label_text, FONT, font_scale, thickness)
-        tag_size = (text_height + baseline + padding, text_width + 2 * padding)
-        tag = _place(anchor, tag_size, picture.shape[:2], taken)
-        taken.append(tag)
-        x1, y1, x2, y2 = tag
-        cv2.rectangle(picture, (x1, y1), (x2 - 1, y2 - 1), item.color, cv2.FILLED)
-        corner = (x1 + padding, y1 + padding // 2 + text_height)
-        cv2.putText(picture, item.label_text, corner, FONT, font_scale, ink(item.color), thickness, cv2.LINE_AA)
+        for picture, most in _forms(layer.item.label_text, layer.item.color, size):
+            if board.put(picture, anchor, most):
+                break
+    return board.tags
+
+
+def text_size(size: tuple[int, int]) -> int:
+    """Return the size of the text in a picture, in pixels."""
+    return max(_SMALLEST_TEXT_PX, round(_TEXT_SHARE * min(size)))
+
+
+class _Board:
+    """The tags so far, and what else a new one should not cover.
+
+    `gap`: pixels between a mask and a tag beside it
+    """
+
+    def __init__(self, layers: Sequence[Layer], size: tuple[int, int], gap: int) -> None:
+        self.tags: list[Tag] = []
+        self._size, self._gap = size, gap
+        coarse = np.zeros((-(-size[0] // _COARSE), -(-size[1] // _COARSE)), np.uint8)
+        for layer in layers:
+            if layer.area:
+                x1, y1, x2, y2 = (side // _COARSE for side in layer.place)
+                part = coarse[y1 : y2 + 1, x1 : x2 + 1]
+                np.maximum(part, cv2.resize(layer.mask, part.shape[::-1], interpolation=cv2.INTER_NEAREST), out=part)
+        self._sums = cv2.integral(coarse)
+
+    def put(self, picture: Picture, anchor: Rectangle, most: float) -> bool:
+        """Put a tag at the best place around `anchor`; return False if none is left that costs at most `most`."""
+        height, width = picture.shape[:2]
+        best, least = None, most
+        for rank, (x, y) in enumerate(_corners(anchor, (height, width), self._gap)):
+            left, top = max(0, min(x, self._size[1] - width)), max(0, min(y, self._size[0] - height))
+            place = (left, top, left + width, top + height)
+            cost = max(self._covered_share(place) - _COVERED_FREELY, 0) + _WORSE_BY_PLACE * rank
+            if cost < least and not any(overlap(place, tag.place) for tag in self.tags):
+                best, least = place, cost
+        if best:
+            self.tags.append(Tag(picture=picture, place=best))
+        return best is not None
+
+    def _covered_share(self, place: Rectangle) -> float:
+        """Return which share of a rectangle lies over masks."""
+        x1, y1, x2, y2 = place[0] // _COARSE, place[1] // _COARSE, -(-place[2] // _COARSE), -(-place[3] // _COARSE)
+        sums = self._sums
+        covered = sums[y2, x2] - sums[y1, x2] - sums[y2, x1] + sums[y1, x1]
+        return float(covered) / ((x2 - x1) * (y2 - y1))
+
+
+def _forms(text: str, color: Color, size: tuple[int, int]) -> Iterator[tuple[Picture, float]]:
+    """Yield the pictures of a tag that fit into a picture of `size`, the fullest first, and what each may cost."""
+    full = text_size(size)
+    small, first_word = round(_SHRUNK * full), text.split(" ")[0]
+    free = float("inf")
+    for shown, text_px, most in (
+        (text, full, _DEAR),
+        (text, small, _DEAR),
+        (text, small, free),
+        (first_word, full, free),
+        (first_word, small, free),
+    ):
+        tag = _tag(shown, color, text_px, round(_WIDEST_SHARE * size[1]))
+        if tag.shape[0] <= size[0] and tag.shape[1] <= size[1]:
+            yield tag, most
+
+
+@lru_cache(maxsize=1024)
+def _tag(text: str, color: Color, text_px: int, widest_px: int) -> Picture:
+    """Return the picture of a tag: text on the object's colour, with the halo of the lines around it."""
+    border, padding = max(1, round(text_px / 20)), max(2, round(text_px / 5))
+    text = shortened(text, text_px, widest_px)
+    cover = np.pad(render(text, text_px), ((0, 0), (padding, padding)))[..., None] / 255
+    inside = (1 - cover) * np.array(color) + cover * np.array(ink(color))
+    tag = inside.round().astype(np.uint8)
+    for ring in (DARK, WHITE):
+        tag = cv2.copyMakeBorder(tag, *(border,) * 4, cv2.BORDER_CONSTANT, value=ring)
+    tag.setflags(write=False)  # it is kept for the next frame
+    return np.asarray(tag)
 
 
 def _anchor(layer: Layer, size: tuple[int, int]) -> Rectangle | None:
@@ -49,31 +143,20 @@ def _anchor(layer: Layer, size: tuple[int, int]) -> Rectangle | None:
     return (x1, y1, x2, y2) if x1 < x2 and y1 < y2 else None
 
 
-def _place(
-    anchor: Rectangle, tag_size: tuple[int, int], size: tuple[int, int], taken: Sequence[Rectangle]
-) -> Rectangle:
-    """Return the (first) position around `anchor`, inside of the picture, that covers least of `taken`."""
+def _corners(anchor: Rectangle, tag_size: tuple[int, int], gap: int) -> list[tuple[int, int]]:
+    """Return where the upper left corner of a tag may lie, the best place first."""
     height, width = tag_size
     x1, y1, x2, y2 = anchor
-    middle = (y1 + y2 - height) // 2
-    places = (
-        (x1, y1 - height),
-        (x2 - width, y1 - height),
-        (x1, y2),
-        (x2 - width, y2),
-        (x2, middle),
-        (x1 - width, middle),
-        (x1, y1),
-        (x1, middle),
-    )
-    inside = []
-    for x, y in places:
-        left, top = max(0, min(x, size[1] - width)), max(0, min(y, size[0] - height))
-        inside.append((left, top, left + width, top + height))
-    return min(inside, key=lambda tag: sum(_overlap(tag, other) for other in taken))
+    above, below, left, right = y1 - height - gap, y2 + gap, x1 - width - gap, x2 + gap
+    middle_x, middle_y = (x1 + x2 - width) // 2, (y1 + y2 - height) // 2
+    around = [(x1, above), (middle_x, above), (x2 - width, above), (x1, below), (middle_x, below), (x2 - width, below)]
+    beside = [(right, y1), (right, middle_y), (right, y2 - height), (left, y1), (left, middle_y), (left, y2 - height)]
+    inside = [(middle_x, middle_y), (x1, y1), (x2 - width, y1), (x1, y2 - height), (x2 - width, y2 - height)]
+    return around + beside + inside
 
 
-def _overlap(first: Rectangle, second: Rectangle) -> int:
+def overlap(first: Rectangle, second: Rectangle) -> int:
+    """Return how many pixels two rectangles share."""
     width = min(first[2], second[2]) - max(first[0], second[0])
     height = min(first[3], second[3]) - max(first[1], second[1])
     return max(width, 0) * max(height, 0)

@@ -106,3 +106,15 @@ def test_a_sheet_that_cannot_be_written_is_a_users_error(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="cannot be written"):
         write_sheet(tmp_path / "file" / "905.jpg", truth_sheet([make_frame()], ["dog", "cat"]))
+
+
+def test_a_sheet_carries_the_name_of_its_video():
+    plain, named = truth_sheet([make_frame()], ["dog", "cat"]), truth_sheet([make_frame()], ["dog", "cat"], "видео 猫")
+    added = named.shape[0] - plain.shape[0]
+    assert np.array_equal(named[added:], plain)
+    assert (named[:added] < 100).any()
+    assert (named[:added, -50:] == 255).all()
+
+
+def test_a_name_longer_than_the_sheet_is_cut():
+    assert truth_sheet([make_frame()], ["dog", "cat"], "name " * 200).shape[1] == TILE_WIDTH_PX

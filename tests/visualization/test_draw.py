@@ -8,9 +8,7 @@ from mmdet.visualization.draw import (
     draw_objects,
     drawing_factor,
     enlarge,
-    track_color,
 )
-from mmdet.visualization.tags import _overlap, _place
 
 RED = (255, 0, 0)
 
@@ -23,17 +21,6 @@ def square(top, left, side, size=(90, 120)):
     mask = np.zeros(size, bool)
     mask[max(top, 0) : top + side, max(left, 0) : left + side] = True
     return mask
-
-
-def test_colours_are_a_function_of_the_id_alone():
-    forwards = [track_color(i) for i in range(50)]
-    assert [track_color(i) for i in reversed(range(50))][::-1] == forwards
-
-
-def test_colours_of_the_first_twenty_tracks_are_far_apart():
-    colours = np.array([track_color(i) for i in range(20)], float)
-    distances = np.abs(colours[:, None] - colours[None]).sum(axis=2) + 1e6 * np.eye(20)
-    assert distances.min() > 60
 
 
 def test_a_frame_without_objects_is_returned_as_a_copy():
@@ -77,24 +64,60 @@ def test_an_object_without_visible_part_gets_no_tag():
     assert np.array_equal(draw_objects(grey(), [item]), grey())
 
 
-@pytest.mark.parametrize(("top", "left"), [(-5, -5), (-5, 110), (80, -5), (80, 110)])
-def test_tags_of_objects_at_borders_are_inside_the_picture(top, left):
-    x1, y1, x2, y2 = _place((left, top, left + 15, top + 15), (12, 60), (90, 120), [])
-    assert 0 <= x1 < x2 <= 120
-    assert 0 <= y1 < y2 <= 90
-    assert (y2 - y1, x2 - x1) == (12, 60)
+def lines_of(style, **about):
+    """Where the picture differs from its frame."""
+    item = DrawnObject(mask=square(60, 60, 60, (240, 320)), box=(60, 60, 120, 120), color=RED, **about)
+    return (draw_objects(grey(240, 320), [item], style) != 128).any(axis=2)
 
 
-def test_tags_of_objects_at_one_place_do_not_cover_each_other():
-    taken = []
-    for _ in range(4):
-        taken.append(_place((40, 40, 70, 70), (12, 30), (90, 120), taken))
-    assert not any(_overlap(a, b) for i, a in enumerate(taken) for b in taken[:i])
+def test_boxes_are_drawn_if_asked_for():
+    mask = np.zeros((240, 320), bool)
+    mask[80:100, 80:100] = True
+    item = DrawnObject(mask=mask, box=(40, 40, 200, 200), color=RED)
+    assert np.array_equal(draw_objects(grey(240, 320), [item])[40, 100:150], grey(1, 50)[0])
+    assert draw_objects(grey(240, 320), [item], DrawStyle(boxes=True))[40, 100:150, 0].min() > 230
 
 
-def test_a_tag_wider_than_the_picture_is_cut():
-    item = DrawnObject(mask=square(5, 5, 20, (40, 40)), label_text="0 a_very_long_class_name 0.50", color=RED)
-    assert draw_objects(grey(40, 40), [item]).shape == (40, 40, 3)
+def test_a_style_without_masks_and_labels_draws_nothing():
+    assert not lines_of(DrawStyle(masks=False, labels=False), label_text="0 disc 0.50").any()
+
+
+def test_labels_can_be_left_out():
+    with_tag, without = (lines_of(DrawStyle(labels=labels), label_text="0 disc 0.50") for labels in (True, False))
+    assert with_tag[:55].any()
+    assert not without[:55].any()
+
+
+def test_wider_lines_cover_more():
+    wide, plain = (lines_of(DrawStyle(line_width=width))[:60].sum() for width in (6, 1))
+    assert wide > 1.5 * plain
+
+
+def test_a_trail_leads_through_the_last_points_only():
+    trail = tuple((float(x), 200.0) for x in range(10, 300, 10))
+    whole, last = lines_of(DrawStyle(trails=100), trail=trail), lines_of(DrawStyle(trails=5), trail=trail)
+    assert whole[200, 10:290].all()
+    assert last[200, 252:290].all()
+    assert not last[190:, :230].any()
+    assert not lines_of(DrawStyle(), trail=trail)[190:].any()
+
+
+def test_the_uncertainty_of_a_box_is_a_band_of_one_sigma_around_each_side():
+    item = DrawnObject(
+        mask=np.zeros((240, 320), bool), box=(100, 80, 200, 160), color=RED, sigma=(20.0, 10.0, 30.0, 5.0)
+    )
+    drawn = draw_objects(grey(240, 320), [item], DrawStyle(sigma=True))
+    tinted = drawn[..., 0] > drawn[..., 1] + 10.0
+    assert np.flatnonzero(tinted[120])[[0, -1]] == pytest.approx([80, 229], abs=2)  # its edge is dashed
+    assert not tinted[120, 123:167].any()
+    assert np.flatnonzero(tinted[:, 150])[[0, -1]] == pytest.approx([70, 164], abs=2)
+    assert np.array_equal(draw_objects(grey(240, 320), [item]), grey(240, 320))
+
+
+def test_a_band_of_sigma_beyond_the_picture_is_cut():
+    item = DrawnObject(mask=np.zeros((90, 120), bool), box=(-90, 0, -40, 9), color=RED, sigma=(20.0,) * 4)
+    drawn = draw_objects(grey(), [item], DrawStyle(sigma=True))
+    assert np.array_equal(drawn, grey())
 
 
 def test_a_mask_of_another_size_is_an_error():
@@ -102,12 +125,20 @@ def test_a_mask_of_another_size_is_an_error():
         draw_objects(grey(), [DrawnObject(mask=np.zeros((10, 10), bool), color=RED)])
 
 
-def test_enlarging_scales_masks_and_boxes():
-    item = DrawnObject(mask=square(20, 30, 20), box=(30, 20, 50, 40), color=RED)
+def test_enlarging_scales_masks_boxes_uncertainty_and_trails():
+    item = DrawnObject(
+        mask=square(20, 30, 20), box=(30, 20, 50, 40), color=RED, sigma=(1, 2, 3, 4), trail=((9, 8),), score=0.3
+    )
     frame, (larger,) = enlarge(grey(), [item], 3)
+    assert (larger.sigma, larger.trail, larger.score) == ((3, 6, 9, 12), ((27, 24),), 0.3)
     assert frame.shape == (270, 360, 3)
     assert larger.box == (90, 60, 150, 120)
     assert larger.mask.sum() == pytest.approx(9 * 400, rel=0.02)
+
+
+def test_a_single_pixel_of_a_mask_is_seen_enlarged():
+    _, (larger,) = enlarge(grey(), [DrawnObject(mask=square(20, 30, 1), color=RED)], 3)
+    assert larger.mask.sum() >= 5
 
 
 def test_a_contact_sheet_fills_rows_and_leaves_the_rest_white():
