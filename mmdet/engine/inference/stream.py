@@ -174,3 +174,9 @@ class VideoStream:
         if not self.keep_result:
             raise ValueError("this stream keeps no result: start it with keep_result=True")
         return replace(self.accumulator.finish(), bad_frames=tuple(self.bad_frames))
+
+    def cut(self) -> VideoResult:
+        """Return what `finish` does of the frames since the last cut, and forget them. Tracking goes on."""
+        result = self.finish()
+        self.accumulator, self.bad_frames = VideoAccumulator(self.video_id, self.size), []
+        return result

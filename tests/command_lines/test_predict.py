@@ -1,4 +1,4 @@
-"""Tracking one's own video: a file or a folder of images."""
+"""Predicting on one's own videos: what is written, what is said, and what an early end keeps."""
 
 import errno
 import json
@@ -15,7 +15,8 @@ import pytest
 import torch
 from programs import load_program
 
-from mmdet.engine.inference import source_tracking
+from mmdet.engine.inference.predicting import drawer
+from mmdet.engine.inference.predicting.outputs import drawn
 from mmdet.engine.inference.predictor import VideoStream
 from mmdet.engine.process.endings import run_command_line
 from mmdet.errors import UserError
@@ -24,12 +25,12 @@ from mmdet.visualization.mp4 import open_mp4
 
 
 @pytest.fixture
-def track(monkeypatch, capsys):
-    """Run tools/track_video.py in this process; return its exit code and what it said on stderr."""
-    module = load_program("tools/track_video")
+def predict(monkeypatch, capsys):
+    """Run tools/predict.py in this process; return its exit code and what it said on stderr."""
+    module = load_program("tools/predict")
 
     def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["track_video.py", *map(str, arguments)])
+        monkeypatch.setattr(sys, "argv", ["predict.py", *map(str, arguments)])
         code = 0
         try:
             run_command_line(module.main)
@@ -41,50 +42,49 @@ def track(monkeypatch, capsys):
     return call
 
 
-def test_a_folder_and_the_video_made_of_it_are_tracked(track, config, checkpoint, tiny_set, tmp_path):
+def test_a_folder_and_the_video_made_of_it_are_tracked(predict, config, checkpoint, tiny_set, tmp_path):
     folder = sorted((tiny_set / "valid_images").iterdir())[0]
     arguments = ("--out", tmp_path, "--thresh", 0, "--device", "cpu")
-    assert track(config, checkpoint, folder, *arguments)[0] == 0
-    entries = json.loads((tmp_path / f"{folder.name}.json").read_text())["tracks"]
+    assert predict(config, checkpoint, folder, *arguments)[0] == 0
+    entries = json.loads((tmp_path / f"{folder.name}.json").read_text())["annotations"]
     assert entries
     assert all(len(entry["segmentations"]) == 4 for entry in entries)
     video = tmp_path / f"{folder.name}.mp4"
     assert cv2.VideoCapture(str(video)).get(cv2.CAP_PROP_FRAME_COUNT) == 4
     again = tmp_path / "again"
-    assert track(config, checkpoint, video, "--out", again, "--device", "cpu")[0] == 0
+    assert predict(config, checkpoint, video, "--out", again, "--device", "cpu")[0] == 0
     assert (again / f"{folder.name}.json").is_file()
 
 
-def test_a_video_that_cannot_be_read_is_named(track, config, checkpoint, tmp_path):
+def test_a_video_that_cannot_be_read_is_named(predict, config, checkpoint, tmp_path):
     (tmp_path / "no.mp4").write_bytes(b"nothing")
-    code, said = track(config, checkpoint, tmp_path / "no.mp4", "--out", tmp_path, "--device", "cpu")
+    code, said = predict(config, checkpoint, tmp_path / "no.mp4", "--out", tmp_path, "--device", "cpu")
     assert code == 2
     assert "no.mp4 is a text file, not a video" in said
 
 
-def test_the_checkpoint_is_read_once_and_names_the_classes(track, config, checkpoint, tiny_set, tmp_path, monkeypatch):
-    reads, drawn = [], []
-    load, draw = torch.load, source_tracking.objects_of_tracks
+def test_the_checkpoint_is_read_once_and_names_the_classes(
+    predict, config, checkpoint, tiny_set, tmp_path, monkeypatch
+):
+    reads, load = [], torch.load
     monkeypatch.setattr(torch, "load", lambda *args, **settings: reads.append(args) or load(*args, **settings))
-    monkeypatch.setattr(
-        source_tracking,
-        "objects_of_tracks",
-        lambda tracks, names, least: drawn.append(names) or draw(tracks, names, least),
-    )
     folder = sorted((tiny_set / "valid_images").iterdir())[0]
-    assert track(config, checkpoint, folder, "--out", tmp_path, "--device", "cpu")[0] == 0
+    assert predict(config, checkpoint, folder, "--out", tmp_path, "--device", "cpu")[0] == 0
     assert len(reads) == 1
-    assert drawn[0] == tuple(load(checkpoint, weights_only=True)["about"]["class_names"])
+    about = load(checkpoint, weights_only=True)["about"]
+    categories = json.loads((tmp_path / f"{folder.name}.json").read_text())["categories"]
+    assert [category["name"] for category in categories] == list(about["class_names"])
+    assert [category["id"] for category in categories] == list(about["category_ids"])
 
 
-def test_a_checkpoint_with_an_object_is_tracked_with_only_if_trusted(track, config, checkpoint, tiny_set, tmp_path):
+def test_a_checkpoint_with_an_object_is_tracked_with_only_if_trusted(predict, config, checkpoint, tiny_set, tmp_path):
     torch.save({**torch.load(checkpoint, weights_only=True), "seconds": np.float64(1.5)}, tmp_path / "unsafe.pth")
     folder = sorted((tiny_set / "valid_images").iterdir())[0]
     arguments = (config, tmp_path / "unsafe.pth", folder, "--out", tmp_path, "--device", "cpu")
-    code, said = track(*arguments)
+    code, said = predict(*arguments)
     assert code == 2
     assert "--trust-checkpoint" in said
-    assert track(*arguments, "--trust-checkpoint")[0] == 0
+    assert predict(*arguments, "--trust-checkpoint")[0] == 0
 
 
 @pytest.fixture
@@ -99,11 +99,11 @@ def frames(tiny_set, tmp_path):
 
 
 @pytest.fixture
-def on_cpu(track, config, checkpoint, tmp_path):
+def on_cpu(predict, config, checkpoint, tmp_path):
     """Track a source into tmp_path/out; return the exit code, what was said, and the json, None without one."""
 
     def call(source, *options):
-        code, said = track(config, checkpoint, source, "--out", tmp_path / "out", "--device", "cpu", *options)
+        code, said = predict(config, checkpoint, source, "--out", tmp_path / "out", "--device", "cpu", *options)
         written = sorted((tmp_path / "out").glob("*.json"))
         assert not list((tmp_path / "out").glob(".*"))  # nothing unfinished is left
         return code, said, json.loads(written[-1].read_text()) if written else None
@@ -117,8 +117,8 @@ def test_the_video_written_has_the_rate_of_its_source(on_cpu, frames, tmp_path):
             append(frame)
     code, _, written = on_cpu(tmp_path / "clip.mp4")
     assert code == 0
-    assert written["video"]["fps"] == open_source(tmp_path / "out/clip.mp4").rate == 60
-    assert written["video"]["complete"] is True
+    assert written["videos"][0]["fps"] == open_source(tmp_path / "out/clip.mp4").rate == 60
+    assert written["videos"][0]["complete"] is True
 
 
 def test_the_times_of_a_variable_rate_are_written(on_cpu, frames, tmp_path):
@@ -127,29 +127,36 @@ def test_the_times_of_a_variable_rate_are_written(on_cpu, frames, tmp_path):
         for frame, time in zip(read_video(frames), times, strict=True):
             append(frame, time)
     written = on_cpu(tmp_path / "clip.mp4")[2]
-    assert np.allclose(written["video"]["times"], times, atol=1e-3)
+    assert np.allclose(written["videos"][0]["times"], times, atol=1e-3)
     assert np.allclose([frame.time_s for frame in open_source(tmp_path / "out/clip.mp4")], times, atol=2e-3)
-    assert np.allclose(on_cpu(tmp_path / "clip.mp4", "--fps", 4)[2]["video"]["times"], np.arange(6) / 4)
+    assert np.allclose(on_cpu(tmp_path / "clip.mp4", "--fps", 4)[2]["videos"][0]["times"], np.arange(6) / 4)
 
 
-def test_only_objects_of_the_threshold_are_drawn(on_cpu, frames, monkeypatch):
-    scores, drawn = [], []
-    choose, draw = source_tracking.objects_of_tracks, source_tracking.draw_objects
+@pytest.fixture
+def drawings(monkeypatch):
+    """The objects of each frame that is drawn."""
+    drawn_objects, draw = [], drawer.draw_objects
     monkeypatch.setattr(
-        source_tracking,
-        "objects_of_tracks",
-        lambda tracks, names, least: scores.extend(tracks.scores.tolist()) or choose(tracks, names, least),
+        drawer,
+        "draw_objects",
+        lambda frame, objects, style: drawn_objects.append((objects, style)) or draw(frame, objects, style),
     )
-    monkeypatch.setattr(
-        source_tracking, "draw_objects", lambda frame, objects: drawn.extend(objects) or draw(frame, objects)
-    )
-    on_cpu(frames, "--thresh", 0)
-    assert len(drawn) == len(scores) > 1
-    middle = sorted(set(scores))[len(set(scores)) // 2]
-    expected = sum(score >= middle for score in scores)
-    drawn.clear()
-    on_cpu(frames, "--thresh", repr(middle))
-    assert len(drawn) == expected < len(scores) // 2
+    return drawn_objects
+
+
+def test_tracks_are_drawn_while_their_mean_reaches_the_threshold_and_kept_if_it_does_at_the_end(
+    on_cpu, frames, drawings
+):
+    everything = on_cpu(frames, "--thresh", 0)[2]["annotations"]
+    scores = sorted(item.score for objects, _ in drawings for item in objects)
+    middle = scores[len(scores) // 2]
+    drawings.clear()
+    kept = on_cpu(frames, "--thresh", repr(middle))[2]["annotations"]
+    assert sum(len(objects) for objects, _ in drawings) == sum(score >= middle for score in scores) < len(scores)
+    assert [track["track_id"] for track in kept] == [
+        track["track_id"] for track in everything if track["score"] >= middle
+    ]
+    assert 0 < len(kept) < len(everything)
 
 
 @pytest.mark.parametrize(
@@ -176,8 +183,8 @@ def test_a_value_that_cannot_be_is_refused_before_the_work(on_cpu, frames, optio
 def test_a_signal_keeps_the_frames_so_far(on_cpu, frames, tmp_path, monkeypatch, number):
     push = VideoStream.push
 
-    def stopped(stream, frame):
-        tracks = push(stream, frame)
+    def stopped(stream, frame, time_s):
+        tracks = push(stream, frame, time_s)
         if stream.num_frames == 3:
             os.kill(os.getpid(), number)
         return tracks
@@ -191,9 +198,9 @@ def test_a_signal_keeps_the_frames_so_far(on_cpu, frames, tmp_path, monkeypatch,
     assert code == 128 + number
     assert f"stopped by {number.name}" in said
     assert "frames.mp4 and frames.json hold the first 3 frames" in said
-    assert (written["video"]["frames"], written["video"]["frames_promised"]) == (3, 6)
-    assert written["video"]["complete"] is False
-    assert all(len(track["segmentations"]) == 3 for track in written["tracks"])
+    assert (written["videos"][0]["frames_read"], written["videos"][0]["frames_promised"]) == (3, 6)
+    assert written["videos"][0]["complete"] is False
+    assert all(len(track["segmentations"]) == 3 for track in written["annotations"])
     assert len(list(read_video(tmp_path / "out/frames.mp4"))) == 3
 
 
@@ -204,21 +211,21 @@ def test_a_damaged_frame_in_the_middle_keeps_those_before_it(on_cpu, frames, tmp
     assert code == 1
     assert f"{bad.name} is damaged or no image" in said
     assert "hold the first 4 frames" in said
-    assert written["video"]["frames"] == len(list(read_video(tmp_path / "out/frames.mp4"))) == 4
+    assert written["videos"][0]["frames_read"] == len(list(read_video(tmp_path / "out/frames.mp4"))) == 4
 
 
 def test_an_error_of_the_program_keeps_the_frames_before_it(on_cpu, frames, monkeypatch, tmp_path):
     push = VideoStream.push
 
-    def fail(stream, frame):
+    def fail(stream, frame, time_s):
         if stream.num_frames == 2:
             raise IndexError
-        return push(stream, frame)
+        return push(stream, frame, time_s)
 
     monkeypatch.setattr(VideoStream, "push", fail)
     with pytest.raises(IndexError):
         on_cpu(frames)
-    assert json.loads((tmp_path / "out/frames.json").read_text())["video"]["frames"] == 2
+    assert json.loads((tmp_path / "out/frames.json").read_text())["videos"][0]["frames_read"] == 2
 
 
 def test_a_full_disk_under_the_mp4_keeps_the_tracks_and_says_so(on_cpu, frames, monkeypatch, tmp_path):
@@ -234,12 +241,12 @@ def test_a_full_disk_under_the_mp4_keeps_the_tracks_and_says_so(on_cpu, frames, 
         path.write_bytes(b"no index")
         yield append
 
-    monkeypatch.setattr(source_tracking, "open_mp4", filling)
+    monkeypatch.setattr(drawn, "open_mp4", filling)
     code, said, written = on_cpu(frames)
     assert code == 1
     assert "the disk is full: No space left on device" in said
     assert f"{tmp_path / 'out' / frames.name}.json holds the first 3 frames" in said
-    assert written["video"]["frames"] == 3
+    assert written["videos"][0]["frames_read"] == 3
     assert not list((tmp_path / "out").glob("*.mp4"))
 
 
@@ -247,7 +254,7 @@ def test_a_full_disk_under_the_json_keeps_the_mp4_and_says_so(on_cpu, frames, mo
     def full(path, write):
         raise UserError(f"{path} cannot be written: No space left on device")
 
-    monkeypatch.setattr("mmdet.engine.inference.tracked_files.write_atomically", full)
+    monkeypatch.setattr("mmdet.engine.inference.predicting.outputs.place.write_atomically", full)
     code, said, written = on_cpu(frames)
     assert (code, written) == (1, None)
     assert "json cannot be written: No space left on device" in said
@@ -269,7 +276,7 @@ def test_frames_of_another_size_are_resized_on_demand(on_cpu, frames):
     assert (code, written) == (2, None)
     assert f"{image.name} is 40x40" in said
     code, _, written = on_cpu(frames, "--resize_to_first")
-    assert (code, written["video"]["frames"]) == (0, 6)
+    assert (code, written["videos"][0]["frames_read"]) == (0, 6)
 
 
 def _transport_stream(path, size):
@@ -290,9 +297,9 @@ def test_a_video_that_changes_its_size_keeps_what_was_before_or_is_resized(on_cp
     code, said, written = on_cpu(tmp_path / "a.ts")
     assert code == 1
     assert "a.ts, frame 3 is 80x80, the first frame 96x64" in said
-    assert written["video"]["frames"] == 3
+    assert written["videos"][0]["frames_read"] == 3
     code, _, written = on_cpu(tmp_path / "a.ts", "--resize-to-first")
-    assert (code, written["video"]["frames"]) == (0, 6)
+    assert (code, written["videos"][0]["frames_read"]) == (0, 6)
 
 
 def test_what_is_not_read_of_a_folder_is_said(on_cpu, frames):
@@ -309,19 +316,19 @@ def test_a_video_of_which_some_is_lost_says_how_much(on_cpu, frames, tmp_path):
     data = (tmp_path / "clip.mp4").read_bytes()
     (tmp_path / "clip.mp4").write_bytes(data[: len(data) * 3 // 4])
     code, said, written = on_cpu(tmp_path / "clip.mp4")
-    count = written["video"]["frames"]
+    count = written["videos"][0]["frames_read"]
     assert code == 0
     assert 0 < count < 6
     assert f"warning: {tmp_path}/clip.mp4: {count} of 6 frames read" in said
-    assert written["video"]["complete"] is False
+    assert written["videos"][0]["complete"] is False
 
 
-def test_the_source_is_never_written_over(on_cpu, frames, tmp_path, track, config, checkpoint):
+def test_the_source_is_never_written_over(on_cpu, frames, tmp_path, predict, config, checkpoint):
     with open_mp4(tmp_path / "clip.mp4", (64, 96), 25) as append:
         for frame in read_video(frames):
             append(frame)
     before = (tmp_path / "clip.mp4").read_bytes()
-    code, said = track(config, checkpoint, tmp_path / "clip.mp4", "--out", tmp_path, "--device", "cpu")
+    code, said = predict(config, checkpoint, tmp_path / "clip.mp4", "--out", tmp_path, "--device", "cpu")
     assert code == 2
     assert "clip.mp4" in said
     assert (tmp_path / "clip.mp4").read_bytes() == before

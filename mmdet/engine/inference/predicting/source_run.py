@@ -1,0 +1,155 @@
+"""Predict on one source: read, track, draw and write, until its end, an error or a stop signal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+from signal import SIGINT, Signals
+
+from mmdet.engine.inference.predicting.chunks import fitted, track_chunks
+from mmdet.engine.inference.predicting.model import PredictModel
+from mmdet.engine.inference.predicting.names import name_of_file, name_of_part, record_path
+from mmdet.engine.inference.predicting.options import PredictOptions
+from mmdet.engine.inference.predicting.part import Part, SourceEnd
+from mmdet.engine.inference.predicting.progress import Progress
+from mmdet.engine.inference.predicting.resume import info_of, is_finished
+from mmdet.engine.inference.predicting.window import Window
+from mmdet.engine.process.endings import SIGNAL_CODE_BASE, RunEnded
+from mmdet.engine.process.faults import known_fault
+from mmdet.engine.process.signals import StopSignals
+from mmdet.errors import UserError
+from mmdet.fileio.pictures.video import TimedFrame
+from mmdet.fileio.sources.finding import Source
+from mmdet.fileio.sources.frame_source import FrameSource
+from mmdet.fileio.sources.selection import Selection, select
+from mmdet.structures import Size, VideoResult
+
+
+@dataclass(slots=True, kw_only=True)
+class Job:
+    """What all sources of a run share."""
+
+    options: PredictOptions
+    model: PredictModel
+    selection: Selection
+    stop: StopSignals
+    say: Callable[[str], object]  # a line about what goes on
+    window: Window | None = None
+    taken: set[str] = field(default_factory=set)  # names of this run
+
+
+class SourceRun:
+    """The prediction on one source. `title` names it in progress and messages."""
+
+    def __init__(self, job: Job, source: Source, title: str) -> None:
+        self._job, self._source, self._title = job, source, title
+        self._info = info_of(source, job.model.about, job.options.described())
+        self._name = self._chosen_name()
+        self._part: Part | None = None  # the one being written, or the last one
+        self._count = self._num_tracks = 0  # frames, and tracks that are kept, of the parts that are written
+        self._at_end = False
+        self._dropped_before = 0  # frames, of the parts that are written
+
+    def run(self, opened: FrameSource | None = None) -> str:
+        """Predict and write; return the line that says what was written. `opened`: the source if it is open already.
+
+        Raises UserError before the work starts, and RunEnded if it ended early; the frames so far are then written.
+        """
+        job, options = self._job, self._job.options
+        if options.resume and not self._source.is_live and is_finished(options.out, self._name, self._info):
+            return f"{self._title}: finished already, skipped ({record_path(options.out, self._name)})"
+        frames = select(opened or self._source.open(one_size=not options.resize_to_first), job.selection)
+        for note in frames.notes:
+            job.say(note)
+        reading = iter(frames)
+        first = next(reading, None)
+        if first is None:
+            raise UserError(f"{self._source.text} has no frame")
+        size = (first.image.shape[0], first.image.shape[1])
+        progress = Progress(self._title, lambda: frames.promised)
+        try:
+            self._track(fitted(chain([first], reading), size, options.resize_to_first), frames, size, progress)
+        except (UserError, OSError) as error:
+            fault = known_fault(error)
+            if not self._count and fault is None:
+                raise
+            raise RunEnded(f"{fault or error}; {self._kept()}") from error
+        finally:
+            progress.close()
+        return self._ended(frames, progress)
+
+    def _track(self, reading: Iterator[TimedFrame], frames: FrameSource, size: Size, progress: Progress) -> None:
+        """Track until the end or a stop signal. Whatever ends it, the files are written if there is a frame."""
+        job, is_live = self._job, self._source.is_live
+        stream = job.model.predictor.stream(size)
+        part = self._next_part(frames, size)
+        try:
+            for chunk in track_chunks(reading, stream, 1 if is_live else job.options.batch):
+                for frame, tracks in chunk:
+                    part.add(frame, tracks)
+                progress.add(len(chunk))
+                if not part.wants_more:
+                    job.stop.received = job.stop.received or SIGINT
+                if job.stop.received:
+                    return
+                if is_live and part.length_s >= job.options.segment_s:
+                    self._write(part, frames, stream.cut(), complete=True)
+                    part = self._next_part(frames, size)
+            self._at_end = True
+        finally:
+            self._write(part, frames, stream.cut(), complete=self._at_end and not frames.loss)
+
+    def _next_part(self, frames: FrameSource, size: Size) -> Part:
+        options = self._job.options
+        name = name_of_part(options.out, self._name) if self._source.is_live else self._name
+        return Part(options, self._job.model, self._source, name, size, frames.rate, self._info, self._job.window)
+
+    def _write(self, part: Part, frames: FrameSource, result: VideoResult, complete: bool) -> None:
+        """Write a part to its end, or remove it if it has no frame."""
+        if not part.times_s:
+            part.discard()
+            return
+        self._part, self._count = part, self._count + len(part.times_s)
+        dropped = int(getattr(frames, "dropped", 0))
+        end = SourceEnd(promised=frames.promised, complete=complete, dropped=dropped - self._dropped_before)
+        self._dropped_before = dropped
+        part.finish(result, end)
+        self._num_tracks += part.num_tracks
+        if self._source.is_live:
+            self._job.say(f"{self._title}: {len(part.times_s)} frames: {part.place.json}")
+
+    def _ended(self, frames: FrameSource, progress: Progress) -> str:
+        """Return the last line about the source. Raises RunEnded if a signal has stopped it."""
+        if not self._at_end:
+            number = self._job.stop.received
+            raise RunEnded(f"stopped by {Signals(number).name}; {self._kept()}", SIGNAL_CODE_BASE + number)
+        if frames.loss:
+            self._job.say(f"warning: {frames.loss}")
+        if self._dropped_before:
+            self._job.say(f"{self._title}: {self._dropped_before} frames came too fast and were dropped")
+        found = f"{self._count} frames at {progress.rate:.1f}/s, {self._num_tracks} tracks"
+        return f"{self._title}: {found}: {self._written()}"
+
+    def _chosen_name(self) -> str:
+        source, out = self._source, self._job.options.out
+        if source.path is None:
+            return source.name
+        name = name_of_file(out, source, source.path, self._job.taken)
+        self._job.taken.add(name)
+        return name
+
+    def _kept(self) -> str:
+        if not (written := self._written()):
+            return f"nothing of its {self._count} frames could be written"
+        return f"{written} hold{'' if ' and ' in written else 's'} the first {self._count} frames"
+
+    def _written(self) -> str:
+        """Return what is written: `DIR/NAME.mp4, NAME.json and NAME/`; of a live source its last part alone."""
+        out = self._job.options.out
+        written = self._part.place.written if self._part else []
+        tops = {path.relative_to(out).parts[0] + "/" * (path.parent != out) for path in written}
+        names = sorted(tops, key=lambda top: (top.endswith("/"), top.endswith(".json")))
+        return (
+            f"{out}/" + " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names) if names else ""
+        )
