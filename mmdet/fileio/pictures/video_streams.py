@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
-from pathlib import Path
 
 import av
 from av.codec.context import Flags
@@ -24,27 +23,27 @@ _PICTURES = ("mjpeg", "png", "bmp", "gif")  # formats of single pictures
 _CLOCK = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)$")
 
 
-def main_stream(container: InputContainer, path: Path) -> VideoStream:
+def main_stream(container: InputContainer, name: str) -> VideoStream:
     """Return the largest picture stream, of equals the default one. Cover pictures and single pictures do not count."""
     choice = _videos(container)
     if not choice:
         own = container.streams
         what = "a cover picture alone" if own.video else "sound alone" if own.audio else "no picture stream"
-        raise UserError(f"{path} has {what}: give a video, or a folder of images")
+        raise UserError(f"{name} has {what}: give a video, or a folder of images")
     default = Disposition.default
     stream = max(choice, key=lambda s: (s.frames != 1, s.width * s.height, bool(s.disposition & default), -s.index))
     if stream.width * stream.height > MAX_PIXELS:
-        raise UserError(f"{path} is too large: {stream.width}x{stream.height}; up to {MAX_PIXELS} pixels are read")
+        raise UserError(f"{name} is too large: {stream.width}x{stream.height}; up to {MAX_PIXELS} pixels are read")
     return stream
 
 
-def other_streams(container: InputContainer, stream: VideoStream, path: Path) -> tuple[str, ...]:
+def other_streams(container: InputContainer, stream: VideoStream, name: str) -> tuple[str, ...]:
     """Return a note about the other videos of the file if it holds several."""
     others = [other for other in _videos(container) if other.index != stream.index and other.frames != 1]
     if not others:
         return ()
     sizes = ", ".join(f"{other.width}x{other.height}" for other in others)
-    return (f"{path} holds {len(others) + 1} videos: that of {stream.width}x{stream.height} is read, not {sizes}",)
+    return (f"{name} holds {len(others) + 1} videos: that of {stream.width}x{stream.height} is read, not {sizes}",)
 
 
 def _videos(container: InputContainer) -> list[VideoStream]:

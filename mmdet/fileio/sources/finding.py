@@ -4,59 +4,42 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from mmdet.errors import UserError, shown
 from mmdet.fileio.pictures.images import is_image_name, names_of
-from mmdet.fileio.sources.frame_source import FrameSource, ImageSequence, folder_entries, open_source, why_no_images
+from mmdet.fileio.sources.addresses import Address, find_address
+from mmdet.fileio.sources.connections import camera_index
+from mmdet.fileio.sources.frame_source import folder_entries, why_no_images
 from mmdet.fileio.sources.lists import read_list
 from mmdet.fileio.sources.names import names_of_path, unique_names
 from mmdet.fileio.sources.patterns import LIST_ENDING, is_pattern, match_pattern, videos_of_folder, why_missing
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """A video that a user named. `open` reads it."""
-
-    text: str  # as given
-    name: str  # for files that are written, unlike those of the other sources
-    path: Path | None  # the file or folder (of the images of a pattern), None for a camera or an address
-    is_live: bool = False  # whether frames come as they are taken and those not read in time are lost
-    images: tuple[Path, ...] = ()  # that a pattern chose from the folder `path`
-    notes: tuple[str, ...] = field(default=(), repr=False)  # what the user should know of how it was found
-
-    def open(self, one_size: bool = False) -> FrameSource:
-        """Return the frames. `one_size`: refuse images of different sizes first, by their headers.
-
-        Raises UserError with the reason if there is nothing to read.
-        """
-        if self.path is None:
-            raise UserError(f"{self.text} is no file")
-        if not self.images:
-            return open_source(self.path, one_size, self.notes)
-        sequence = ImageSequence(self.path, self.images, self.notes)
-        if one_size:
-            sequence.check_sizes()
-        return sequence
+from mmdet.fileio.sources.source import Source
 
 
 def find_sources(texts: Sequence[str]) -> list[Source]:
     """Return the videos that `texts` name, in their order; what is named twice is returned once.
 
     A text is a video file, a folder of images (one video) or of videos (each one), an image (a video of one frame), a
-    pattern (the images of a folder are one video, in natural order), or a list file (.txt) with one source per line.
+    pattern (the images of a folder are one video, in natural order), a camera (0, /dev/video0), an address
+    (rtsp://...), or a list file (.txt) with one source per line. A file named like a camera is a file.
     Raises UserError that names what is wrong before anything is opened.
     """
     found: dict[object, Source] = {}
     for text in texts:
         for source in _sources_of(text, Path()):
-            found.setdefault((os.path.abspath(source.path or ""), source.images), source)
+            found.setdefault(_what(source), source)
     if not found:
         raise UserError("no source: give a video file, a folder of images, a pattern or a list of them")
     sources = _hint_at_stills(list(found.values()))
     names = unique_names([_name_choices(source) for source in sources])
     return [replace(source, name=name) for source, name in zip(sources, names, strict=True)]
+
+
+def _what(source: Source) -> object:
+    """Return what a source stands for, the same for different ways to write it."""
+    return source.sender if source.path is None else (os.path.abspath(source.path), source.images)
 
 
 def _sources_of(text: str, base: Path, in_list: bool = False) -> Iterator[Source]:
@@ -65,15 +48,31 @@ def _sources_of(text: str, base: Path, in_list: bool = False) -> Iterator[Source
         raise UserError(f"source {shown(text)} names nothing: give a video file or a folder of images")
     path = base / Path(text).expanduser()
     if not _exists(path):
-        if not is_pattern(text):
-            raise UserError(f"source {text}: {why_missing(path)}")
-        yield from _of_pattern(text, base, in_list)
+        yield from _no_file(text, path, base, in_list)
     elif path.is_dir():
         yield from _of_folder(path, text)
     elif path.suffix.lower() == LIST_ENDING:
         yield from _of_list(path, in_list)
+    elif (index := camera_index(text)) is not None and path.is_char_device():
+        yield _camera(index)
     else:
         yield _file(path, text)
+
+
+def _no_file(text: str, path: Path, base: Path, in_list: bool) -> Iterator[Source]:
+    """Yield the sources of a text that is not the name of a file."""
+    if (address := find_address(text)) is not None:
+        yield Source(text=address.shown, name="", sender=address, is_live=not address.names_a_file)
+    elif (index := camera_index(text)) is not None:
+        yield _camera(index)
+    elif is_pattern(text):
+        yield from _of_pattern(text, base, in_list)
+    else:
+        raise UserError(f"source {text}: {why_missing(path)}")
+
+
+def _camera(index: int) -> Source:
+    return Source(text=f"camera {index}", name="", sender=index, is_live=True)
 
 
 def _of_folder(folder: Path, text: str) -> Iterator[Source]:
@@ -129,8 +128,9 @@ def _hint_at_stills(sources: list[Source]) -> list[Source]:
 
 
 def _name_choices(source: Source) -> tuple[str, ...]:
-    assert source.path is not None
-    return names_of_path(source.path)
+    if isinstance(source.sender, Address):
+        return source.sender.names
+    return (f"camera{source.sender}",) if source.path is None else names_of_path(source.path)
 
 
 def _exists(path: Path) -> bool:

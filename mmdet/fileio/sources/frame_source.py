@@ -25,7 +25,8 @@ from mmdet.fileio.pictures.images import (
     names_of,
     opened_by_pillow,
 )
-from mmdet.fileio.pictures.video import DEFAULT_RATE, TimedFrame, VideoFile
+from mmdet.fileio.pictures.video import TimedFrame, VideoFile, open_video
+from mmdet.fileio.pictures.video_streams import DEFAULT_RATE
 
 VIDEO_ENDINGS = (
     *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".vob", ".wmv"),
@@ -83,11 +84,11 @@ def _opened(path: Path, one_size: bool) -> VideoFile | MovingPicture | ImageSequ
     if not path.is_file():
         raise UserError(f"{path} is a device or a pipe: give a video file or a folder of images")
     if path.suffix.lower() in _JPEGS or (path.suffix.lower() in VIDEO_ENDINGS and not _is_image(path)):
-        return VideoFile(path)
+        return open_video(path)
     if is_image_name(path) or _is_image(path):
         count = _num_pictures(path)
         return MovingPicture(path, count) if count > 1 else ImageSequence(path, [path])
-    return VideoFile(path)
+    return open_video(path)
 
 
 def read_video(path: Path) -> Iterator[np.ndarray]:
