@@ -44,7 +44,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassFigures:
-    """What was reached on one category; counts are of tracks at IoU 0.5 (evaluation/diagnosis/confusion)."""
+    """What was reached on one category; counts are of shown tracks at IoU 0.5 (evaluation/diagnosis/confusion)."""
 
     name: str
     color: str  # #rrggbb
@@ -73,8 +73,9 @@ class ThresholdCurve:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confusion:
-    """counts[i][j]: true tracks of class i matched to predictions of class j; the last column are missed, the last row
-    false ones (so both have one more than there are names).
+    """counts[i][j]: true tracks of class i matched to shown predictions of class j.
+
+    The last column are missed, the last row false ones, so both have one more than there are names.
     """
 
     names: Sequence[str]
@@ -127,7 +128,8 @@ class ErrorEvent:
     """An error that lasts from `first_frame` to `last_frame` (included).
 
     `truth`, `prediction`: indices into the video's truth and the model's tracks of what is concerned, None if nothing
-    `weight`: how bad it is, the share of the video's pixels and frames that it spoils; the page sorts by it
+    `weight`: how bad it is, the share of the video's pixels and frames that it spoils; the page sorts by it. Of a
+        switch that is the smaller of what the tracks before and after it follow
     """
 
     kind: ErrorKind
@@ -143,7 +145,8 @@ class ErrorEvent:
 class VideoOfModel:
     """What one model made of one video."""
 
-    figures: Mapping[str, float | None]  # AP, HOTA, switches, missed, false; {} without truth
+    # Fractions: AP, HOTA, IDF1; counts of masks: missed, false, wrong class; and switches. {} without truth.
+    figures: Mapping[str, float | None]
     tracks: Sequence[Track]
     events: Sequence[ErrorEvent] = ()
 
@@ -158,7 +161,8 @@ class Video:
     num_frames: int
     fps: float
     # One per frame: a data address (data:image/...) or a relative address beside the page, quoted as addresses are
-    # (`my%20video/00000.jpg`); "" if the frame could not be read.
+    # (`my%20video/00000.jpg`); "" if the frame could not be read. A video whose player would make the page too large
+    # has neither pictures nor tracks, but all figures and events.
     pictures: Sequence[str]
     truth: Sequence[Track] | None
     models: Sequence[VideoOfModel]  # parallel to Report.models

@@ -39,7 +39,8 @@ def association_figures(
 
     These metrics do not rank results, so they need a threshold. `overall` treats all categories as one; `per_category`
     has the categories with objects or results; `detection_average` adds up their counts; `class_average` is the mean
-    over categories with objects. Figures are None without an object, localisation also without a match. Raises
+    over categories with objects; `per_video` has by video id what `overall` has, of videos with objects or results.
+    Figures are None without an object, localisation also without a match. Raises
     UserError without the package trackeval and as `evaluate`.
     """
     metrics = _load_metrics()
@@ -49,11 +50,14 @@ def association_figures(
     cases, warnings = join_results(truth, results)
     videos: dict[int, dict[int, _Raw]] = defaultdict(dict)  # category -> video -> fields
     objects: Counter[int] = Counter()  # category -> number of masks of objects
+    per_video: dict[str, _Row] = {}
     for case in cases:
         for category_id, data in read_sequences(case, score_threshold):
             raw = {name: metric.eval_sequence(data) for name, metric in metrics.items()}
             videos[category_id][case.video_id] = raw
             objects[category_id] += data["num_gt_dets"]
+            if category_id == ANY_CATEGORY:
+                per_video[str(case.video_id)] = _row(raw, data["num_gt_dets"])
     raws = {key: _combine(metrics, videos[key], "combine_sequences") for key in sorted(videos)}
     overall = raws.pop(ANY_CATEGORY, None)
     pooled = _combine(metrics, raws, "combine_classes_det_averaged") if raws else None
@@ -68,6 +72,7 @@ def association_figures(
         "detection_average": _row(pooled, objects[ANY_CATEGORY]),
         "class_average": _mean(list(rows.values())),
         "per_category": {str(key): {"name": truth.categories[key], **row} for key, row in rows.items()},
+        "per_video": per_video,
         "warnings": [*truth.warnings, *warnings],
     }
 

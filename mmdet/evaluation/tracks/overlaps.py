@@ -50,11 +50,18 @@ def read_overlaps(case: VideoCase) -> VideoOverlaps:
     Raises UserError that names the first malformed segmentation.
     """
     tracks = read_masks_of(case, [*case.results, *case.truths], compiled=False)  # pycocotools computes the overlaps
+    return overlaps_of(tracks, len(case.results))
+
+
+def overlaps_of(tracks: Sequence[MaskTrack], split: int) -> VideoOverlaps:
+    """Compare the first `split` of a video's tracks, its results, with the others, its truths.
+
+    They must have been read together, without the compiled op.
+    """
     seen: list[list[tuple[int, int]]] = [[] for _ in range(max((len(t.masks) for t in tracks), default=0))]
     for row, track in enumerate(tracks):
         for number in np.flatnonzero(track.areas).tolist():
             seen[number].append((row, int(track.masks[number])))
-    split = len(case.results)
     frames = tuple(_compare(pairs, split, tracks[0].video) for pairs in seen)
     return VideoOverlaps(frames=frames, track_ious=_track_ious(tracks[:split], tracks[split:], frames))
 

@@ -1,0 +1,115 @@
+"""Make a report of files: read and check everything, then write one page, for `tools/report.py` and test_video.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mmdet.errors import UserError
+from mmdet.fileio.overwriting import check_output_file, refuse_overwriting
+from mmdet.report.about import About, about_results, this_command
+from mmdet.report.build import ModelInput, build_report
+from mmdet.report.inputs import Results, load_data_set, load_results_or_tracks
+from mmdet.report.page import write_page
+from mmdet.report.training_curves import read_training_curves
+
+PAGE = "report.html"
+UNKNOWN_THRESHOLD = 0.2  # of results without a truth that do not say which of their tracks count
+_OWN = b"memcnp-vis"  # within the first bytes of every page
+_HEAD = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportOptions:
+    """What to report on, and where to."""
+
+    page: Path
+    results: Sequence[str | Path]  # one file, or two to compare
+    ann_file: str | Path | None = None
+    image_folder: str | Path | None = None
+    threshold: float | None = None
+    work_dir: Path | None = None  # of the training
+    title: str | None = None
+    workers: int = 1
+
+
+def make_report(options: ReportOptions) -> Path:
+    """Write the page of result files and return its path. Raises UserError before anything is written."""
+    check_page(options.page, [*options.results, options.ann_file])
+    if options.work_dir is not None and not options.work_dir.is_dir():
+        raise UserError(f"--work-dir {options.work_dir} is no folder: give the one that train.py wrote")
+    if options.image_folder is not None and not Path(options.image_folder).is_dir():
+        raise UserError(f"--images {options.image_folder} is no folder: give the one that file names are relative to")
+    loaded = _named_apart([load_results_or_tracks(path) for path in options.results], options.results)
+    data = load_data_set(options.ann_file, options.image_folder, loaded[0])
+    models = [
+        _model(results, path, options, options.work_dir if index == 0 else None)
+        for index, (results, path) in enumerate(zip(loaded, options.results, strict=True))
+    ]
+    title = options.title or " and ".join(results.name for results in loaded)
+    write_page(build_report(data, models, title, options.workers), options.page)
+    return options.page
+
+
+def report_entries(
+    entries: list[dict[str, Any]], about: About, options: ReportOptions, note_of_threshold: str = "given"
+) -> Path:
+    """Write the page of results that are at hand; `options` name no files of results. Return its path."""
+    results = Results(name=options.title or "results", entries=entries, about={})
+    data = load_data_set(options.ann_file, options.image_folder, results)
+    model = ModelInput(
+        results=results,
+        about=about,
+        training=read_training_curves(options.work_dir) if options.work_dir is not None else (),
+        threshold=options.threshold,
+        threshold_note=note_of_threshold,
+        fallback=(UNKNOWN_THRESHOLD, "there is no truth to find a threshold by"),
+    )
+    write_page(build_report(data, [model], results.name, options.workers), options.page)
+    return options.page
+
+
+def check_page(page: Path, inputs: Sequence[str | Path | None]) -> None:
+    """Raise UserError if a page cannot be written, or would replace an input or a file that is no report."""
+    check_output_file(page, "the report")
+    refuse_overwriting([page], inputs)
+    if page.exists():
+        try:
+            with page.open("rb") as file:
+                head = file.read(_HEAD)
+        except OSError as error:
+            raise UserError(f"{page} cannot be replaced: {error.strerror or error}") from error
+        if _OWN not in head:
+            raise UserError(f"{page} is no report of this program and would be overwritten: choose another folder")
+
+
+def _model(results: Results, path: str | Path, options: ReportOptions, work_dir: Path | None) -> ModelInput:
+    about = about_results(path, results.about, work_dir)
+    about = replace(about, commands=(*about.commands, this_command()))
+    return ModelInput(
+        results=results,
+        about=about,
+        training=read_training_curves(work_dir) if work_dir is not None else (),
+        threshold=options.threshold,
+        threshold_note="given by --thresh",
+        fallback=_fallback(results.about),
+    )
+
+
+def _fallback(about: Mapping[str, Any]) -> tuple[float, str]:
+    """Return the threshold to use without a truth: tracked videos hold the tracks that count, other results all."""
+    if about:
+        return 0.0, "all tracks of the file are shown"
+    return UNKNOWN_THRESHOLD, "there is no truth to find one by; choose one by --thresh"
+
+
+def _named_apart(loaded: Sequence[Results], paths: Sequence[str | Path]) -> list[Results]:
+    """Return the results with the names of their files, with as many of their folders as tell them apart."""
+    names = [Path(path).with_suffix("") for path in paths]
+    for count in range(1, max(len(name.parts) for name in names) + 1):
+        short = ["/".join(name.parts[-count:]) for name in names]
+        if len(set(short)) == len(short):
+            return [replace(results, name=name) for results, name in zip(loaded, short, strict=True)]
+    return [replace(results, name=f"{results.name} {number}") for number, results in enumerate(loaded, start=1)]
