@@ -3,13 +3,8 @@
 import re
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
-import torch
-
-from mmdet.config import load_config
-from mmdet.models.build import build_model
+from demo_inputs import save_checkpoint, write_video
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -29,34 +24,22 @@ def test_the_readme_is_short():
     assert len(README.splitlines()) < 220
 
 
-@pytest.fixture
-def checkpoint(tmp_path):
-    """A model of random weights that finds something in every frame."""
-    torch.manual_seed(0)
-    model = build_model(load_config(ROOT / "configs/demo/memcnp_demo.py"))
-    torch.nn.init.constant_(model.head.cls_conv.bias, 1.0)
-    torch.save({"model": model.state_dict(), "about": {"class_names": list("abcde")}}, tmp_path / "checkpoint.pth")
-    return tmp_path / "checkpoint.pth"
-
-
-def test_the_python_of_the_readme_tracks_a_video(checkpoint, tmp_path, monkeypatch, capsys):
-    ((_, code),) = [block for block in BLOCKS if block[0] == "python"]
-    for index in range(3):
-        frame = np.random.default_rng(index).integers(0, 256, (128, 192, 3), dtype=np.uint8)
-        (tmp_path / "video").mkdir(exist_ok=True)
-        cv2.imwrite(str(tmp_path / "video" / f"{index}.png"), frame)
-    monkeypatch.chdir(ROOT)
-    names = {"CHECKPOINT.pth": str(checkpoint), "VIDEO.mp4": str(tmp_path / "video")}
-    for name, path in names.items():
+@pytest.mark.parametrize("page", ["README.md", "docs/python.md"])
+def test_the_python_of_a_page_tracks_a_video(page, tmp_path, monkeypatch, capsys):
+    checkpoint, video = save_checkpoint(tmp_path / "random.pth"), write_video(tmp_path / "video")
+    code = "\n".join(re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text(), re.MULTILINE | re.DOTALL))
+    for name, path in {"CHECKPOINT.pth": str(checkpoint), "VIDEO.mp4": str(video)}.items():
         assert name in code
         code = code.replace(name, path)
+    monkeypatch.chdir(tmp_path)
     found = {}
-    exec(compile(code, "README.md", "exec"), found)
+    exec(compile(code.replace("configs/demo", str(ROOT / "configs/demo")), page, "exec"), found)
     assert found["result"].num_frames == 3
-    assert {entry["category_id"] for entry in found["entries"]} <= set(range(5))
-    said = capsys.readouterr().out.split()
     assert found["entries"]
-    assert said[1] in "abcde"
+    assert {entry["category_id"] for entry in found["entries"]} <= set(range(5))
+    assert re.search(r"^frame 2: \d [a-e] 0\.\d\d", capsys.readouterr().out, re.MULTILINE)
+    written = list(tmp_path.glob("*.mp4"))
+    assert [path.stat().st_size > 1000 for path in written] == [True] * code.count("open_mp4(")
 
 
 def test_programs_and_configs_that_the_readme_names_are_there():

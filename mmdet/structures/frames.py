@@ -118,7 +118,13 @@ class FrameObjects(_Rows):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class FrameDetections(FrameObjects):
-    """The detections of one frame with their masks, which may be on another device than the rest."""
+    """The detections of one frame with their masks, which may be on another device than the rest.
+
+    >>> detections
+    FrameDetections(boxes=float32 (2, 4), labels=int64 (2), ..., masks=bool (2, 20, 40))
+    >>> len(detections[detections.scores > 0.45])
+    1
+    """
 
     masks: Tensor  # (N, H, W) bool
 
@@ -132,6 +138,9 @@ class FrameTracks(FrameDetections):
     """Detections with identities: `track_ids` (N,) int64 >= 0, unique in the frame.
 
     An object keeps its id in all frames.
+
+    >>> tracks.objects.track_ids.tolist(), tracks.objects[[2, 0]].track_ids.tolist()
+    ([0, 2, 5], [5, 0])
     """
 
     track_ids: Tensor

@@ -78,7 +78,13 @@ class RLE(TypedDict):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class TrackTube(ShortText):
-    """One object through a video; every sequence has one entry per frame of the video, None if it was not seen."""
+    """One object through a video; every sequence has one entry per frame of the video, None if it was not seen.
+
+    >>> seen = {"segmentations": (), "boxes": (), "labels": (None, 2, 1, 2), "scores": (None, 0.5, 0.75, 1.0)}
+    >>> tube = TrackTube(track_id=3, **seen)
+    >>> tube.label, tube.score
+    (2, 0.75)
+    """
 
     track_id: int
     segmentations: Sequence[RLE | None]  # a PerFrame, or a tuple

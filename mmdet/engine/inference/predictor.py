@@ -39,6 +39,14 @@ class VideoPredictor:
     `device`: where the network runs; `amp`: its precision, bf16, fp16 or off
     `cuda_graph`: `VideoStream.push` launches each frame as one CUDA graph, recorded at the first frame
     `compile`: torch.compile translates the network, which takes a minute for every new batch size or image size
+
+    >>> video = predictor.track(frames)  # a file, a folder, a camera, an address, or frames (H, W, 3) uint8 RGB
+    >>> for tracks in video:
+    ...     print(tracks.frame_index, len(tracks), tracks.draw(video.frame).shape)
+    0 5 (50, 75, 3)
+    1 3 (50, 75, 3)
+    >>> video.result().num_frames, len(video.to_json())
+    (2, 5)
     """
 
     class_names: tuple[str, ...]  # by label; numbers where a checkpoint does not name them

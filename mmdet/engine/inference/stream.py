@@ -70,6 +70,14 @@ class VideoStream:
 
     `class_names`, `category_ids`: by label; the label itself where they are not given
     `keep_result`: whether masks are encoded and kept for `finish`; without, memory stays constant however long it runs
+
+    >>> stream = predictor.stream(size=(50, 75))
+    >>> for frame in frames:
+    ...     tracks = stream.push(frame)
+    >>> tracks.frame_index, tracks.masks.shape[1:]
+    (1, torch.Size([50, 75]))
+    >>> stream.finish()
+    VideoResult(video_id=1, size=(50, 75), num_frames=2, tubes=5 items, bad_frames=())
     """
 
     def __init__(

@@ -13,7 +13,7 @@ from torch import Tensor
 from mmdet.errors import UserError, shown, suggestion
 from mmdet.ops.masks.segmentations import encode_masks, mask_areas
 from mmdet.structures import FrameTracks
-from mmdet.visualization.draw import PLAIN, DrawStyle, Picture, Trails, draw_objects
+from mmdet.visualization.draw import PLAIN, DrawStyle, Picture, Trails, draw_objects, enlarge
 from mmdet.visualization.objects import objects_of_tracks
 
 if TYPE_CHECKING:
@@ -28,6 +28,18 @@ class Tracks:
 
     A frame says of an object what it looks like there: `labels` and `scores` may change from frame to frame.
     `track_labels` and `track_scores` are what its track says so far.
+
+    >>> tracks
+    frame 17: 0 ring 0.88, 2 star 0.50, 5 ring 0.25
+    >>> len(tracks), tracks.names, tracks.track_ids.tolist()
+    (3, ['ring', 'star', 'ring'], [0, 2, 5])
+    >>> tracks[tracks.track_scores > 0.4]
+    frame 17: 0 ring 0.88, 2 star 0.50
+    >>> for one in tracks:
+    ...     print(one.names[0], one.boxes[0].tolist())
+    ring [0.0, 4.0, 8.0, 12.0]
+    star [10.0, 4.0, 18.0, 12.0]
+    ring [20.0, 4.0, 28.0, 12.0]
     """
 
     objects: FrameTracks
@@ -120,6 +132,9 @@ class Tracks:
 
         `classes` are names or category ids, None for all; `max_objects` keeps those with the highest mean scores.
         Raises UserError for a class that the model does not know.
+
+        >>> tracks.filter(classes=["ring"], max_objects=1)
+        frame 17: 0 ring 0.88
         """
         kept = self.track_scores >= min_score
         if classes is not None:
@@ -131,7 +146,11 @@ class Tracks:
         return self[rows]
 
     def numpy(self) -> dict[str, np.ndarray]:
-        """Return all values of the objects by name as arrays (N, ...) on the host."""
+        """Return all values of the objects by name as arrays (N, ...) on the host.
+
+        >>> {name: array.shape for name, array in tracks.numpy().items() if name in ("boxes", "masks", "track_scores")}
+        {'boxes': (3, 4), 'masks': (3, 20, 40), 'track_scores': (3,)}
+        """
         names = ("boxes", "masks", "labels", "scores", "track_ids", "box_sigma", "centerness", "embeddings")
         return {name: getattr(self, name).numpy(force=True) for name in (*names, "track_labels", "track_scores")}
 
@@ -139,6 +158,10 @@ class Tracks:
         """Return the objects as COCO results of the image `image_id`, each with its `track_id`.
 
         Category and score are the track's, boxes are x, y, width, height, masks compressed RLE.
+
+        >>> first, *others = tracks.to_coco(image_id=3)
+        >>> first["category_id"], first["score"], first["bbox"], first["segmentation"]["size"]
+        (20, 0.875, [0.0, 4.0, 8.0, 8.0], [20, 40])
         """
         codes = encode_masks(self.masks) if len(self) else []
         corners = self.boxes.numpy(force=True).astype(np.float64)
@@ -168,6 +191,9 @@ class Tracks:
         """Return the objects as `supervision.Detections`: class and confidence are the track's, names in its data.
 
         Raises UserError where the package is not installed.
+
+        >>> tracks.to_supervision().data["class_name"].tolist()
+        ['ring', 'star', 'ring']
         """
         try:
             from supervision import Detections
@@ -182,14 +208,19 @@ class Tracks:
             data={"class_name": np.array(self.names, dtype=str)},
         )
 
-    def draw(self, frame: Picture, style: DrawStyle = PLAIN, trails: Trails | None = None) -> Picture:
-        """Return a copy of the frame (H, W, 3) uint8 RGB with all objects, tagged with id, class and mean score.
+    def draw(self, frame: Picture, style: DrawStyle = PLAIN, trails: Trails | None = None, factor: int = 1) -> Picture:
+        """Return a picture of the frame (H, W, 3) uint8 RGB with all objects, tagged with id, class and mean score.
 
         `trails`: where the tracks were, see `Trails`; it is shown if `style.trails` says of how many frames. Update it
         once per frame, before drawing.
+        `factor`: the picture is so many times as large as the frame, so that tags on small frames are readable
+
+        >>> from mmdet import DrawStyle
+        >>> tracks.draw(np.zeros((20, 40, 3), np.uint8), DrawStyle(boxes=True, labels=False)).shape
+        (20, 40, 3)
         """
         objects = objects_of_tracks(self, self.class_names, style=style, trails=trails)
-        return draw_objects(frame, objects, style)
+        return draw_objects(*enlarge(frame, objects, factor), style)
 
     def _labels_of(self, classes: Sequence[str | int]) -> list[int]:
         known: list[str | int] = [*self.class_names, *self.category_ids]

@@ -180,6 +180,10 @@ def test_drawing_leaves_the_frame_as_it_is_and_changes_the_objects():
     assert np.array_equal(nothing().draw(frame), frame)
 
 
+def test_small_frames_are_drawn_larger():
+    assert make_tracks().draw(np.zeros((*SIZE, 3), np.uint8), factor=3).shape == (60, 120, 3)
+
+
 def test_a_style_says_what_is_drawn_and_trails_where_tracks_were():
     frame = np.zeros((*SIZE, 3), np.uint8)
     tracks, trails = make_tracks(), Trails(frames=5)
