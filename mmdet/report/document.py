@@ -186,11 +186,13 @@ class Report:
     def overview(self) -> dict[str, Any]:
         """Return all but pictures and tracks as json content: what the page reads at once.
 
-        Of these a video says how many it has: `true_tracks` (None without truth) and, of each model, `num_tracks`.
+        A video says whether it `has_player`, and if so how many tracks it has: `true_tracks` (None without truth) and,
+        of each model, `num_tracks`.
         """
         plain = asdict(replace(self, videos=[_without_tracks(video) for video in self.videos]))
         for video, written in zip(self.videos, plain["videos"], strict=True):
             del written["pictures"], written["truth"]
+            written["has_player"] = bool(video.pictures)
             written["true_tracks"] = None if video.truth is None else len(video.truth)
             for model, written_model in zip(video.models, written["models"], strict=True):
                 del written_model["tracks"]

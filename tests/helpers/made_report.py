@@ -169,9 +169,7 @@ def class_figures(names, lift):
 def precision_recall():
     recall = [index / 100 for index in range(101)]
     return [
-        Curve(
-            group="precision and recall", name=f"IoU {iou}", x=recall, y=[max(0.0, 1 - (r / top) ** 3) for r in recall]
-        )
+        Curve(group="all classes", name=f"IoU {iou}", x=recall, y=[max(0.0, 1 - (r / top) ** 3) for r in recall])
         for iou, top in ((0.5, 0.9), (0.75, 0.5))
     ]
 

@@ -2,15 +2,30 @@
 
 const inPercent = (values) => values.map((value) => (isKnown(value) ? 100 * value : null));
 
-/** Precision over recall of all models in one chart. */
-function precisionRecall(report) {
-  const series = report.models.flatMap((model, index) => model.precision_recall.map((curve) => ({
-    name: report.models.length > 1 ? `${letterOf(index)}: ${curve.name}` : curve.name,
-    x: inPercent(curve.x),
-    y: inPercent(curve.y),
-  })));
-  if (!series.length) return null;
-  return lineChart({ title: "Precision and recall", xLabel: "recall (%)", yLabel: "precision (%)", series, xRange: [0, 100], yRange: [0, 100] });
+/**
+ * A chart per group of curves of all models; `curvesOf(model)` are those of one, `options` more for the charts. Lines
+ * of one name have one colour, whatever the model.
+ */
+function chartsByGroup(report, curvesOf, options = {}) {
+  const groups = new Map();
+  report.models.forEach((model, index) => curvesOf(model).forEach((curve) => {
+    if (!groups.has(curve.group)) groups.set(curve.group, { first: curve, names: [], series: [] });
+    const { names, series } = groups.get(curve.group);
+    if (!names.includes(curve.name)) names.push(curve.name);
+    const name = report.models.length > 1 ? `${letterOf(index)}: ${curve.name}` : curve.name;
+    series.push({ name, x: curve.x, y: curve.y, color: names.indexOf(curve.name) });
+  }));
+  return [...groups].map(([title, { first, series }]) => lineChart({ title, xLabel: first.x_label, yLabel: first.y_label, series, ...options }));
+}
+
+function trainingCharts(report) {
+  return chartsByGroup(report, (model) => model.training);
+}
+
+/** Precision over recall, both in per cent. */
+function precisionRecallCharts(report) {
+  const curvesOf = (model) => model.precision_recall.map((curve) => ({ ...curve, group: `Precision and recall, ${curve.group}`, x: inPercent(curve.x), y: inPercent(curve.y) }));
+  return chartsByGroup(report, curvesOf, { xLabel: "recall (%)", yLabel: "precision (%)", xRange: [0, 100], yRange: [0, 100] });
 }
 
 /** Precision, recall and F1 over the score threshold, with the best one and the one in use marked. */
@@ -28,10 +43,10 @@ function thresholdCharts(report) {
 
 function thresholdMarks(model) {
   const { suggested } = model.thresholds;
-  if (Math.abs(suggested - model.threshold) < 5e-4) return [{ x: suggested, label: `suggested and used ${shortNumber(suggested)}` }];
+  if (Math.abs(suggested - model.threshold) < 5e-4) return [{ x: suggested, label: `suggested and used ${thresholdText(suggested)}` }];
   return [
-    { x: suggested, label: `suggested ${shortNumber(suggested)}` },
-    { x: model.threshold, label: `used ${shortNumber(model.threshold)}`, dash: "3 3", lift: 24 },
+    { x: suggested, label: `suggested ${thresholdText(suggested)}` },
+    { x: model.threshold, label: `used ${thresholdText(model.threshold)}`, dash: "3 3", lift: 24 },
   ];
 }
 
@@ -41,15 +56,5 @@ function thresholdWords(model) {
     const at = nearest(curve.thresholds, threshold);
     return `F1 ${percent(curve.f1[at])} %, precision ${percent(curve.precision[at])} %, recall ${percent(curve.recall[at])} % (${plural(curve.tracks[at], "track")})`;
   };
-  return `Suggested ${shortNumber(curve.suggested)}: ${say(curve.suggested)}. Used ${shortNumber(model.threshold)}: ${say(model.threshold)}. Over tracks at IoU 0.5.`;
-}
-
-/** A chart per group of training curves. */
-function trainingCharts(report) {
-  const groups = new Map();
-  report.models.forEach((model, index) => model.training.forEach((curve) => {
-    if (!groups.has(curve.group)) groups.set(curve.group, []);
-    groups.get(curve.group).push({ ...curve, name: report.models.length > 1 ? `${letterOf(index)}: ${curve.name}` : curve.name });
-  }));
-  return [...groups].map(([group, series]) => lineChart({ title: group, xLabel: series[0].x_label, yLabel: series[0].y_label, series }));
+  return `Suggested ${thresholdText(curve.suggested)}: ${say(curve.suggested)}. Used ${thresholdText(model.threshold)}: ${say(model.threshold)}. Over tracks at IoU 0.5.`;
 }

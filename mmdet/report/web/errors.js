@@ -51,7 +51,7 @@ function worstErrors(report, errors) {
   const buttons = kinds.map((kind) => {
     const count = errors.filter((error) => error.kind === kind).length;
     const title = `Only errors of this kind: ${ERROR_KINDS[kind].name}`;
-    const button = element("button", { type: "button", "aria-pressed": "false", title }, badge(kind), ` ${count}`);
+    const button = element("button", { type: "button", "aria-pressed": "false", title }, badge(kind), `${ERROR_KINDS[kind].name} ${count}`);
     button.addEventListener("click", () => {
       only = only === kind ? null : kind;
       buttons.forEach((other, index) => other.setAttribute("aria-pressed", String(kinds[index] === only)));
@@ -73,5 +73,6 @@ function errorItem(report, error) {
   const model = report.models.length > 1 ? `${letterOf(error.modelIndex)} · ` : "";
   const where = `${model}${error.videoName} · ${frameSpan(error.first_frame, error.last_frame)}`;
   const words = element("span", { class: "words" }, element("span", {}, error.text), element("small", {}, where));
-  return element("li", {}, element("a", { href: addressOf(error.videoIndex, error.first_frame) }, badge(error.kind), words));
+  const href = report.videos[error.videoIndex].has_player ? addressOf(error.videoIndex, error.first_frame) : null;
+  return element("li", {}, element("a", { href, title: href ? null : "This video has no player" }, badge(error.kind), words));
 }

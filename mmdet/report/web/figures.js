@@ -9,7 +9,12 @@ function headline(report) {
       second ? comparedNumbers(figure, other) : numberOf(figure),
       figure.note ? element("dd", { class: "note" }, figure.note) : null);
   });
-  return tiles.length ? element("dl", { class: "tiles", "aria-label": "Headline figures" }, tiles) : null;
+  return tiles.length ? element("dl", { class: "tiles", "aria-label": "Headline figures", style: { "--columns": String(tilesInRow(tiles.length)) } }, tiles) : null;
+}
+
+/** Tiles stand in one row or in rows of about the same length. */
+function tilesInRow(count) {
+  return Math.ceil(count / Math.ceil(count / 5));
 }
 
 function numberOf(figure, prefix = null) {
@@ -19,8 +24,7 @@ function numberOf(figure, prefix = null) {
 
 function comparedNumbers(figure, other) {
   const letter = (model) => element("span", { class: `letter model-${model}` }, letterOf(model), " ");
-  const both = isKnown(figure.value) && isKnown(other?.value);
-  const change = both ? signed(figureText(other.value - figure.value, figure.unit)) : UNKNOWN;
+  const change = differenceText(figure.value, other?.value, figure.unit);
   return [numberOf(figure, letter(0)), numberOf(other ?? { value: null }, letter(1)), element("dd", { class: "note" }, `B − A: ${change}`)];
 }
 
@@ -77,20 +81,12 @@ function confusions(report) {
   return perModel(report, "Confusion between classes", (model, title) => model.confusion && confusionMatrix(model.confusion, title));
 }
 
-function waterfalls(report) {
-  return perModel(report, "Where AP is lost", (model, title) => model.waterfall && waterfallChart(model.waterfall, title));
-}
-
-function occlusions(report) {
-  return perModel(report, "AP by occlusion", (model, title) => (model.occlusion.length ? figureBars(title, model.occlusion) : null));
-}
-
 /** Config, weights, versions and commands, each with a button that copies it. */
 function howMade(report) {
   return report.models.map((model, index) => {
     const facts = model.about.map(([label, text]) => element("div", {}, element("dt", {}, label), element("dd", {}, element("span", {}, text), copyButton(text, label))));
     const commands = model.commands.map((command) => element("div", { class: "command" }, element("pre", { tabindex: "0" }, element("code", {}, command)), copyButton(command, "the command")));
-    const threshold = `Tracks with a mean score of at least ${shortNumber(model.threshold)} are drawn and count as errors${model.threshold_note ? `: ${model.threshold_note}` : "."}`;
+    const threshold = `Tracks with a mean score of at least ${thresholdText(model.threshold)} are drawn and count as errors${model.threshold_note ? `: ${model.threshold_note}` : "."}`;
     return element("div", { class: "card" },
       element("h3", {}, report.models.length > 1 ? `${letterOf(index)} · ` : "", model.name),
       element("p", {}, threshold), element("dl", { class: "facts" }, facts), commands);

@@ -23,11 +23,22 @@ function figureText(value, unit) {
   return value.toFixed(Math.abs(value) < 10 ? 3 : 1);
 }
 
+/** By how much the second number is larger than the first, in the digits in which both are shown. */
+function differenceText(first, second, unit) {
+  if (!isKnown(first) || !isKnown(second)) return UNKNOWN;
+  const digits = Math.max(...[first, second].map((value) => (figureText(value, unit).split(".")[1] ?? "").length));
+  return signed((second - first).toFixed(digits));
+}
+
 /** A number on an axis or in a table of a chart. */
 function shortNumber(value) {
   if (!isKnown(value)) return UNKNOWN;
   if (value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e6)) return value.toExponential(1);
   return String(Number(value.toPrecision(4)));
+}
+
+function thresholdText(threshold) {
+  return isKnown(threshold) ? String(Number(threshold.toFixed(3))) : UNKNOWN;
 }
 
 function videoFigure(name, value) {

@@ -1,16 +1,17 @@
 // Line charts. Every chart says in words what it shows and has its numbers as a table.
 
-const CHART = { width: 480, height: 250, left: 46, right: 12, top: 10, bottom: 38 };
+const CHART = { width: 480, height: 250, left: 46, right: 12, top: 22, bottom: 38 };
 const DASHES = ["", "7 4", "2 3", "9 3 2 3", "12 4", "4 2"];
 const DRAWN_POINTS = 600; // of a line: more cannot be told apart
+const DOTTED_POINTS = 12; // a line of so few points shows each of them
 const LISTED_POINTS = 60; // of a line in the table
 
 /**
- * Make a chart of `series` of {name, x, y, y in the chart's unit}. `xRange`, `yRange` are [from, to] or found;
- * `marks` are vertical lines {x, label}.
+ * Make a chart of `series` of {name, x, y, color (a number; else its place)}. `xRange`, `yRange` are [from, to] or found;
+ * `marks` are vertical lines {x, label, dash, lift}.
  */
 function lineChart({ title, xLabel, yLabel = "", series, xRange, yRange, marks = [] }) {
-  const frame = { x: xRange ?? rangeOf(series.flatMap((line) => line.x)), y: yRange ?? rangeOf(series.flatMap((line) => line.y)) };
+  const frame = { x: xRange ?? rangeOf(series.flatMap((line) => line.x)), y: yRange ?? roomy(rangeOf(series.flatMap((line) => line.y))) };
   const readout = element("p", { class: "readout", "aria-hidden": "true" }, " ");
   const pointer = drawn("line", { class: "pointer", y1: CHART.top, y2: CHART.height - CHART.bottom, visibility: "hidden" });
   const plot = drawn(
@@ -18,7 +19,7 @@ function lineChart({ title, xLabel, yLabel = "", series, xRange, yRange, marks =
     { class: "plot", viewBox: `0 0 ${CHART.width} ${CHART.height}`, role: "img", "aria-label": inWords(title, series, xLabel, marks) },
     axes(frame, xLabel, yLabel),
     marks.map((mark) => markLine(frame, mark)),
-    series.map((line, index) => drawn("path", { class: `line series-${index % 6}`, d: pathOf(frame, line), "stroke-dasharray": DASHES[index % DASHES.length] })),
+    series.map((line, index) => [drawn("path", { ...lineStyle(line, index), d: pathOf(frame, line) }), dots(frame, line, index)]).flat(),
     pointer,
   );
   plot.addEventListener("pointermove", (event) => readOff(event, plot, frame, series, pointer, readout, xLabel));
@@ -35,6 +36,23 @@ function rangeOf(values) {
   const low = known.reduce((a, b) => Math.min(a, b));
   const high = known.reduce((a, b) => Math.max(a, b));
   return low === high ? [low - 0.5, high + 0.5] : [low, high];
+}
+
+/** A range with some room above, and from zero if that is near. */
+function roomy([low, high]) {
+  const from = low > 0 && low < high / 2 ? 0 : low;
+  return [from, high + 0.05 * (high - from)];
+}
+
+/** Colour and dashes of a line: no two of a chart have the same dashes, up to six lines. */
+function lineStyle(line, index) {
+  return { class: `line series-${(line.color ?? index) % 6}`, "stroke-dasharray": DASHES[(index + Math.floor(index / DASHES.length)) % DASHES.length] };
+}
+
+function dots(frame, line, index) {
+  if (line.x.length > DOTTED_POINTS) return null;
+  const known = line.x.flatMap((x, at) => (isKnown(line.y[at]) ? [place(frame, x, line.y[at]).map((value) => value.toFixed(1))] : []));
+  return drawn("path", { class: `dots series-${(line.color ?? index) % 6}`, d: known.map(([x, y]) => `M${x} ${y}h.01`).join("") });
 }
 
 function place(frame, x, y) {
@@ -70,7 +88,7 @@ function axes(frame, xLabel, yLabel) {
   return drawn("g", { "aria-hidden": "true" }, across.flat(), along,
     drawn("line", { class: "axis", x1: left, x2: right, y1: bottom, y2: bottom }),
     drawn("text", { class: "axis-label", x: right, y: CHART.height - 4, "text-anchor": "end" }, xLabel),
-    yLabel ? drawn("text", { class: "axis-label", x: left + 4, y: top + 8 }, yLabel) : null);
+    yLabel ? drawn("text", { class: "axis-label", x: 4, y: top - 10 }, yLabel) : null);
 }
 
 function markLine(frame, mark) {
@@ -89,7 +107,7 @@ function thinned(length, most) {
   return kept;
 }
 
-/** The line as a path; it breaks where a value is not known, and a single point becomes a dot. */
+/** The line as a path; it breaks where a value is not known. */
 function pathOf(frame, line) {
   let path = "";
   let broken = true;
@@ -99,7 +117,7 @@ function pathOf(frame, line) {
       continue;
     }
     const [x, y] = place(frame, line.x[index], line.y[index]).map((value) => value.toFixed(1));
-    path += broken ? `M${x} ${y}h.01` : `L${x} ${y}`;
+    path += `${broken ? "M" : "L"}${x} ${y}`;
     broken = false;
   }
   return path;
@@ -109,7 +127,7 @@ function legendOf(series) {
   if (series.length < 2) return null;
   const items = series.map((line, index) => element("li", {},
     drawn("svg", { viewBox: "0 0 28 10", "aria-hidden": "true" },
-      drawn("path", { class: `line series-${index % 6}`, d: "M1 5H27", "stroke-dasharray": DASHES[index % DASHES.length] })),
+      drawn("path", { ...lineStyle(line, index), d: "M1 5H27" })),
     line.name));
   return element("ul", { class: "legend" }, items);
 }

@@ -28,7 +28,7 @@ function makePlayer(report, note) {
     view.choice.value = String(state.index);
     view.slider.max = String(Math.max(0, count - 1));
     view.figures.replaceChildren(...videoFigures(report, video()));
-    view.nextError.hidden = !video().models.some((model) => model.events.length);
+    view.nextError.hidden = view.errorKey.hidden = !video().models.some((model) => model.events.length);
     view.box.setAttribute("aria-label", `Player of ${name}`);
   }
 
@@ -54,6 +54,7 @@ function makePlayer(report, note) {
 
   function paint() {
     state.panels.forEach((panel) => panel.paint(state.image, state.frame, state.shows));
+    view.box.dataset.shown = `${state.index}:${state.frame}`; // what is on the canvases, once it is
   }
 
   function go(frame) {
@@ -62,13 +63,15 @@ function makePlayer(report, note) {
     note(state.index, state.frame);
   }
 
-  async function goToVideo(index) {
-    if (index < 0 || index >= report.videos.length) return;
+  async function goToVideo(index, step = 1) {
+    while (report.videos[index] && !report.videos[index].has_player) index += step;
+    if (!report.videos[index]) return;
     await open(index, worstFrame(report.videos[index]));
     note(state.index, state.frame);
   }
 
   function nextError() {
+    if (view.nextError.hidden) return;
     const starts = video().models.flatMap((model) => model.events.map((event) => event.first_frame)).sort((a, b) => a - b);
     go(starts.find((start) => start > state.frame) ?? starts[0]);
   }
@@ -98,7 +101,7 @@ function connect(view, state, actions) {
   view.play.addEventListener("click", actions.play);
   view.back.addEventListener("click", () => actions.go(state.frame - 1));
   view.forth.addEventListener("click", () => actions.go(state.frame + 1));
-  view.before.addEventListener("click", () => actions.goToVideo(state.index - 1));
+  view.before.addEventListener("click", () => actions.goToVideo(state.index - 1, -1));
   view.after.addEventListener("click", () => actions.goToVideo(state.index + 1));
   view.nextError.addEventListener("click", actions.nextError);
   view.slider.addEventListener("input", () => actions.go(Number(view.slider.value)));
@@ -116,7 +119,7 @@ function connect(view, state, actions) {
  * focus, since they do nothing else there.
  */
 function listenToKeys(view, state, { go, goToVideo, nextError, play }) {
-  const inside = { ArrowUp: () => goToVideo(state.index - 1), ArrowDown: () => goToVideo(state.index + 1), e: nextError, " ": play };
+  const inside = { ArrowUp: () => goToVideo(state.index - 1, -1), ArrowDown: () => goToVideo(state.index + 1), e: nextError, " ": play };
   const anywhere = { ArrowLeft: () => go(state.frame - 1), ArrowRight: () => go(state.frame + 1) };
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target === view.choice) return;

@@ -9,12 +9,13 @@ function playerView(report) {
     figures: element("p", { class: "video-figures" }),
     slider: element("input", { type: "range", min: "0", value: "0", "aria-label": "Frame" }),
     number: element("output", { class: "frame-number" }),
-    choice: element("select", { "aria-label": "Video" }, report.videos.map((video, index) => element("option", { value: index }, video.name))),
+    choice: element("select", { "aria-label": "Video" }, report.videos.map((video, index) => (video.has_player ? element("option", { value: index }, video.name) : null))),
     play: element("button", { type: "button", class: "play", title: "Space" }, "Play"),
     back: button("‹", "Previous frame"),
     forth: button("›", "Next frame"),
     before: button("↑", "Previous video"),
     after: button("↓", "Next video"),
+    errorKey: element("span", {}, ", e goes to the next error"),
     nextError: element("button", { type: "button", title: "Key e" }, "Next error"),
     switches: ["masks", "outlines", "tags"].map((name) => ({ name, box: element("input", { type: "checkbox", checked: true }) })),
   };
@@ -25,7 +26,7 @@ function playerView(report) {
     element("div", { class: "controls" }, view.play, view.back, view.slider, view.forth, view.number, view.nextError,
       element("span", { class: "toggles", role: "group", "aria-label": "Drawn over the pictures" }, toggles)),
     view.now, view.timeline,
-    element("p", { class: "note keys" }, "Keys: ← → a frame, ↑ ↓ a video, space plays, e goes to the next error."));
+    element("p", { class: "note keys" }, "Keys: ← → a frame, ↑ ↓ a video, space plays", view.errorKey, "."));
   return view;
 }
 
@@ -50,9 +51,10 @@ function panelsOf(report, video, { truth, models }) {
 
 /** One panel: a canvas with a title that enlarges it. `draw` paints over the picture, `tracks` are named to a screen reader. */
 function makePanel(video, title, draw, tracks, dim = false) {
-  const canvas = element("canvas", { role: "img", style: { "aspect-ratio": `${video.shown_size[1]} / ${video.shown_size[0]}` } });
+  const [height, width] = video.shown_size;
+  const canvas = element("canvas", { role: "img", style: { "aspect-ratio": `${width} / ${height}` } });
   const enlarge = element("button", { type: "button", class: "enlarge", "aria-pressed": "false", title: "Show this panel alone" }, title);
-  const figure = element("figure", { class: "panel" }, element("figcaption", {}, enlarge), canvas);
+  const figure = element("figure", { class: "panel", style: { "--aspect": String(width / height) } }, element("figcaption", {}, enlarge), canvas);
   enlarge.addEventListener("click", () => {
     const alone = enlarge.getAttribute("aria-pressed") !== "true";
     enlarge.setAttribute("aria-pressed", String(alone));

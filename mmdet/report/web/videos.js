@@ -9,6 +9,7 @@ function videoTable(report) {
 function nameColumn(report) {
   const link = (video) => {
     const index = report.videos.indexOf(video);
+    if (!video.has_player) return video.name;
     return element("a", { href: addressOf(index, worstFrame(video)) }, video.name);
   };
   return { name: "video", text: true, value: (video) => video.name, show: link };
@@ -33,8 +34,8 @@ function countColumns(report) {
   const hasTruth = report.videos.some((video) => isKnown(video.true_tracks));
   const several = report.models.length > 1;
   return [
-    ...(hasTruth ? [{ name: "objects", title: "true tracks", value: (video) => video.true_tracks }] : []),
-    ...report.models.map((_, index) => ({ name: several ? `tracks ${letterOf(index)}` : "tracks", title: "predicted tracks that are drawn", value: (video) => video.models[index].num_tracks })),
+    ...(hasTruth ? [{ name: "objects", title: "true tracks", value: (video) => (video.has_player ? video.true_tracks : null) }] : []),
+    ...report.models.map((_, index) => ({ name: several ? `tracks ${letterOf(index)}` : "tracks", title: "predicted tracks that are drawn", value: (video) => (video.has_player ? video.models[index].num_tracks : null) })),
     { name: "frames", value: (video) => video.num_frames },
   ];
 }
