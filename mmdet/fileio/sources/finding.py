@@ -9,12 +9,12 @@ from pathlib import Path
 
 from mmdet.errors import UserError, shown
 from mmdet.fileio.pictures.images import is_image_name, names_of
-from mmdet.fileio.sources.addresses import Address, find_address
-from mmdet.fileio.sources.connections import camera_index
 from mmdet.fileio.sources.frame_source import folder_entries, why_no_images
 from mmdet.fileio.sources.lists import read_list
 from mmdet.fileio.sources.names import names_of_path, unique_names
 from mmdet.fileio.sources.patterns import LIST_ENDING, is_pattern, match_pattern, videos_of_folder, why_missing
+from mmdet.fileio.sources.senders.addresses import Address, find_address
+from mmdet.fileio.sources.senders.connections import camera_index
 from mmdet.fileio.sources.source import Source
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from mmdet.fileio.pictures.video import VideoFile
-from mmdet.fileio.sources.addresses import Address
-from mmdet.fileio.sources.connections import PyavConnection, open_camera
 from mmdet.fileio.sources.frame_source import FrameSource, ImageSequence, open_source
-from mmdet.fileio.sources.live import LiveFrames, LiveStream, Patience
-from mmdet.fileio.sources.remote import RemoteFrames
-from mmdet.fileio.sources.waiting import Feed, Say, Stopped, in_background, never
+from mmdet.fileio.sources.senders.addresses import Address
+from mmdet.fileio.sources.senders.connections import Connection, PyavConnection, open_camera
+from mmdet.fileio.sources.senders.http_file import HttpFile, open_http_file
+from mmdet.fileio.sources.senders.live import LiveFrames, LiveStream
+from mmdet.fileio.sources.senders.remote import RemoteFrames, open_remote_file
+from mmdet.fileio.sources.senders.waiting import Feed, Patience, Say, Stopped, in_background, never
 
 _LOG = logging.getLogger(__name__)
 _PATIENCE = Patience()
@@ -58,7 +60,16 @@ def _open_sender(sender: int | Address, name: str, patience: Patience, stopped: 
         stream = LiveStream(
             name=name, connect=lambda limit_s: PyavConnection(sender.open(limit_s), name), may_end=sender.is_http
         )
-    connection = in_background(lambda: stream.connect(patience.timeout_s), stopped)
-    if isinstance(connection, PyavConnection) and stream.may_end and connection.is_finite:
-        return RemoteFrames(VideoFile(connection.container, name), Feed(newest=False), stopped, say)
-    return LiveFrames(stream, connection, patience, stopped, say)
+
+    def connect(feed: Feed[Any]) -> tuple[HttpFile | None, VideoFile | Connection]:
+        if isinstance(sender, Address) and sender.is_http and (file := open_http_file(sender, patience, feed)):
+            return file, open_remote_file(file, name)
+        connection = stream.connect(patience.timeout_s)
+        if stream.may_end and isinstance(connection, PyavConnection) and connection.is_finite:
+            return None, VideoFile(connection.container, name)
+        return None, connection
+
+    file, opened = in_background(connect, stopped, say) or (None, None)
+    if isinstance(opened, VideoFile):
+        return RemoteFrames(opened, file, stopped, say)
+    return LiveFrames(stream, opened, patience, stopped, say)

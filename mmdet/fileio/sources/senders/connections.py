@@ -21,7 +21,7 @@ from mmdet.errors import UserError, short_list
 from mmdet.fileio.pictures.images import natural
 from mmdet.fileio.pictures.video_pictures import Upright, progressive, to_rgb
 from mmdet.fileio.pictures.video_streams import DEFAULT_RATE, main_stream, other_streams, rate_of
-from mmdet.fileio.sources.addresses import why_broken
+from mmdet.fileio.sources.senders.addresses import why_broken
 
 _DEVICE = re.compile(r"/dev/video(\d{1,3})")
 _DEVICES = Path("/dev")

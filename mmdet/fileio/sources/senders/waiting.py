@@ -6,6 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -13,6 +14,20 @@ Say = Callable[[str], None]
 Stopped = Callable[[], bool]
 STEP_S = 0.1  # between two looks at whether to stop
 _GRACE_S = 0.3  # for a thread to end; one that waits for a dead server ends later, by its own time limit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long to wait for an answer, and how often and when to connect again."""
+
+    timeout_s: float = 10.0
+    tries: int = 5  # in a row, after a break
+    first_pause_s: float = 1.0
+    steady_s: float = 60.0  # a live connection that held this long gives all tries back
+
+    def pause_s(self, tries: int) -> float:
+        """Return the pause after a break when `tries` are used up: each is twice as long as the one before."""
+        return self.first_pause_s * 2.0**tries
 
 
 def never() -> bool:
@@ -111,10 +126,13 @@ class Feed(Generic[Item]):
                 self._change.notify_all()
 
 
-def in_background(work: Callable[[], Item], stopped: Stopped) -> Item | None:
-    """Return what `work` returns, None if `stopped` returns True before. Raises what `work` raises."""
+def in_background(work: Callable[[Feed[Any]], Item], stopped: Stopped, say: Say) -> Item | None:
+    """Return what `work` returns, None if `stopped` returns True before. Raises what `work` raises.
+
+    `work` gets the feed, whose lines are said and which is closed when nobody waits any more.
+    """
     feed: Feed[Any] = Feed(newest=False)
-    return next(feed.read(lambda: feed.put(work()), print, stopped), None)
+    return next(feed.read(lambda: feed.put(work(feed)), say, stopped), None)
 
 
 def now_s() -> float:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from mmdet.errors import UserError
-from mmdet.fileio.sources import connections
 from mmdet.fileio.sources.finding import find_sources
-from mmdet.fileio.sources.live import Patience
+from mmdet.fileio.sources.senders import connections
+from mmdet.fileio.sources.senders.waiting import Patience
 
 
 @pytest.mark.parametrize("text", ["0", "/dev/video0"])

@@ -16,22 +16,12 @@ from av.error import FFmpegError
 from mmdet.errors import UserError
 from mmdet.fileio.pictures.video import TimedFrame
 from mmdet.fileio.pictures.video_streams import DEFAULT_RATE
-from mmdet.fileio.sources.addresses import why_broken
-from mmdet.fileio.sources.connections import Connection, Shot
-from mmdet.fileio.sources.waiting import Feed, Say, Stopped, now_s
+from mmdet.fileio.sources.senders.addresses import why_broken
+from mmdet.fileio.sources.senders.connections import Connection, Shot
+from mmdet.fileio.sources.senders.waiting import Feed, Patience, Say, Stopped, now_s
 
 _LEAP_S = 10.0  # a sender's clock that goes further ahead of ours within one frame was set anew
 _SMALLEST_STEP_S = 0.001
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """How long to wait for an answer, and how often and when to connect again."""
-
-    timeout_s: float = 10.0
-    tries: int = 5  # in a row, after a break
-    first_pause_s: float = 1.0  # each further pause is twice as long
-    steady_s: float = 60.0  # a connection that held this long gives all tries back
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +111,7 @@ class LiveFrames:
     def _connect_again(self, broken: str, tries: int) -> tuple[Connection | None, int]:
         """Return a new connection, None if there is none after the last try, and how many tries are used up."""
         while tries < self._patience.tries:
-            pause_s = self._patience.first_pause_s * 2**tries
+            pause_s = self._patience.pause_s(tries)
             tries += 1
             again = f"connecting again in {pause_s:g} s ({tries} of {self._patience.tries})"
             self._feed.say(f"{self._stream.name} broke off: {broken}; {again}")

@@ -7,7 +7,7 @@ import re
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
 import av
 from av.container import InputContainer
@@ -52,6 +52,13 @@ class Address:
     def parts(self) -> SplitResult:
         """The parts of the address."""
         return urlsplit(self.text)
+
+    @property
+    def without_user(self) -> str:
+        """The address as it is sent, without user, password and fragment."""
+        parts = self.parts
+        path, query = (quote(part, safe="/%:=&?~+!$,;'@()*[]") for part in (parts.path, parts.query))
+        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], path, query, ""))
 
     @property
     def is_http(self) -> bool:
