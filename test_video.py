@@ -1,7 +1,7 @@
 """Test a model on videos: python test_video.py CONFIG CHECKPOINT --out OUTPUT.pkl --eval segm [options].
 
 Tracks every object through every video, writes the results and the submission json, scores them if there is a truth,
-and draws them.
+draws them, and makes a report of them.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from mmdet.engine.process.arguments import LAUNCHERS, CommandParser, within
 from mmdet.engine.process.endings import run_command_line
 
 if TYPE_CHECKING:
+    from mmdet.engine.inference.testing.run import Tested
     from mmdet.engine.process.processes import Ranks
 
 
@@ -37,6 +38,13 @@ def parse_arguments(argv: list[str] | None = None) -> Namespace:
         "thresh",
         type=within(Fraction),
         help="draw tracks with at least this score (default: that of the best F1, from the checkpoint; else 0.2)",
+    )
+    parser.add_option(
+        "report",
+        nargs="?",
+        const="",
+        metavar="PATH",
+        help="write a page of figures, errors and players (default: report.html beside --out, else in the work dir)",
     )
     parser.add_option("load_result", metavar="FILE", help="score or draw this .pkl or .json instead of testing")
     parser.add_switch("dump_bbox", "also write the boxes (xyxy) and labels of every frame into the results")
@@ -65,10 +73,14 @@ def main(ranks: Ranks, args: Namespace) -> None:
     from mmdet.engine.inference.testing.options import InferenceOptions
     from mmdet.engine.inference.testing.run import run_test
     from mmdet.engine.process.randomness import seed_everything
+    from mmdet.report.run import check_page, report_test
 
     config = load_config(args.config, args.cfg_options)
     seed_everything(args.seed)
     work_dir = Path(args.work_dir or config.work_dir or f"workdir/{config.name}")
+    page = None if args.report is None else _page_path(args, work_dir)
+    if page is not None:
+        check_page(page, [config.source.filename, args.checkpoint, args.load_result])
     options = InferenceOptions(
         checkpoint=args.checkpoint,
         trust_checkpoint=args.trust_checkpoint,
@@ -83,8 +95,20 @@ def main(ranks: Ranks, args: Namespace) -> None:
         with_boxes=args.dump_bbox,
         amp=args.amp,
         resume=args.resume,
+        report=page,
     )
-    run_test(config, ranks, options)
+
+    def report(tested: Tested) -> Path:
+        assert page is not None
+        return report_test(tested, page, config.name, args.config, args.checkpoint)
+
+    run_test(config, ranks, options, report if page is not None else None)
+
+
+def _page_path(args: Namespace, work_dir: Path) -> Path:
+    """Return the page's path: as given, a folder or a file, else beside the results, else in the work dir."""
+    given = Path(args.report) if args.report else Path(args.out).parent if args.out else work_dir
+    return given if given.suffix.lower() in (".html", ".htm") else given / "report.html"
 
 
 def _submission_path(args: Namespace, work_dir: Path) -> Path:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# From a fresh clone to tracked masks: environment, demo set, a small MemCNP trained on it, figures, pictures, videos.
+# From a fresh clone to tracked masks: environment, demo set, a small MemCNP trained on it, figures, pictures, videos, a report.
 #   bash tools/quickstart.sh [WORK_DIR]      default: workdir/demo
 # About ten minutes on two CPU cores; a GPU is used if there is one.
 set -euo pipefail
@@ -22,7 +22,7 @@ part "demo set" .venv/bin/python tools/make_demo_data.py --root data/demo
 part "training" .venv/bin/python train.py "$config" --work_dir "$work" --validate
 checkpoint=$(.venv/bin/python -c 'import sys; from pathlib import Path; from mmdet.engine.checkpoints.index import latest_checkpoint; print(latest_checkpoint(Path(sys.argv[1])))' "$work")
 part "test on the held-out videos" .venv/bin/python test_video.py "$config" "$checkpoint" \
-  --out "$work/results.pkl" --eval segm --show --save_vis_path "$work/vis"
+  --out "$work/results.pkl" --eval segm --show --save_vis_path "$work/vis" --report
 
 echo
 echo "== where the time went"
@@ -33,3 +33,4 @@ echo "checkpoint            $checkpoint"
 echo "results, submission   $work/results.pkl, $work/results.pkl.json"
 echo "pictures and videos   $work/vis/ (one folder of frames and one mp4 per video)"
 echo "logs                  $work/train.log, $work/train.jsonl, tensorboard --logdir $work"
+echo "report, to open       $work/report.html"

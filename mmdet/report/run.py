@@ -7,13 +7,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from mmdet.engine.inference.testing.run import Tested
+from mmdet.engine.training.run_about import describe_environment
 from mmdet.errors import UserError
 from mmdet.fileio.overwriting import check_output_file, refuse_overwriting
-from mmdet.report.about import About, about_results, this_command
+from mmdet.report.about import about_results, this_command
 from mmdet.report.build import ModelInput, build_report
 from mmdet.report.inputs import Results, load_data_set, load_results_or_tracks
 from mmdet.report.page import write_page
-from mmdet.report.training_curves import read_training_curves
+from mmdet.report.training_curves import LOG, read_training_curves
 
 PAGE = "report.html"
 UNKNOWN_THRESHOLD = 0.2  # of results without a truth that do not say which of their tracks count
@@ -53,22 +55,37 @@ def make_report(options: ReportOptions) -> Path:
     return options.page
 
 
-def report_entries(
-    entries: list[dict[str, Any]], about: About, options: ReportOptions, note_of_threshold: str = "given"
-) -> Path:
-    """Write the page of results that are at hand; `options` name no files of results. Return its path."""
-    results = Results(name=options.title or "results", entries=entries, about={})
-    data = load_data_set(options.ann_file, options.image_folder, results)
+def report_test(tested: Tested, page: Path, title: str, config_file: str, checkpoint: str | None) -> Path:
+    """Write the page of a test that has just been made; return its path.
+
+    If the checkpoint lies in the folder of its training, the page shows that too.
+    """
+    results = Results(name=title, entries=tested.entries, about={})
+    work_dir = Path(checkpoint).parent if checkpoint and (Path(checkpoint).parent / LOG).is_file() else None
+    about = about_results(None, _facts(config_file, checkpoint), work_dir)
     model = ModelInput(
         results=results,
-        about=about,
-        training=read_training_curves(options.work_dir) if options.work_dir is not None else (),
-        threshold=options.threshold,
-        threshold_note=note_of_threshold,
-        fallback=(UNKNOWN_THRESHOLD, "there is no truth to find a threshold by"),
+        about=replace(about, commands=(*about.commands, this_command())),
+        training=read_training_curves(work_dir) if work_dir is not None else (),
+        threshold=tested.threshold,
+        threshold_note=tested.threshold_note,
+        fallback=_fallback({}),
     )
-    write_page(build_report(data, [model], results.name, options.workers), options.page)
-    return options.page
+    data = load_data_set(tested.ann_file, tested.image_folder, results)
+    write_page(build_report(data, [model], title), page)
+    return page
+
+
+def _facts(config_file: str, checkpoint: str | None) -> dict[str, Any]:
+    environment = describe_environment()
+    return {
+        "config": config_file,
+        "checkpoint": checkpoint,
+        "tested": environment.started,
+        "revision": environment.git_revision,
+        "versions": environment.versions,
+        "gpus": environment.gpus,
+    }
 
 
 def check_page(page: Path, inputs: Sequence[str | Path | None]) -> None:

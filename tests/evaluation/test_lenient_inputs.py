@@ -12,6 +12,7 @@ from mmdet.evaluation.association.hota import association_figures
 from mmdet.fileio.annotations.raw_json import load_ground_truth
 from mmdet.fileio.annotations.vis_json import load_vis_json
 from mmdet.ops.masks.segmentations import encode_masks
+from mmdet.structures import PerFrame
 
 SIZE = (40, 60)
 FRAMES = 12
@@ -56,6 +57,14 @@ def test_perfect_tracks_of_a_sparsely_annotated_video_score_1(iou_type):
     figures = evaluate(truth([0, 5, 10], annotated=[0, 5, 10]), PERFECT, iou_type=iou_type)
     assert figures.stats["AP"] == pytest.approx(1)
     assert figures.warnings == ()
+
+
+def test_tracks_as_a_test_has_them_in_memory_are_measured_in_annotated_frames_alone():
+    found = [
+        entry | {"segmentations": PerFrame(FRAMES, tuple(range(FRAMES)), tuple(entry["segmentations"]))}
+        for entry in PERFECT
+    ]
+    assert evaluate(truth([0, 5, 10], annotated=[0, 5, 10]), found).stats["AP"] == pytest.approx(1)
 
 
 def test_without_the_list_of_annotated_frames_there_is_a_warning():

@@ -20,6 +20,7 @@ from mmdet.fileio.annotations.annotated_frames import only_at, read_annotated_fr
 from mmdet.fileio.annotations.track_fields import read_crowd
 from mmdet.fileio.results.result_file import BOX_KEYS, check_results, is_finite_number, is_id
 from mmdet.ops.masks.segmentations import MAX_PIXELS
+from mmdet.structures import PerFrame
 
 LABEL_SCORES = {"no_occlusion": 0.0, "slight_occlusion": 0.25, "severe_occlusion": 0.75}
 
@@ -143,7 +144,7 @@ def _annotated(entry: dict[str, Any], video: VideoCase | None) -> dict[str, Any]
     if video is None or video.annotated_frames is None:
         return entry
     frames = video.annotated_frames
-    lists = {key: entry[key] for key in _PER_FRAME if isinstance(entry.get(key), list | tuple)}
+    lists = {key: entry[key] for key in _PER_FRAME if isinstance(entry.get(key), list | tuple | PerFrame)}
     return {**entry, **{key: only_at(values, frames) for key, values in lists.items()}}
 
 

@@ -113,7 +113,7 @@ def check_validation(config: RunConfig, class_names: Sequence[str]) -> None:
     check_truth(dataset, ("segm",))
 
 
-def check_truth(dataset: VISDataset, iou_types: Sequence[IoUType]) -> None:
+def check_truth(dataset: VISDataset, iou_types: Iterable[IoUType]) -> None:
     """Read all masks or boxes of a data set. Raises UserError for annotations that the evaluation would refuse."""
     truth = load_ground_truth(dataset.ann_file)
     for iou_type in iou_types:

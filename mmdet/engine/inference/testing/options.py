@@ -23,7 +23,7 @@ from mmdet.visualization.video_writer import drawn_paths, refuse_foreign_files
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InferenceOptions:
-    """What a test is to do: at least one of `out`, `evaluate`, `submission` and `show`."""
+    """What a test is to do: at least one of `out`, `evaluate`, `submission`, `show` and `report`."""
 
     checkpoint: str | None
     trust_checkpoint: bool = False  # the checkpoint may hold any object, and so run any code
@@ -38,6 +38,7 @@ class InferenceOptions:
     with_boxes: bool = False
     amp: str = "off"
     resume: bool = False  # skip the videos that an interrupted test has finished
+    report: Path | None = None  # the page to write
 
     @property
     def kept(self) -> Path | None:
@@ -48,8 +49,8 @@ class InferenceOptions:
 
 def check_options(options: InferenceOptions) -> None:
     """Raise UserError for options that do not fit together, and for outputs that cannot be written."""
-    if not (options.out or options.evaluate or options.show or options.submission):
-        raise UserError("nothing to do: give at least one of --out, --eval segm, --format-only and --show")
+    if not (options.out or options.evaluate or options.show or options.submission or options.report):
+        raise UserError("nothing to do: give at least one of --out, --eval segm, --format-only, --show and --report")
     if options.submission and options.evaluate:
         raise UserError("--format-only writes a submission and scores nothing: leave --eval out, or --format-only")
     if bool(options.checkpoint) == bool(options.load_result):
@@ -90,7 +91,7 @@ def check_outputs(options: InferenceOptions, config: RunConfig, dataset: VISData
 
     `names` are the names of the drawn videos, by video id.
     """
-    files = [options.out, options.out and f"{options.out}.json", options.submission, options.kept]
+    files = [options.out, options.out and f"{options.out}.json", options.submission, options.kept, options.report]
     drawings: list[Path] = []
     if options.show:
         for video in dataset.videos:

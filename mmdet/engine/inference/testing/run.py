@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -43,25 +44,35 @@ from mmdet.visualization.video_writer import picture_names, write_video
 SHOWN_FAULTS = 100
 
 
-def run_test(config: RunConfig, ranks: Ranks, options: InferenceOptions) -> None:
-    """Test as the options say.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tested:
+    """The results of a test, for a report."""
+
+    entries: list[dict[str, Any]]
+    ann_file: str
+    image_folder: str
+    threshold: float | None  # of the score; None: the test knows none
+    threshold_note: str  # where it comes from
+
+
+def run_test(
+    config: RunConfig, ranks: Ranks, options: InferenceOptions, report: Callable[[Tested], Path] | None = None
+) -> None:
+    """Test as the options say; `report` makes the page that they ask for, in the main process.
 
     Raises UserError before anything is written if options, data and model do not fit together.
     """
     check_options(options)
     limit_threads(ranks.device)
     dataset = build_test_dataset(config.data.test, "config.data.test")
-    if ranks.is_main:
-        for note in dataset.notes:
-            print(f"warning: {note}", file=sys.stderr, flush=True)  # noqa: T201
-        if options.evaluate and dataset.has_annotations:
-            check_truth(dataset, options.evaluate)
     names = picture_names(dataset.videos)
     if ranks.is_main:
+        _check_data(dataset, options)
         check_outputs(options, config, dataset, names)
     say = partial(print, flush=True) if ranks.is_main else _nothing
     kept = None
     bad: list[str] = []
+    asked, of_model = options.threshold, None
     if options.load_result:
         entries = load_results(options.load_result) if ranks.is_main else []
         if options.show and ranks.is_main:
@@ -74,12 +85,15 @@ def run_test(config: RunConfig, ranks: Ranks, options: InferenceOptions) -> None
         _check_first_frames(dataset)
         predictor = _load_predictor(config, ranks, options, dataset, say)
         options = with_threshold(options, predictor.score_threshold, say)
+        of_model = predictor.score_threshold
         draw = partial(_draw, dataset=dataset, options=options, names=names) if options.show else None
         predicted = predict_and_keep(predictor, config, ranks, options, dataset, draw)
         entries, bad, kept = predicted.entries, predicted.bad, predicted.kept
     if ranks.is_main:
         with saying_what_is_kept(kept, len(dataset.videos)) if kept else nullcontext(), ending_at_once():
-            _report(entries, dataset, options)
+            _say_figures(entries, dataset, options)
+            if report:
+                say(str(report(_tested(entries, dataset, asked, of_model))))
         if kept and not bad:
             kept.remove()  # so that a repeated test, with the frames mended, starts from the beginning
     barrier()
@@ -87,6 +101,25 @@ def run_test(config: RunConfig, ranks: Ranks, options: InferenceOptions) -> None
         if ranks.is_main:
             print("\n".join(bad[:-1]), file=sys.stderr)  # noqa: T201
         raise RunEnded(bad[-1])
+
+
+def _check_data(dataset: VISDataset, options: InferenceOptions) -> None:
+    """Say what looks odd in the data, and read the truth if it will be used. Raises UserError if it is faulty."""
+    for note in dataset.notes:
+        print(f"warning: {note}", file=sys.stderr, flush=True)  # noqa: T201
+    if (options.evaluate or options.report) and dataset.has_annotations:
+        check_truth(dataset, {*options.evaluate, "segm"} if options.report else options.evaluate)
+
+
+def _tested(entries: list[dict[str, Any]], dataset: VISDataset, asked: float | None, of_model: float | None) -> Tested:
+    """Return what a report needs, with the threshold that was asked for, else the model's own."""
+    return Tested(
+        entries=entries,
+        ann_file=dataset.ann_file,
+        image_folder=dataset.img_prefix,
+        threshold=of_model if asked is None else asked,
+        threshold_note="the best F1 at the model's validation" if asked is None else "given by --thresh",
+    )
 
 
 def _nothing(line: str) -> None:
@@ -155,7 +188,7 @@ def _draw(result: VideoResult, dataset: VISDataset, options: InferenceOptions, n
     write_video(result, frames(), options.show_folder, name, classes, threshold=threshold, factor=factor)
 
 
-def _report(entries: list[dict[str, Any]], dataset: VISDataset, options: InferenceOptions) -> None:
+def _say_figures(entries: list[dict[str, Any]], dataset: VISDataset, options: InferenceOptions) -> None:
     say = partial(print, file=sys.stdout, flush=True)
     if options.out:
         write_results(options.out, entries)
