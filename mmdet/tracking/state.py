@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmdet.structures.short_text import ShortText
+
 Array = NDArray[Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrackState:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class TrackState(ShortText):
     """M known tracks of one video. Ids are counters: an id is never used again, even after its track is forgotten."""
 
     track_ids: Array  # (M,) int64

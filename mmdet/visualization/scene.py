@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmdet.structures import Box
+from mmdet.structures.short_text import ShortText
 from mmdet.visualization.colors import Color
 
 Picture = NDArray[np.uint8]  # (H, W, 3) RGB
@@ -29,8 +30,8 @@ class DrawStyle:
     sigma: bool = False  # the uncertainty of box sides, where objects have it
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DrawnObject:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class DrawnObject(ShortText):
     """One object of one frame. Without `label_text` it has no tag, without `box` no rectangle.
 
     Where room is short the tag shows only the first word of `label_text`: begin with the id.

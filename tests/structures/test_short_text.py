@@ -61,6 +61,25 @@ def test_a_result_prints_how_many_tracks_and_a_tube_in_how_many_frames():
 
 
 @pytest.mark.parametrize(
+    "name",
+    [
+        "datasets.transforms.geometric.RawFrame",
+        "engine.checkpoints.weights.Weights",
+        "engine.inference.stream.LaunchedChunk",
+        "fileio.pictures.video.TimedFrame",
+        "models.necks.temporal_calibration.TemporalContext",
+        "ops.masks.runs.Runs",
+        "tracking.state.TrackState",
+        "visualization.scene.DrawnObject",
+    ],
+)
+def test_what_holds_pictures_and_arrays_elsewhere_prints_short(name):
+    module, _, kind = name.rpartition(".")
+    found = getattr(importlib.import_module(f"mmdet.{module}"), kind)
+    assert found.__repr__ is ShortText.__repr__
+
+
+@pytest.mark.parametrize(
     ("value", "text"),
     [
         (np.zeros((2, 3), np.uint8), "uint8 (2, 3)"),

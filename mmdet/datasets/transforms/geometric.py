@@ -17,10 +17,11 @@ from mmdet.config.ranges import Count, Fraction
 from mmdet.errors import UserError
 from mmdet.registry import TRANSFORMS
 from mmdet.structures import Size
+from mmdet.structures.short_text import ShortText
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RawFrame:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class RawFrame(ShortText):
     """A frame before it becomes tensors. Boxes are half-open xyxy in the pixels of `image`."""
 
     image: np.ndarray  # (H, W, 3) uint8 RGB

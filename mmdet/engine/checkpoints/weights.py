@@ -20,6 +20,7 @@ from mmdet.engine.checkpoints.class_names import are_the_same, missing_in, rows_
 from mmdet.engine.checkpoints.file import load_checkpoint
 from mmdet.engine.checkpoints.release_names import from_release, is_release
 from mmdet.errors import UserError, short_list, shown
+from mmdet.structures.short_text import ShortText
 
 LONGEST_KEY = 200  # characters, including the shapes
 DATA_PARALLEL = "module."  # the prefix that data-parallel wrappers add to names
@@ -27,8 +28,8 @@ DATA_PARALLEL = "module."  # the prefix that data-parallel wrappers add to names
 Value = TypeVar("Value")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Weights:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Weights(ShortText):
     """A model's tensors under this package's names, the source file, and its class names if the file has them."""
 
     tensors: Mapping[str, Tensor]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from mmdet.config.build import build_part
 from mmdet.config.names import find_config
 from mmdet.datasets import Transform, VideoInfo
 from mmdet.engine.checkpoints.weights import load_weights, read_weights
+from mmdet.engine.inference.chunks import one_behind
 from mmdet.engine.inference.detector import Detector
 from mmdet.engine.inference.frame_batch import FramePreparation
 from mmdet.engine.inference.stream import LaunchedChunk, VideoStream
@@ -30,8 +31,6 @@ from mmdet.registry import TRACKERS, TRANSFORMS
 from mmdet.structures import ClipBatch, Size, VideoResult
 from mmdet.tracking import Tracker
 
-Item = TypeVar("Item")
-
 
 class VideoPredictor:
     """A model in evaluation mode with a tracker and the transforms of testing.
@@ -40,6 +39,8 @@ class VideoPredictor:
     `cuda_graph`: `VideoStream.push` launches each frame as one CUDA graph, recorded at the first frame
     `compile`: torch.compile translates the network, which takes a minute for every new batch size or image size
 
+    >>> predictor
+    <VideoPredictor: VISModel of 3 classes on cpu>
     >>> video = predictor.track(frames)  # a file, a folder, a camera, an address, or frames (H, W, 3) uint8 RGB
     >>> for tracks in video:
     ...     print(tracks.frame_index, len(tracks), tracks.draw(video.frame).shape)
@@ -75,6 +76,9 @@ class VideoPredictor:
         self.score_threshold = None
         # A queue beside the network's. It has priority on the GPU because the host waits for its results.
         self.queue_beside = torch.cuda.Stream(self.device, priority=-1) if on_gpu else None
+
+    def __repr__(self) -> str:
+        return f"<VideoPredictor: {type(self.model).__name__} of {len(self.class_names)} classes on {self.device}>"
 
     @staticmethod
     def from_model(
@@ -181,14 +185,3 @@ class VideoPredictor:
                 launched += len(batch.metas)
                 is_last = launched >= len(video.file_names)
                 yield stream, stream.launch(batch), is_last
-
-
-def one_behind(items: Iterable[Item]) -> Iterator[Item]:
-    """Yield every item once the next one has arrived."""
-    waiting: list[Item] = []
-    for item in items:
-        waiting.append(item)
-        del item
-        if len(waiting) > 1:
-            yield waiting.pop(0)
-    yield from waiting

@@ -32,6 +32,7 @@ from mmdet.structures import (
     VideoResult,
 )
 from mmdet.structures.chunk_detections import unpack_rows
+from mmdet.structures.short_text import ShortText
 from mmdet.tracking.accumulator import VideoAccumulator
 from mmdet.tracking.running import RunningTracks
 from mmdet.tracking.state import TrackState
@@ -55,8 +56,8 @@ class Prepares(Protocol):
         """Return the batch of one frame (H, W, 3) uint8 RGB."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LaunchedChunk:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class LaunchedChunk(ShortText):
     """Frames of one video whose detections are queued on the device. The host has not waited for them yet."""
 
     found: ChunkDetections
@@ -124,6 +125,8 @@ class VideoStream:
 
         Return the tracks of each, as `push` does.
         """
+        if times_s is not None and len(times_s) != len(batch.metas):
+            raise ValueError(f"{len(times_s)} times for {len(batch.metas)} frames: give one for each")
         return self.track(self.launch(batch, live=True), times_s)
 
     def launch(self, batch: ClipBatch, live: bool = False) -> LaunchedChunk:

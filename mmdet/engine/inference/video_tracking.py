@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator
-from itertools import islice
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mmdet.engine.inference.chunks import Timed, track_chunks
 from mmdet.engine.inference.given_frames import check_frame, frames_of
 from mmdet.engine.inference.stream import VideoStream
 from mmdet.engine.inference.tracks import Tracks
@@ -19,9 +20,15 @@ from mmdet.fileio.sources.frame_source import FrameSource
 from mmdet.fileio.sources.selection import Selection, select
 from mmdet.structures import Size, VideoResult
 
-Timed = tuple[np.ndarray, float | None]  # a frame (H, W, 3) uint8 RGB and its time
-
 _LISTED = 3  # videos in the error for a source of several
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Given:
+    """A frame that a program gave."""
+
+    image: np.ndarray
+    time_s: float | None = None
 
 
 class VideoTracking(Iterator[Tracks]):
@@ -39,9 +46,13 @@ class VideoTracking(Iterator[Tracks]):
             raise UserError(f"batch={batch}: expected a number of frames of at least 1")
         self.source = None if isinstance(video, Iterator) else video
         self.stream: VideoStream | None = None
-        self._frames, self._start, self._batch = _timed(video), start, batch
+        self._start = start
         self._frame: np.ndarray | None = None
-        self._ready: deque[tuple[np.ndarray, Tracks]] = deque()
+        self._tracked = self._track(_timed(video), batch)
+
+    def __repr__(self) -> str:
+        where = "given frames" if self.source is None else self.source.path or "a camera or address"
+        return f"<VideoTracking of {where}, frames so far: {self.stream.num_frames if self.stream else 0}>"
 
     @property
     def frame(self) -> np.ndarray:
@@ -54,10 +65,12 @@ class VideoTracking(Iterator[Tracks]):
         return self
 
     def __next__(self) -> Tracks:
-        if not self._ready:
-            self._track_next()
-        self._frame, tracks = self._ready.popleft()
+        self._frame, tracks = next(self._tracked)
         return tracks
+
+    def close(self) -> None:
+        """End the video before its end: its file, camera or connection is let go, and what was tracked stays."""
+        self._tracked.close()
 
     def result(self) -> VideoResult:
         """Return the tracks of all frames so far. Raises UserError before the first frame."""
@@ -70,15 +83,18 @@ class VideoTracking(Iterator[Tracks]):
         result = self.result()
         return result.to_json(self.stream.category_ids) if self.stream else []
 
-    def _track_next(self) -> None:
-        taken = list(islice(self._frames, self._batch))
-        if not taken:
-            raise StopIteration
-        frames, times_s = zip(*taken, strict=True)
-        if self.stream is None:
-            check_frame(frames[0], 0)
-            self.stream = self._start(frames[0].shape[:2])
-        self._ready.extend(zip(frames, self.stream.push_frames(frames, times_s), strict=True))
+    def _track(self, frames: Iterator[Timed], batch: int) -> Generator[tuple[np.ndarray, Tracks]]:
+        """Yield every frame with its tracks. What ends the reading early is raised after the frames before it."""
+        first = next(frames, None)
+        if first is None:
+            return
+        check_frame(first.image, 0)  # the stream needs its size
+        self.stream = self._start((first.image.shape[0], first.image.shape[1]))
+        checked = _checked(chain([first], frames), self.stream.size)
+        del first  # so that no frame outlives its turn
+        for chunk in track_chunks(checked, self.stream, batch):
+            while chunk:
+                yield _picture_and_tracks(chunk.pop(0))
 
 
 def open_video(source: Any, selection: Selection) -> FrameSource | Iterator[np.ndarray]:
@@ -104,8 +120,19 @@ def open_video(source: Any, selection: Selection) -> FrameSource | Iterator[np.n
     return frames_of(source)
 
 
+def _picture_and_tracks(tracked: tuple[Timed, Tracks]) -> tuple[np.ndarray, Tracks]:
+    return tracked[0].image, tracked[1]
+
+
 def _timed(video: FrameSource | Iterator[np.ndarray]) -> Iterator[Timed]:
     """Yield each frame with its time, None for given ones."""
     if isinstance(video, Iterator):
-        return ((frame, None) for frame in video)
-    return ((frame.image, frame.time_s) for frame in video)
+        return (_Given(image=frame) for frame in video)
+    return iter(video)
+
+
+def _checked(frames: Iterator[Timed], size: Size) -> Iterator[Timed]:
+    """Yield frames of one size. Raises UserError that names the number of another one."""
+    for index, frame in enumerate(frames):
+        check_frame(frame.image, index, size)
+        yield frame

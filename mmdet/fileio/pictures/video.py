@@ -26,6 +26,7 @@ from mmdet.fileio.pictures.video_streams import (
     rate_of,
     tell_damage,
 )
+from mmdet.structures.short_text import ShortText
 
 # Formats that contain the video themselves, as opposed to playlists and name patterns, which open other files.
 VIDEO_FORMATS = (
@@ -34,8 +35,8 @@ VIDEO_FORMATS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimedFrame:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class TimedFrame(ShortText):
     """A frame (H, W, 3) uint8 RGB, its time in seconds since the first frame, and its name in errors."""
 
     image: np.ndarray

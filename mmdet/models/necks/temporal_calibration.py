@@ -18,6 +18,7 @@ from mmdet.config.ranges import Count, Natural
 from mmdet.ops.correlation import SpatialCorrelationSampler
 from mmdet.ops.deform.functional import KERNEL, deform_conv
 from mmdet.registry import NECKS
+from mmdet.structures.short_text import ShortText
 
 LEAK = 0.1  # slope of the correlation's activation below zero
 # The reference's share starts at about 0.001 * sqrt(9 * 256) = 5 % of the features: nearly the per-frame model, but
@@ -25,8 +26,8 @@ LEAK = 0.1  # slope of the correlation's activation below zero
 START_STD = 0.001
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TemporalContext:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class TemporalContext(ShortText):
     """What the next frame of a video needs from the previous one: its features before calibration, without gradient."""
 
     maps: tuple[Tensor, ...]  # (1, C, h, w), one per calibrated level

@@ -22,6 +22,7 @@ from torch import Tensor
 from mmdet.errors import shown
 from mmdet.ops import extension
 from mmdet.ops.host_copy import HostCopy
+from mmdet.structures.short_text import ShortText
 
 _CODE_BASE = 48  # a character is 48 + a digit of 5 bits, + 32 if more follow
 _DIGIT = 0x1F
@@ -35,8 +36,8 @@ _RUNS_A_THREAD = 2**17  # half a millisecond's work; the masks of a real frame h
 _MAX_THREADS = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Runs:
+@dataclass(frozen=True, slots=True, repr=False)
+class Runs(ShortText):
     """The runs of N masks one after the other, alternately background and foreground, an even number per mask."""
 
     lengths: NDArray[np.int32]  # (R,)

@@ -12,8 +12,9 @@ from pycocotools.mask import area
 from mmdet.config import EvalData, load_config
 from mmdet.datasets import RandomFlip, RawFrame, ResizeKeepRatio, VideoInfo
 from mmdet.engine.inference import predictor as predictor_module
+from mmdet.engine.inference.chunks import one_behind
 from mmdet.engine.inference.frame_batch import FramePreparation
-from mmdet.engine.inference.predictor import VideoPredictor, one_behind
+from mmdet.engine.inference.predictor import VideoPredictor
 from mmdet.engine.inference.testing.dataset import build_test_dataset, share_videos
 from mmdet.errors import UserError
 from mmdet.models.build import build_model
@@ -279,3 +280,10 @@ def test_tracks_of_a_stream_count_frames_and_carry_times_and_names(tiny_video, p
     assert [first.frame_index, second.frame_index] == [0, 1]
     assert [first.time_s, second.time_s] == [0.5, None]
     assert set(first.names) <= set(predictor.class_names)
+
+
+def test_another_number_of_times_than_of_frames_is_refused_before_anything_is_tracked(tiny_video, predictor):
+    stream = predictor.stream((50, 75))
+    with pytest.raises(ValueError, match="1 times for 2 frames"):
+        stream.push_frames(tiny_video.make_video(0, length=2), [0.5])
+    assert stream.num_frames == stream.state.frame == 0

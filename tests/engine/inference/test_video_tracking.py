@@ -125,6 +125,43 @@ def test_without_a_result_no_frame_takes_memory(tiny_video, predictor):
         tracking.result()
 
 
+@pytest.mark.parametrize("batch", [1, 2, 4])
+def test_what_ends_a_video_early_is_raised_after_the_frames_before_it(tiny_video, predictor, batch):
+    def frames():
+        yield from tiny_video.make_video(1, length=3)
+        raise OSError("broken")
+
+    tracking = predictor.track(frames(), batch=batch)
+    assert [next(tracking).frame_index for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(OSError, match="broken"):
+        next(tracking)
+    assert tracking.result().num_frames == 3
+
+
+def test_a_closed_video_lets_its_source_go_and_keeps_what_was_tracked(tiny_video, predictor):
+    let_go = []
+
+    def frames():
+        try:
+            yield from tiny_video.make_video(1)
+        finally:
+            let_go.append(True)
+
+    tracking = predictor.track(frames())
+    next(tracking)
+    tracking.close()
+    assert let_go == [True]
+    assert list(tracking) == []
+    assert tracking.result().num_frames == 1
+
+
+def test_a_tracking_prints_what_it_tracks_and_how_far_it_is(tiny_video, predictor, folder):
+    tracking = predictor.track(folder)
+    next(tracking)
+    assert repr(tracking) == f"<VideoTracking of {folder}, frames so far: 1>"
+    assert repr(predictor.track([])) == "<VideoTracking of given frames, frames so far: 0>"
+
+
 def test_a_later_frame_of_another_kind_ends_the_loop_with_its_number(tiny_video, predictor):
     frames = [*tiny_video.make_video(1, length=2), np.zeros((50, 75), np.uint8)]
     tracking = predictor.track(frames)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from signal import SIGINT, Signals
 
-from mmdet.engine.inference.predicting.chunks import fitted, track_chunks
+from mmdet.engine.inference.chunks import fitted, track_chunks
 from mmdet.engine.inference.predicting.model import PredictModel
 from mmdet.engine.inference.predicting.names import name_of_file, name_of_part, record_path
 from mmdet.engine.inference.predicting.options import PredictOptions

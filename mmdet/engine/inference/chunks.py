@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Generic, Protocol, TypeVar
 
 import cv2
 import numpy as np
-import torch
 
-from mmdet.engine.inference.predictor import one_behind
 from mmdet.engine.inference.stream import LaunchedChunk, VideoStream
 from mmdet.engine.inference.tracks import Tracks
 from mmdet.errors import UserError
@@ -17,18 +16,36 @@ from mmdet.fileio.pictures.video import TimedFrame
 from mmdet.structures import ClipBatch, Size
 
 
+class Timed(Protocol):
+    """A frame with its time, such as `TimedFrame`."""
+
+    @property
+    def image(self) -> np.ndarray:
+        """The picture (H, W, 3) uint8 RGB."""
+        ...
+
+    @property
+    def time_s(self) -> float | None:
+        """Its time in seconds, None if it is not known."""
+        ...
+
+
+Item = TypeVar("Item")
+Frame = TypeVar("Frame", bound=Timed)
+
+
 @dataclass(slots=True)
-class _Reading:
+class _Reading(Generic[Frame]):
     """Frames read in chunks. What ends the reading early is kept, so that the frames before it are tracked first."""
 
-    frames: Iterator[TimedFrame]
+    frames: Iterator[Frame]
     size: int
     error: UserError | OSError | None = None
 
-    def __iter__(self) -> Iterator[list[TimedFrame]]:
+    def __iter__(self) -> Iterator[list[Frame]]:
         at_end = False
         while not at_end and self.error is None:
-            chunk: list[TimedFrame] = []
+            chunk: list[Frame] = []
             try:
                 while len(chunk) < self.size and not at_end:
                     frame = next(self.frames, None)
@@ -40,9 +57,7 @@ class _Reading:
                 yield chunk
 
 
-def track_chunks(
-    frames: Iterator[TimedFrame], stream: VideoStream, size: int
-) -> Iterator[list[tuple[TimedFrame, Tracks]]]:
+def track_chunks(frames: Iterator[Frame], stream: VideoStream, size: int) -> Iterator[list[tuple[Frame, Tracks]]]:
     """Yield the frames with their tracks, in chunks of `size` frames.
 
     Raises what the source raises, after the frames before it.
@@ -60,27 +75,28 @@ def track_chunks(
         raise reading.error
 
 
-def _launched(reading: _Reading, stream: VideoStream) -> Iterator[tuple[list[TimedFrame], LaunchedChunk]]:
+def _launched(reading: _Reading[Frame], stream: VideoStream) -> Iterator[tuple[list[Frame], LaunchedChunk]]:
     count = 0
     for chunk in reading:
         clips = [stream.prepare(frame.image, stream.video_id, count + index) for index, frame in enumerate(chunk)]
         count += len(chunk)
-        yield chunk, stream.launch(_joined(clips))
+        yield chunk, stream.launch(ClipBatch.join(clips))
 
 
-def _joined(clips: list[ClipBatch]) -> ClipBatch:
-    """Join batches of one frame each, all of one size."""
-    return ClipBatch(
-        images=torch.cat([clip.images for clip in clips]),
-        valid=torch.cat([clip.valid for clip in clips]),
-        truth=None,
-        metas=tuple(clip.metas[0] for clip in clips),
-    )
-
-
-def _tracked(chunk: list[TimedFrame], found: LaunchedChunk, stream: VideoStream) -> list[tuple[TimedFrame, Tracks]]:
+def _tracked(chunk: list[Frame], found: LaunchedChunk, stream: VideoStream) -> list[tuple[Frame, Tracks]]:
     tracks = stream.track(found, [frame.time_s for frame in chunk])
     return list(zip(chunk, tracks, strict=True))
+
+
+def one_behind(items: Iterable[Item]) -> Iterator[Item]:
+    """Yield every item once the next one has arrived."""
+    waiting: list[Item] = []
+    for item in items:
+        waiting.append(item)
+        del item
+        if len(waiting) > 1:
+            yield waiting.pop(0)
+    yield from waiting
 
 
 def fitted(frames: Iterator[TimedFrame], size: Size, resize: bool) -> Iterator[TimedFrame]:
