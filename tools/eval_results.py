@@ -1,6 +1,8 @@
 """Evaluate a result file against the ground truth: the official YouTube-VIS figures, and OVIS's if there are labels.
 
-python tools/eval_results.py GT.json RESULTS(.json|.zip|.pkl) [--bbox] [--ovis] [--class-agnostic] [--out FIGURES.json]
+python tools/eval_results.py GT.json RESULTS [--bbox] [--ovis] [--class-agnostic] [--out FIGURES.json]
+
+RESULTS is a json, a zip, a pickle, or a json of tools/predict.py or the folder of such.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ def parse_arguments() -> Namespace:
     """Parse the command line."""
     parser = CommandParser(description="Evaluate a result file; docs/evaluation.md defines the figures.")
     parser.add_argument("ground_truth", help="json of the data set, with annotations")
-    parser.add_argument("results", help="result json, zip holding results.json, or pickle")
+    parser.add_argument("results", help="result json, zip holding results.json, pickle, or what predict.py wrote")
     parser.add_argument("--bbox", action="store_true", help="measure box tracks instead of masks")
     parser.add_argument("--ovis", action="store_true", help="warn if labels for OVIS's figures are missing")
     parser.add_argument("--class-agnostic", action="store_true", help="score all categories as one too")
@@ -65,7 +67,8 @@ def _evaluate(args: Namespace) -> dict[str, Any]:
     from mmdet.fileio.annotations.raw_json import load_ground_truth
     from mmdet.fileio.results.result_file import load_results
 
-    truth, results = load_ground_truth(args.ground_truth), load_results(args.results, boxes=args.bbox)
+    truth = load_ground_truth(args.ground_truth)
+    results = load_results(args.results, boxes=args.bbox, truth=truth)
     settings: dict[str, Any] = {"iou_type": "bbox" if args.bbox else "segm", "strict": args.strict}
     figures = evaluate(truth, results, ovis=args.ovis or None, workers=args.workers, **settings)
     print(format_figures(figures, f"{'boxes' if args.bbox else 'masks'}, all categories"))

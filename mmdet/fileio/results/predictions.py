@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from mmdet.fileio.results.predicted_entries import MADE_BY
 from mmdet.fileio.results.result_file import write_json
 from mmdet.ops.masks.segmentations import mask_areas
 from mmdet.structures import RLE, Box, PerFrame, TrackTube, VideoResult
 from mmdet.structures.results import seen_values
 
-MADE_BY = "memcnp-vis predict"
 _START = f'{{"info": {{"made_by": "{MADE_BY}"'
 _HEAD = 2**17  # characters: enough for `info`, which lists names and options
 _DECIMALS_TIME, _DECIMALS_SCORE, _DECIMALS_BOX = 6, 6, 2
@@ -135,8 +135,3 @@ def read_info(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return dict(info)
-
-
-def is_predictions(raw: Any) -> bool:
-    """Return whether a json value was written by `write_predictions`."""
-    return isinstance(raw, dict) and isinstance(raw.get("info"), dict) and raw["info"].get("made_by") == MADE_BY

@@ -11,7 +11,7 @@ import json
 import pickle
 import sys
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,6 +21,7 @@ from mmdet.errors import UserError, shown
 from mmdet.fileio.annotations.json_fields import check_tree
 from mmdet.fileio.atomic import write_atomically
 from mmdet.fileio.results import plain_pickle
+from mmdet.fileio.results.predicted_entries import is_predictions, result_entries
 from mmdet.structures import PerFrame
 
 _PICKLE_PROTOCOL = 3  # the last protocol without frames, whose lengths would forbid concatenating pickles
@@ -59,9 +60,24 @@ def _write_pickle(entries: Iterable[dict[str, Any]], file: IO[bytes]) -> None:
     file.write(pickle.STOP)
 
 
-def load_results(path: str | Path, *, boxes: bool = False) -> list[dict[str, Any]]:
-    """Read a result file with `parse_results` and check it with `check_results`. Raises UserError."""
-    entries = parse_results(path)
+def load_results(
+    path: str | Path, *, boxes: bool = False, truth: Mapping[str, Any] | None = None
+) -> list[dict[str, Any]]:
+    """Read a result file with `parse_results` and check it with `check_results`. Raises UserError.
+
+    A json of `tools/predict.py`, or a folder of them, is read too: its videos and classes get the ids that they have
+    in `truth`, the json object of a data set (None: their own).
+    """
+    if Path(path).is_dir():
+        files = sorted(Path(path).glob("*.json"))
+        raws = [(file, raw) for file in files if is_predictions(raw := parse_results(file))]
+        if not raws:
+            raise UserError(f"{path} is a folder without the jsons of tools/predict.py: give a result file")
+        entries: Any = [entry for file, raw in raws for entry in result_entries(raw, truth, str(file))]
+    else:
+        entries = parse_results(path)
+        if is_predictions(entries):
+            entries = result_entries(entries, truth, str(path))
     check_results(entries, str(path), boxes=boxes)
     result: list[dict[str, Any]] = entries
     return result

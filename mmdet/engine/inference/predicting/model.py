@@ -67,9 +67,7 @@ def load_model(options: PredictOptions, device: torch.device, say: Callable[[str
 def adapted(config: RunConfig, options: PredictOptions) -> RunConfig:
     """Return the config with the size of --imgsz and the number of --max-det."""
     if options.max_det is not None:
-        if "max_per_image" not in (postprocess := config.model.get("postprocess", {})):
-            raise UserError("--max-det: the config's model.postprocess has no max_per_image to set")
-        changed = {**postprocess, "max_per_image": options.max_det}
+        changed = {**config.model.get("postprocess", {}), "max_per_image": options.max_det}
         config = replace(config, model={**config.model, "postprocess": changed})
     if options.imgsz:
         test = config.data.test

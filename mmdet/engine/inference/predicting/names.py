@@ -14,9 +14,9 @@ from typing import Any
 from mmdet.errors import UserError
 from mmdet.fileio.overwriting import check_output_folder, refuse_overwriting
 from mmdet.fileio.results.predictions import read_info
-from mmdet.fileio.sources.finding import Source
 from mmdet.fileio.sources.frame_source import VIDEO_ENDINGS
 from mmdet.fileio.sources.names import names_of_path, unique_names
+from mmdet.fileio.sources.source import Source
 
 _PART_DIGITS = 4
 
@@ -41,13 +41,14 @@ def identity_of(source: Source) -> str:
     return str(path / Path(source.text).name) if source.images else str(path)
 
 
-def name_of_file(out: Path, source: Source, path: Path, taken: Collection[str]) -> str:
-    """Choose the name for the source at `path`: that of an earlier run on it, or a free one. `taken`: by this run.
+def name_of_file(out: Path, source: Source, taken: Collection[str]) -> str:
+    """Choose the name for a source that has an end: that of an earlier run on it, or a free one. `taken`: by this run.
 
     Raises UserError if the plainest name is that of the source itself.
     """
-    names = list(dict.fromkeys(unique_names([[choice]])[0] for choice in names_of_path(path)))
-    refuse_overwriting([out / f"{names[0]}.mp4", record_path(out, names[0])], [path, *source.images])
+    choices = [source.name] if source.path is None else names_of_path(source.path)
+    names = list(dict.fromkeys(unique_names([[choice]])[0] for choice in choices))
+    refuse_overwriting([out / f"{names[0]}.mp4", record_path(out, names[0])], [source.path, *source.images])
     identity = identity_of(source)
     return next(name for name in _numbered(names) if name not in taken and is_free(out, name, identity))
 

@@ -23,7 +23,7 @@ from mmdet.engine.inference.predicting.window import Window
 from mmdet.engine.inference.tracks import Tracks
 from mmdet.fileio.pictures.video import TimedFrame
 from mmdet.fileio.results.predictions import PredictedVideo, read_info, write_predictions
-from mmdet.fileio.sources.finding import Source
+from mmdet.fileio.sources.source import Source
 from mmdet.structures import PerFrame, Size, TrackTube, VideoResult
 
 SINKS: dict[str, Callable[[str], Sink]] = {

@@ -11,7 +11,7 @@ from typing import Any
 import mmdet
 from mmdet.engine.inference.predicting.names import files_of, identity_of, record_path
 from mmdet.fileio.results.predictions import read_info
-from mmdet.fileio.sources.finding import Source
+from mmdet.fileio.sources.source import Source
 
 _COMPARED = ("source", "source_state", "config", "config_hash", "checkpoint_sha256", "threshold")
 _STATE_DIGITS = 16

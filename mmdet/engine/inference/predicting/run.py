@@ -18,8 +18,9 @@ from mmdet.engine.process.faults import known_fault
 from mmdet.engine.process.signals import StopSignals
 from mmdet.engine.process.terminal import tell
 from mmdet.errors import UserError, short_list
-from mmdet.fileio.sources.finding import Source, find_sources
+from mmdet.fileio.sources.finding import find_sources
 from mmdet.fileio.sources.selection import Selection
+from mmdet.fileio.sources.source import Source
 
 
 def predict(options: PredictOptions) -> None:
@@ -32,8 +33,9 @@ def predict(options: PredictOptions) -> None:
     device = chosen_device(options.device)
     limit_threads(device)
     sources = find_sources(options.sources)
-    # a single source is looked at before the model is loaded
-    opened = sources[0].open(one_size=not options.resize_to_first) if len(sources) == 1 else None
+    # a single file is looked at before the model is loaded
+    is_file = len(sources) == 1 and sources[0].path is not None
+    opened = sources[0].open(one_size=not options.resize_to_first) if is_file else None
     model = load_model(options, device, tell)
     window = open_window() if options.show else None
     if isinstance(window, str):

@@ -20,9 +20,10 @@ from mmdet.engine.process.faults import known_fault
 from mmdet.engine.process.signals import StopSignals
 from mmdet.errors import UserError
 from mmdet.fileio.pictures.video import TimedFrame
-from mmdet.fileio.sources.finding import Source
 from mmdet.fileio.sources.frame_source import FrameSource
 from mmdet.fileio.sources.selection import Selection, select
+from mmdet.fileio.sources.senders.live import LiveFrames
+from mmdet.fileio.sources.source import Source
 from mmdet.structures import Size, VideoResult
 
 
@@ -34,7 +35,7 @@ class Job:
     model: PredictModel
     selection: Selection
     stop: StopSignals
-    say: Callable[[str], object]  # a line about what goes on
+    say: Callable[[str], None]  # a line about what goes on
     window: Window | None = None
     taken: set[str] = field(default_factory=set)  # names of this run
 
@@ -45,11 +46,12 @@ class SourceRun:
     def __init__(self, job: Job, source: Source, title: str) -> None:
         self._job, self._source, self._title = job, source, title
         self._info = info_of(source, job.model.about, job.options.described())
-        self._name = self._chosen_name()
+        self._name = source.name
+        self._is_live = False
         self._part: Part | None = None  # the one being written, or the last one
         self._count = self._num_tracks = 0  # frames, and tracks that are kept, of the parts that are written
         self._at_end = False
-        self._dropped_before = 0  # frames, of the parts that are written
+        self._num_dropped = 0  # frames, of the parts that are written
 
     def run(self, opened: FrameSource | None = None) -> str:
         """Predict and write; return the line that says what was written. `opened`: the source if it is open already.
@@ -57,19 +59,26 @@ class SourceRun:
         Raises UserError before the work starts, and RunEnded if it ended early; the frames so far are then written.
         """
         job, options = self._job, self._job.options
-        if options.resume and not self._source.is_live and is_finished(options.out, self._name, self._info):
-            return f"{self._title}: finished already, skipped ({record_path(options.out, self._name)})"
-        frames = select(opened or self._source.open(one_size=not options.resize_to_first), job.selection)
+        if self._source.path is not None:
+            self._choose_name()
+            if options.resume and is_finished(options.out, self._name, self._info):
+                return f"{self._title}: finished already, skipped ({record_path(options.out, self._name)})"
+        opened = opened or self._source.open(not options.resize_to_first, lambda: bool(job.stop.received), job.say)
+        self._is_live = isinstance(opened, LiveFrames)
+        if self._source.path is None and not self._is_live:
+            self._choose_name()
+        frames = select(opened, job.selection)
         for note in frames.notes:
             job.say(note)
         reading = iter(frames)
         first = next(reading, None)
         if first is None:
-            raise UserError(f"{self._source.text} has no frame")
+            raise self._stopped() if job.stop.received else UserError(f"{self._source.text} has no frame")
         size = (first.image.shape[0], first.image.shape[1])
         progress = Progress(self._title, lambda: frames.promised)
+        fitting = fitted(chain([first], reading), size, options.resize_to_first)
         try:
-            self._track(fitted(chain([first], reading), size, options.resize_to_first), frames, size, progress)
+            self._track(fitting, opened, frames, progress, size)
         except (UserError, OSError) as error:
             fault = known_fault(error)
             if not self._count and fault is None:
@@ -79,13 +88,15 @@ class SourceRun:
             progress.close()
         return self._ended(frames, progress)
 
-    def _track(self, reading: Iterator[TimedFrame], frames: FrameSource, size: Size, progress: Progress) -> None:
+    def _track(
+        self, reading: Iterator[TimedFrame], opened: FrameSource, frames: FrameSource, progress: Progress, size: Size
+    ) -> None:
         """Track until the end or a stop signal. Whatever ends it, the files are written if there is a frame."""
-        job, is_live = self._job, self._source.is_live
+        job = self._job
         stream = job.model.predictor.stream(size)
         part = self._next_part(frames, size)
         try:
-            for chunk in track_chunks(reading, stream, 1 if is_live else job.options.batch):
+            for chunk in track_chunks(reading, stream, 1 if self._is_live else job.options.batch):
                 for frame, tracks in chunk:
                     part.add(frame, tracks)
                 progress.add(len(chunk))
@@ -93,55 +104,58 @@ class SourceRun:
                     job.stop.received = job.stop.received or SIGINT
                 if job.stop.received:
                     return
-                if is_live and part.length_s >= job.options.segment_s:
-                    self._write(part, frames, stream.cut(), complete=True)
+                if self._is_live and part.length_s >= job.options.segment_s:
+                    self._write(part, opened, frames.promised, stream.cut(), complete=True)
                     part = self._next_part(frames, size)
-            self._at_end = True
+            # a signal ends the frames of a camera or an address early
+            self._at_end = self._source.path is not None or not job.stop.received
         finally:
-            self._write(part, frames, stream.cut(), complete=self._at_end and not frames.loss)
+            complete = self._at_end and (self._is_live or not frames.loss)
+            self._write(part, opened, frames.promised, stream.cut(), complete)
 
     def _next_part(self, frames: FrameSource, size: Size) -> Part:
         options = self._job.options
-        name = name_of_part(options.out, self._name) if self._source.is_live else self._name
+        name = name_of_part(options.out, self._name) if self._is_live else self._name
         return Part(options, self._job.model, self._source, name, size, frames.rate, self._info, self._job.window)
 
-    def _write(self, part: Part, frames: FrameSource, result: VideoResult, complete: bool) -> None:
+    def _write(
+        self, part: Part, opened: FrameSource, promised: int | None, result: VideoResult, complete: bool
+    ) -> None:
         """Write a part to its end, or remove it if it has no frame."""
         if not part.times_s:
             part.discard()
             return
         self._part, self._count = part, self._count + len(part.times_s)
-        dropped = int(getattr(frames, "dropped", 0))
-        end = SourceEnd(promised=frames.promised, complete=complete, dropped=dropped - self._dropped_before)
-        self._dropped_before = dropped
-        part.finish(result, end)
+        dropped = opened.num_dropped if isinstance(opened, LiveFrames) else 0
+        part.finish(result, SourceEnd(promised=promised, complete=complete, dropped=dropped - self._num_dropped))
+        self._num_dropped = dropped
         self._num_tracks += part.num_tracks
-        if self._source.is_live:
-            self._job.say(f"{self._title}: {len(part.times_s)} frames: {part.place.json}")
+        if self._is_live:
+            self._job.say(f"{self._title}: {len(part.times_s)} frames: {self._written()}")
 
     def _ended(self, frames: FrameSource, progress: Progress) -> str:
         """Return the last line about the source. Raises RunEnded if a signal has stopped it."""
-        if not self._at_end:
-            number = self._job.stop.received
-            raise RunEnded(f"stopped by {Signals(number).name}; {self._kept()}", SIGNAL_CODE_BASE + number)
-        if frames.loss:
+        if frames.loss and (self._at_end or self._is_live):
             self._job.say(f"warning: {frames.loss}")
-        if self._dropped_before:
-            self._job.say(f"{self._title}: {self._dropped_before} frames came too fast and were dropped")
+        if not self._at_end:
+            raise self._stopped(f"; {self._kept()}")
         found = f"{self._count} frames at {progress.rate:.1f}/s, {self._num_tracks} tracks"
         return f"{self._title}: {found}: {self._written()}"
 
-    def _chosen_name(self) -> str:
-        source, out = self._source, self._job.options.out
-        if source.path is None:
-            return source.name
-        name = name_of_file(out, source, source.path, self._job.taken)
-        self._job.taken.add(name)
-        return name
+    def _stopped(self, kept: str = "") -> RunEnded:
+        number = self._job.stop.received
+        return RunEnded(f"stopped by {Signals(number).name}{kept}", SIGNAL_CODE_BASE + number)
+
+    def _choose_name(self) -> None:
+        self._name = name_of_file(self._job.options.out, self._source, self._job.taken)
+        self._job.taken.add(self._name)
 
     def _kept(self) -> str:
+        """Return what is kept of the frames so far."""
         if not (written := self._written()):
             return f"nothing of its {self._count} frames could be written"
+        if self._part is not None and len(self._part.times_s) < self._count:
+            return f"{written} hold the last {len(self._part.times_s)} of {self._count} frames, earlier files the rest"
         return f"{written} hold{'' if ' and ' in written else 's'} the first {self._count} frames"
 
     def _written(self) -> str:
@@ -150,6 +164,5 @@ class SourceRun:
         written = self._part.place.written if self._part else []
         tops = {path.relative_to(out).parts[0] + "/" * (path.parent != out) for path in written}
         names = sorted(tops, key=lambda top: (top.endswith("/"), top.endswith(".json")))
-        return (
-            f"{out}/" + " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names) if names else ""
-        )
+        listed = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+        return f"{out}/{listed}" if listed else ""

@@ -74,7 +74,7 @@ def run_test(
     bad: list[str] = []
     asked, of_model = options.threshold, None
     if options.load_result:
-        entries = load_results(options.load_result) if ranks.is_main else []
+        entries = load_results(options.load_result, truth=_names_and_ids(dataset)) if ranks.is_main else []
         if options.show and ranks.is_main:
             options = with_threshold_of_results(options, entries, dataset, say)
             results = rebuild_results(entries, dataset.videos, dataset.category_ids, dataset.ann_file)
@@ -124,6 +124,15 @@ def _tested(entries: list[dict[str, Any]], dataset: VISDataset, asked: float | N
 
 def _nothing(line: str) -> None:
     """Say nothing: the main process says it."""
+
+
+def _names_and_ids(dataset: VISDataset) -> dict[str, Any]:
+    """Return the videos and classes of a data set as its json has them."""
+    categories = zip(dataset.category_ids, dataset.class_names, strict=True)
+    return {
+        "videos": [{"id": video.video_id, "file_names": list(video.file_names)} for video in dataset.videos],
+        "categories": [{"id": category_id, "name": name} for category_id, name in categories],
+    }
 
 
 def _load_predictor(

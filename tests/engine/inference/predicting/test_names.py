@@ -19,7 +19,7 @@ def out(tmp_path):
 
 def choose(out, path, taken=()):
     [found] = find_sources([str(path)])
-    return name_of_file(out, found, found.path, taken)
+    return name_of_file(out, found, taken)
 
 
 def finish(out, path, files=None):
