@@ -265,12 +265,17 @@ def test_only_the_open_video_is_read(visit, written):
     assert page.evaluate(read)[3:] == ["tracks-2", "pictures-2"]
 
 
-def test_a_frame_that_could_not_be_read_says_so_and_keeps_its_tracks(visit, tmp_path):
-    video = replace(make_video(0), pictures=["", *[picture(0, frame) for frame in range(1, FRAMES)]])
+def test_a_frame_without_a_picture_shows_the_one_before_and_says_so(visit, tmp_path):
+    unreadable = "data:image/jpeg;base64,AAAA"
+    video = replace(make_video(0), pictures=["", picture(0, 1), "", unreadable, *[picture(0, 4)] * (FRAMES - 4)])
     write_page(replace(make_report(videos=1), videos=[video]), tmp_path / "page.html")
     page = visit(tmp_path / "page.html")
-    assert shown(page) == (0, 0)
-    assert "1 ring" in page.locator("canvas").first.get_attribute("aria-label")
+    said = []
+    for frame in range(5):
+        wait_for(page, 0, frame)
+        said.append(page.locator("canvas").first.get_attribute("aria-label").partition("; ")[2])
+        page.keyboard.press("ArrowRight")
+    assert said == ["no picture", "", "picture of frame 1", "picture of frame 1", ""]
 
 
 def test_pictures_may_lie_beside_the_page(visit, tmp_path):

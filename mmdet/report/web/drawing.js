@@ -6,6 +6,8 @@ const TAG_FONT = "600 11px system-ui, sans-serif";
 const TAG_HEIGHT = 16;
 const NARROW_PX = 250; // panels that are narrower have tags without scores
 const HATCH_PX = 8;
+const SIGN_PX = 18;
+const SIGN_FONT = "700 11px system-ui, sans-serif";
 
 /** Fit a canvas to its place on the page; return a context that draws in pixels of the screen, and the scale of the video. */
 function fitted(canvas, [height, width]) {
@@ -16,26 +18,17 @@ function fitted(canvas, [height, width]) {
   canvas.height = Math.round(down * ratio);
   const context = canvas.getContext("2d");
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
-  return { context, across, down, scale: across / width, taken: [] };
+  return { context, across, down, scale: across / width, taken: [], signs: [] };
 }
 
-function paintPicture(sheet, image, dim) {
-  const { context, across, down } = sheet;
-  if (image) context.drawImage(image, 0, 0, across, down);
-  else paintNotice(sheet, "no picture of this frame");
+/** Draw the picture; a plain ground where there is none. */
+function paintPicture({ context, across, down }, picture, dim) {
+  context.fillStyle = "#30343a";
+  context.fillRect(0, 0, across, down);
+  if (picture) context.drawImage(picture.image, 0, 0, across, down);
   if (!dim) return;
   context.fillStyle = "rgb(15 18 22 / 50%)"; // marks of errors stand out from a darker picture
   context.fillRect(0, 0, across, down);
-}
-
-function paintNotice({ context, across, down }, text) {
-  context.fillStyle = "#30343a";
-  context.fillRect(0, 0, across, down);
-  context.fillStyle = "#e8eaed";
-  context.font = TAG_FONT;
-  context.textAlign = "center";
-  context.fillText(text, across / 2, down / 2);
-  context.textAlign = "start";
 }
 
 /** One object's outline in pixels of the screen, and the box around it. */
@@ -70,18 +63,27 @@ function strokeLine(context, path, color, width, dash = []) {
   context.setLineDash([]);
 }
 
-/** Draw the tracks of a frame; `shows` says whether masks, outlines and tags are wanted. */
-function paintTracks(sheet, tracks, frame, shows) {
+/** The tracks that a frame shows, the better ones last. */
+function seenIn(sheet, tracks, frame) {
   const seen = tracks.flatMap((track) => {
     const polygons = polygonsAt(track, frame);
     return polygons?.length ? [{ track, ...outlineOf(polygons, sheet.scale) }] : [];
   });
-  seen.sort((a, b) => (a.track.score ?? 1) - (b.track.score ?? 1)); // better ones over poorer ones
+  return seen.sort((a, b) => (a.track.score ?? 1) - (b.track.score ?? 1));
+}
+
+/** Draw masks and outlines, the better tracks over the poorer ones. */
+function paintTracks(sheet, seen, shows) {
   for (const { track, path } of seen) {
     if (shows.masks) fillMask(sheet.context, path, track.color);
     if (shows.outlines) strokeLine(sheet.context, path, track.color, 1.75, track.is_crowd ? [3, 3] : []);
   }
-  if (shows.tags) seen.reverse().forEach(({ track, box }) => paintTag(sheet, box, tagOf(track, sheet.across < NARROW_PX), track.color));
+}
+
+/** Write tags, those of the better tracks where they want to be. */
+function paintTags(sheet, seen) {
+  const short = sheet.across < NARROW_PX;
+  [...seen].reverse().forEach(({ track, box }) => paintTag(sheet, box, tagOf(track, short), track.color));
 }
 
 function fillMask(context, path, color) {
@@ -143,21 +145,27 @@ function paintThin(sheet, track, frame) {
 }
 
 function paintError(sheet, { path, box }, kind) {
-  const { context, across, down } = sheet;
-  const { color, dash, letter, shape } = ERROR_KINDS[kind];
-  context.fillStyle = hatchOf(context, kind);
-  context.fill(path, "evenodd");
-  strokeLine(context, path, color, 2.25, dash);
-  const side = 18;
-  const x = Math.max(0, Math.min(across - side, (box.left + box.right - side) / 2));
-  const y = Math.max(0, Math.min(down - side, (box.top + box.bottom - side) / 2));
+  const { color, dash } = ERROR_KINDS[kind];
+  sheet.context.fillStyle = hatchOf(sheet.context, kind);
+  sheet.context.fill(path, "evenodd");
+  strokeLine(sheet.context, path, color, 2.25, dash);
+  paintSign(sheet, box, kind);
+}
+
+/** Put the sign of an error in the middle of a box, beside signs that are there already. */
+function paintSign({ context, across, down, signs }, box, kind) {
+  const { color, letter, shape } = ERROR_KINDS[kind];
+  const y = Math.max(0, Math.min(down - SIGN_PX, (box.top + box.bottom - SIGN_PX) / 2));
+  let x = Math.max(0, Math.min(across - SIGN_PX, (box.left + box.right - SIGN_PX) / 2));
+  while (signs.some((other) => Math.abs(other.x - x) < SIGN_PX && Math.abs(other.y - y) < SIGN_PX)) x += SIGN_PX;
+  signs.push({ x, y });
   context.save();
   context.translate(x + 1, y + 1);
   strokeLine(context, new Path2D(shape), "#000", 0.5);
   context.fillStyle = color;
   context.fill(new Path2D(shape));
   context.fillStyle = "#000";
-  context.font = "700 11px system-ui, sans-serif";
+  context.font = SIGN_FONT;
   context.textAlign = "center";
   context.fillText(letter, 8, 12);
   context.restore();

@@ -86,7 +86,7 @@ function howMade(report) {
   return report.models.map((model, index) => {
     const facts = model.about.map(([label, text]) => element("div", {}, element("dt", {}, label), element("dd", {}, element("span", {}, text), copyButton(text, label))));
     const commands = model.commands.map((command) => element("div", { class: "command" }, element("pre", { tabindex: "0" }, element("code", {}, command)), copyButton(command, "the command")));
-    const threshold = `Tracks with a mean score of at least ${thresholdText(model.threshold)} are drawn and count as errors${model.threshold_note ? `: ${model.threshold_note}` : "."}`;
+    const threshold = `Tracks with a mean score of at least ${thresholdText(model.threshold)} are shown${model.threshold_note ? ` (${model.threshold_note})` : ""}.`;
     return element("div", { class: "card" },
       element("h3", {}, report.models.length > 1 ? `${letterOf(index)} · ` : "", model.name),
       element("p", {}, threshold), element("dl", { class: "facts" }, facts), commands);

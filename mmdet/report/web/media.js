@@ -38,9 +38,17 @@ class Pictures {
     this.images = new Map();
   }
 
-  /** Resolve to an image, or to null if the frame has none that can be shown. */
-  get(frame) {
-    if (!this.addresses[frame]) return Promise.resolve(null);
+  /** Resolve to the image of a frame or of the last one before it that has one: {image, frame}, null if none has. */
+  async get(frame) {
+    for (let at = frame; at >= 0; at--) {
+      const image = await this.decoded(at);
+      if (image) return { image, frame: at };
+    }
+    return null;
+  }
+
+  decoded(frame) {
+    if (!this.addresses[frame]) return null;
     if (!this.images.has(frame)) {
       const image = new Image();
       image.src = this.addresses[frame];
@@ -51,6 +59,6 @@ class Pictures {
 
   /** Decode the next frames ahead of their time. */
   prepare(frame, count) {
-    for (let next = frame + 1; next <= frame + count && next < this.addresses.length; next++) this.get(next);
+    for (let next = frame + 1; next <= frame + count && next < this.addresses.length; next++) this.decoded(next);
   }
 }

@@ -36,9 +36,9 @@ function makePlayer(report, note) {
     const frame = Math.max(0, Math.min(video().num_frames - 1, wanted));
     state.frame = frame;
     say(frame);
-    const image = await state.data.pictures.get(frame);
+    const picture = await state.data.pictures.get(frame);
     if (state.frame !== frame) return; // the reader has gone on
-    state.image = image;
+    state.picture = picture;
     paint();
     state.data.pictures.prepare(frame, PREPARED_FRAMES);
   }
@@ -53,7 +53,7 @@ function makePlayer(report, note) {
   }
 
   function paint() {
-    state.panels.forEach((panel) => panel.paint(state.image, state.frame, state.shows));
+    state.panels.forEach((panel) => panel.paint(state.picture, state.frame, state.shows));
     view.box.dataset.shown = `${state.index}:${state.frame}`; // what is on the canvases, once it is
   }
 

@@ -33,24 +33,29 @@ function playerView(report) {
 /** The panels of a video: truth, prediction and errors, or truth and both models; without truth the predictions alone. */
 function panelsOf(report, video, { truth, models }) {
   const several = models.length > 1;
-  const modelName = (index) => (several ? `${letterOf(index)} · ${report.models[index].name}` : "Prediction");
-  const panels = truth ? [makePanel(video, "Truth", (sheet, frame, shows) => paintTracks(sheet, truth, frame, shows), () => truth)] : [];
+  const panels = truth ? [makePanel(video, "Truth", truth, (sheet, frame, shows) => paintScene(sheet, truth, frame, shows))] : [];
   models.forEach((tracks, index) => {
-    const scene = { truth: truth ?? [], tracks, events: video.models[index].events };
-    panels.push(makePanel(video, modelName(index), (sheet, frame, shows) => {
-      paintTracks(sheet, tracks, frame, shows);
-      if (several && truth) paintErrors(sheet, scene, frame, false);
-    }, () => tracks));
+    const title = several ? `${letterOf(index)} · ${report.models[index].name}` : "Prediction";
+    const scene = several && truth ? { truth, tracks, events: video.models[index].events } : null;
+    panels.push(makePanel(video, title, tracks, (sheet, frame, shows) => paintScene(sheet, tracks, frame, shows, scene)));
   });
   if (truth && !several) {
     const scene = { truth, tracks: models[0], events: video.models[0].events };
-    panels.push(makePanel(video, "Errors", (sheet, frame) => paintErrors(sheet, scene, frame, true), null, true));
+    panels.push(makePanel(video, "Errors", null, (sheet, frame) => paintErrors(sheet, scene, frame, true), true));
   }
   return panels;
 }
 
-/** One panel: a canvas with a title that enlarges it. `draw` paints over the picture, `tracks` are named to a screen reader. */
-function makePanel(video, title, draw, tracks, dim = false) {
+/** Draw tracks with what `shows` wants of masks, outlines and tags, and errors between them and the tags. */
+function paintScene(sheet, tracks, frame, shows, errors = null) {
+  const seen = seenIn(sheet, tracks, frame);
+  paintTracks(sheet, seen, shows);
+  if (errors) paintErrors(sheet, errors, frame, false);
+  if (shows.tags) paintTags(sheet, seen);
+}
+
+/** One panel: a canvas with a title that enlarges it. `tracks` are named to a screen reader, `draw` paints over the picture. */
+function makePanel(video, title, tracks, draw, dim = false) {
   const [height, width] = video.shown_size;
   const canvas = element("canvas", { role: "img", style: { "aspect-ratio": `${width} / ${height}` } });
   const enlarge = element("button", { type: "button", class: "enlarge", "aria-pressed": "false", title: "Show this panel alone" }, title);
@@ -61,14 +66,22 @@ function makePanel(video, title, draw, tracks, dim = false) {
     figure.parentElement.classList.toggle("alone", alone);
     figure.classList.toggle("chosen", alone);
   });
-  const paint = (image, frame, shows) => {
-    canvas.setAttribute("aria-label", panelWords(title, frame, tracks?.()));
+  const paint = (picture, frame, shows) => {
+    const notice = pictureNotice(picture, frame);
+    canvas.setAttribute("aria-label", panelWords(title, frame, tracks) + (notice && `; ${notice}`));
     if (!canvas.clientWidth) return; // another panel is shown alone
     const sheet = fitted(canvas, video.shown_size);
-    paintPicture(sheet, image, dim);
+    paintPicture(sheet, picture, dim);
     draw(sheet, frame, shows);
+    if (notice) paintTag(sheet, { left: 0, top: sheet.down }, notice, "#f2f2f2");
   };
   return { figure, paint };
+}
+
+/** What to say of a frame that has no picture of its own. */
+function pictureNotice(picture, frame) {
+  if (!picture) return "no picture";
+  return picture.frame === frame ? "" : `picture of frame ${picture.frame}`;
 }
 
 function panelWords(title, frame, tracks) {

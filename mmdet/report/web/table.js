@@ -1,5 +1,7 @@
 // Tables whose columns sort by a click or by the keyboard.
 
+const LONG_TABLE = 40; // rows; longer ones scroll by themselves, under their headings
+
 /**
  * Make a table. A column has `name`, `value(row)` to sort by, and if need be `show(row)` (text or element), `text` (it
  * holds words), `title`, and `bar(row)`, a fraction drawn behind the number.
@@ -28,7 +30,8 @@ function sortableTable({ id, caption, columns, rows, sortBy = 0, descending = fa
   }
   current = { index: sortBy, descending };
   arrange();
-  return element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }, table);
+  const long = rows.length > LONG_TABLE ? " long" : "";
+  return element("div", { class: `scroll${long}`, tabindex: "0", role: "region", "aria-label": caption }, table);
 }
 
 function headOf(column, sort) {
