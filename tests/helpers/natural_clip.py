@@ -102,6 +102,17 @@ def peak_signal_to_noise(image, expected) -> float:
     return 10 * math.log10(255**2 / np.square(image.astype(float) - expected).mean())
 
 
+def colour_bias(image, expected, masks) -> float:
+    """Return the largest difference of the mean colours of two pictures inside of an object (N, H, W).
+
+    Edges are left out, because video codes colours at half the resolution.
+    """
+    kernel = np.ones((7, 7), np.uint8)
+    insides = [cv2.erode(mask.astype(np.uint8), kernel, borderValue=0) > 0 for mask in masks]
+    differences = [(image.astype(float) - expected)[inside].mean(axis=0) for inside in insides if inside.any()]
+    return float(np.abs(differences).max())
+
+
 def _turn(path: Path) -> None:
     """State in an mp4 that pictures are to be turned by a quarter, clockwise."""
     data, one = path.read_bytes(), 1 << 16

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmdet.structures import Box
+from mmdet.visualization.colors import ink
 from mmdet.visualization.draw import Color, DrawnObject, Picture, contact_sheet, draw_objects
 from mmdet.visualization.pairs.text_block import text_block
 from mmdet.visualization.pairs.views import LearningPoints, Line, PairFrame, PairObject, PairView
@@ -93,7 +94,7 @@ def _draw_objects(frame: PairFrame) -> Picture:
 
 def _short(tag: str) -> str:
     """Return the beginning of a long tag: the lines below the pictures have the whole."""
-    return tag if len(tag) <= LONGEST_TAG else f"{tag[:LONGEST_TAG]}..."
+    return tag if len(tag) <= LONGEST_TAG else f"{tag[:LONGEST_TAG]}…"
 
 
 def _draw_points(frame: PairFrame, points: LearningPoints, factor: float) -> Picture:
@@ -104,7 +105,7 @@ def _draw_points(frame: PairFrame, points: LearningPoints, factor: float) -> Pic
         centre = _pixel(points.xy[place], factor)
         color = frame.objects[points.rows[place]].color
         cv2.circle(picture, centre, radius, color, cv2.FILLED, cv2.LINE_AA)
-        cv2.circle(picture, centre, radius, (0, 0, 0), 1, cv2.LINE_AA)
+        cv2.circle(picture, centre, radius, ink(color), 1, cv2.LINE_AA)
     return picture
 
 

@@ -1,30 +1,18 @@
 """Video that codes like a camera's is read with its colours, in order, at its times and upright."""
 
-import cv2
 import numpy as np
 import pytest
-from natural_clip import make_clip, peak_signal_to_noise, write_clip
+from natural_clip import colour_bias, make_clip, peak_signal_to_noise, write_clip
 
 from mmdet.fileio.pictures.video import VideoFile
 
 LEAST_PSNR_DB = 31  # of this clip at its quality
-MOST_BIAS = 2.5  # grey values, of the mean colour inside of an object
-INSIDE_PX = 7  # colours have half the resolution, so they are compared at this distance from edges
+MOST_BIAS = 2.5  # grey values, of the mean colour inside of an object; FFmpeg's fast conversion takes 1 to 1.5
 
 
 @pytest.fixture(scope="module")
 def clip():
     return make_clip(length=10, seed=3)
-
-
-def colour_bias(image, clip, frame):
-    """The largest difference of the mean colours of image and truth inside of an object."""
-    kernel = np.ones((INSIDE_PX, INSIDE_PX), np.uint8)
-    insides = [cv2.erode(mask.astype(np.uint8), kernel, borderValue=0) > 0 for mask in clip.masks[frame]]
-    differences = [
-        (image.astype(float) - clip.frames[frame])[inside].mean(axis=0) for inside in insides if inside.any()
-    ]
-    return np.abs(differences).max()
 
 
 @pytest.mark.parametrize(
@@ -42,7 +30,7 @@ def test_colours_are_those_that_were_coded(clip, tmp_path, matrix, full_range, t
     frames = list(VideoFile(path))
     assert len(frames) == len(clip.frames)
     for index, frame in enumerate(frames):
-        assert colour_bias(frame.image, clip, index) < MOST_BIAS
+        assert colour_bias(frame.image, clip.frames[index], clip.masks[index]) < MOST_BIAS
         assert peak_signal_to_noise(frame.image, clip.frames[index]) > LEAST_PSNR_DB
 
 
@@ -50,13 +38,17 @@ def test_colours_are_those_that_were_coded(clip, tmp_path, matrix, full_range, t
 def test_the_clip_shows_colours_that_are_read_wrongly(clip, tmp_path, matrix, full_range):
     path = write_clip(tmp_path / "a.mp4", clip, matrix=matrix, full_range=full_range, tagged=False)
     frames = list(VideoFile(path))
-    assert all(colour_bias(frame.image, clip, index) > 2 * MOST_BIAS for index, frame in enumerate(frames))
+    assert all(
+        colour_bias(frame.image, clip.frames[index], clip.masks[index]) > 2 * MOST_BIAS
+        for index, frame in enumerate(frames)
+    )
 
 
 def test_untold_colours_of_high_definition_are_bt709(tmp_path):
-    large = make_clip(size=(720, 128), length=2, seed=1)
-    path = write_clip(tmp_path / "a.mp4", large, matrix="bt709", tagged=False, crf=24)
-    assert all(colour_bias(frame.image, large, index) < MOST_BIAS for index, frame in enumerate(VideoFile(path)))
+    large = make_clip(size=(720, 160), length=2, seed=1)
+    path = write_clip(tmp_path / "a.mp4", large, matrix="bt709", tagged=False)
+    frames = zip(VideoFile(path), large.frames, large.masks, strict=True)
+    assert all(colour_bias(frame.image, true, masks) < MOST_BIAS for frame, true, masks in frames)
 
 
 def test_frames_of_groups_with_b_frames_are_in_order_and_at_their_times(clip, tmp_path):

@@ -3,9 +3,11 @@ import numpy as np
 import pytest
 
 from mmdet.visualization.pairs.sheet import LEAST_WIDTH_PX, PANEL_SIDES_PX, draw_pair, panel_factor
-from mmdet.visualization.pairs.text_block import ALARM, LINE_PX, MARGIN_PX, text_block
+from mmdet.visualization.pairs.text_block import ALARM, MARGIN_PX, TEXT_PX, text_block
 from mmdet.visualization.pairs.views import LearningPoints, Line, PairFrame, PairObject, PairView
+from mmdet.visualization.text import line_height
 
+LINE_PX = line_height(TEXT_PX)
 RED, WHITE = (230, 30, 30), (255, 255, 255)
 
 
