@@ -13,7 +13,7 @@ from pycocotools import mask as coco_mask
 
 from mmdet.engine.process.endings import end_of
 from mmdet.fileio.annotations.vis_json import load_vis_json
-from mmdet.fileio.pictures.video import VideoFile
+from mmdet.fileio.pictures.video import open_video
 
 LENGTH, RATE, FACTOR = 10, 30, 2  # a frame of 144 rows is drawn twice as large
 LEAST_PSNR_DB = 29  # after coding twice
@@ -44,7 +44,7 @@ def predict(config, masks_fill_boxes, tmp_path, monkeypatch):
         monkeypatch.setattr(sys, "argv", ["predict.py", *map(str, arguments)])
         assert end_of(load_program("tools/predict").main) is None
         written = tmp_path / "out" / path.name
-        return json.loads(written.with_suffix(".json").read_text()), list(VideoFile(written))
+        return json.loads(written.with_suffix(".json").read_text()), list(open_video(written))
 
     return call
 

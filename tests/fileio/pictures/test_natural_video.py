@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from natural_clip import colour_bias, make_clip, peak_signal_to_noise, write_clip
 
-from mmdet.fileio.pictures.video import VideoFile
+from mmdet.fileio.pictures.video import open_video
 
 LEAST_PSNR_DB = 31  # of this clip at its quality
 MOST_BIAS = 2.5  # grey values, of the mean colour inside of an object; FFmpeg's fast conversion takes 1 to 1.5
@@ -27,7 +27,7 @@ def clip():
 )
 def test_colours_are_those_that_were_coded(clip, tmp_path, matrix, full_range, tagged):
     path = write_clip(tmp_path / "a.mp4", clip, matrix=matrix, full_range=full_range, tagged=tagged)
-    frames = list(VideoFile(path))
+    frames = list(open_video(path))
     assert len(frames) == len(clip.frames)
     for index, frame in enumerate(frames):
         assert colour_bias(frame.image, clip.frames[index], clip.masks[index]) < MOST_BIAS
@@ -37,7 +37,7 @@ def test_colours_are_those_that_were_coded(clip, tmp_path, matrix, full_range, t
 @pytest.mark.parametrize(("matrix", "full_range"), [("bt709", False), ("bt601", True)])
 def test_the_clip_shows_colours_that_are_read_wrongly(clip, tmp_path, matrix, full_range):
     path = write_clip(tmp_path / "a.mp4", clip, matrix=matrix, full_range=full_range, tagged=False)
-    frames = list(VideoFile(path))
+    frames = list(open_video(path))
     assert all(
         colour_bias(frame.image, clip.frames[index], clip.masks[index]) > 2 * MOST_BIAS
         for index, frame in enumerate(frames)
@@ -47,13 +47,13 @@ def test_the_clip_shows_colours_that_are_read_wrongly(clip, tmp_path, matrix, fu
 def test_untold_colours_of_high_definition_are_bt709(tmp_path):
     large = make_clip(size=(720, 160), length=2, seed=1)
     path = write_clip(tmp_path / "a.mp4", large, matrix="bt709", tagged=False)
-    frames = zip(VideoFile(path), large.frames, large.masks, strict=True)
+    frames = zip(open_video(path), large.frames, large.masks, strict=True)
     assert all(colour_bias(frame.image, true, masks) < MOST_BIAS for frame, true, masks in frames)
 
 
 def test_frames_of_groups_with_b_frames_are_in_order_and_at_their_times(clip, tmp_path):
     path = write_clip(tmp_path / "a.mp4", clip, rate=30)
-    video = VideoFile(path)
+    video = open_video(path)
     frames = list(video)
     likeness = [[peak_signal_to_noise(frame.image, true) for true in clip.frames] for frame in frames]
     assert np.argmax(likeness, axis=1).tolist() == list(range(10))
@@ -62,7 +62,7 @@ def test_frames_of_groups_with_b_frames_are_in_order_and_at_their_times(clip, tm
 
 
 def test_a_camera_held_upright_gives_upright_frames(clip, tmp_path):
-    frames = [frame.image for frame in VideoFile(write_clip(tmp_path / "a.mp4", clip, turned=90))]
+    frames = [frame.image for frame in open_video(write_clip(tmp_path / "a.mp4", clip, turned=90))]
     assert frames[0].shape == (256, 144, 3)
     for image, true in zip(frames, clip.frames, strict=True):
         assert peak_signal_to_noise(image, np.rot90(true, -1)) > LEAST_PSNR_DB
