@@ -56,19 +56,21 @@ def hidden_shares(layers: Sequence[Layer], size: tuple[int, int]) -> list[float]
 
 def fill(picture: Picture, layers: Sequence[Layer]) -> None:
     """Tint the masks: each pixel by the topmost object."""
-    original = picture.copy()
-    values = np.arange(256)
+    painted = picture.copy()
     for layer in layers:
-        if not layer.area:
-            continue
-        color = np.array(layer.item.color)
-        table = ((1 - FILL_OPACITY) * values[:, None] + FILL_OPACITY * color).round().astype(np.uint8)[:, None]
-        cv2.copyTo(cv2.LUT(original[layer.rows_columns], table), layer.mask, picture[layer.rows_columns])
+        if layer.area:
+            plain = np.empty((*layer.mask.shape, 3), np.uint8)
+            cv2.rectangle(plain, (0, 0), layer.mask.shape[::-1], layer.item.color, cv2.FILLED)
+            cv2.copyTo(plain, layer.mask, painted[layer.rows_columns])
+    cv2.addWeighted(picture, 1 - FILL_OPACITY, painted, FILL_OPACITY, 0, dst=picture)
 
 
 def _layer(item: DrawnObject) -> Layer:
-    whole = np.ascontiguousarray(item.mask).view(np.uint8)
-    x, y, width, height = cv2.boundingRect(whole)
-    mask = np.ascontiguousarray(whole[y : y + height, x : x + width])
-    area = cv2.countNonZero(mask) if width else 0
-    return Layer(item=item, place=(x, y, x + width, y + height), mask=mask, area=area)
+    rows = np.flatnonzero(item.mask.any(axis=1))
+    if not len(rows):
+        return Layer(item=item, place=(0, 0, 0, 0), mask=np.zeros((0, 0), np.uint8), area=0)
+    y1, y2 = int(rows[0]), int(rows[-1]) + 1
+    columns = np.flatnonzero(item.mask[y1:y2].any(axis=0))
+    x1, x2 = int(columns[0]), int(columns[-1]) + 1
+    mask = np.ascontiguousarray(item.mask[y1:y2, x1:x2]).view(np.uint8)
+    return Layer(item=item, place=(x1, y1, x2, y2), mask=mask, area=cv2.countNonZero(mask))

@@ -18,7 +18,8 @@ from mmdet.structures import Size
 from mmdet.visualization.draw import Picture
 
 LARGEST_RATE_DENOMINATOR = 1001  # of NTSC rates such as 30000 / 1001
-CRF = "20"  # H.264's constant quality: 18 is visually lossless, 23 the encoder's default
+CRF = "21"  # H.264's constant quality: 18 is visually lossless, 23 the encoder's default
+PRESET = "superfast"  # as good as the default at CRF 20 by a fifth of the work, in files a third larger
 LARGEST_SIDE_PX = 16384  # the limit of libx264
 _TICKS = 10_000  # per second, at least: the resolution of times
 _HD_LINES = 720  # players assume BT.601 for fewer lines and BT.709 for more
@@ -56,7 +57,7 @@ def open_mp4(path: Path, size: Size, fps: float | Fraction) -> Iterator[Append]:
         stream = container.add_stream("libx264", rate=rate)
         stream.height, stream.width = _even(size)
         stream.pix_fmt = "yuv420p"
-        stream.options = {"crf": CRF}
+        stream.options = {"crf": CRF, "preset": PRESET}
         context = stream.codec_context
         context.time_base = tick
         matrix, *tags = _BT709 if size[0] >= _HD_LINES else _BT601

@@ -21,7 +21,6 @@ DARK: Color = (20, 20, 20)
 WHITE: Color = (255, 255, 255)
 BAND_OPACITY = 0.18
 FARTHEST_PX = 2**20  # farthest distance of a box from the picture: cv2 uses 32-bit coordinates
-_SMOOTHING_PX = 0.8  # how far a drawn outline may lie beside the pixels of its mask
 _FRACTION_BITS = 4  # cv2 draws at sixteenths of a pixel
 Line = NDArray[np.float32]  # (N, 2) x, y in pixels
 
@@ -32,6 +31,7 @@ class Pen:
 
     line: int
     halo: int
+    smoothing: float = 0.8  # how far, in pixels, an outline may lie beside the pixels of its mask
 
     @property
     def dash(self) -> int:
@@ -41,14 +41,15 @@ class Pen:
     @staticmethod
     def of(unit: float, factor: float = 1.0) -> Pen:
         """Return the pen of a picture; `unit` is 1 where a line of 2 px suits."""
-        return Pen(line=max(1, round(2 * unit * factor)), halo=max(1, round(0.6 * unit)))
+        smoothing = max(0.8, 0.5 * unit)
+        return Pen(line=max(2, round(2 * unit * factor)), halo=max(1, round(0.6 * unit)), smoothing=smoothing)
 
 
 def draw_outline(picture: Picture, layer: Layer, pen: Pen, dashed: bool = False) -> None:
     """Draw the outline of a mask, dashed where it belongs to an object that others hide."""
     contours, _ = cv2.findContours(layer.mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     x, y = layer.place[:2]
-    lines = [np.asarray(cv2.approxPolyDP(c, _SMOOTHING_PX, True)[:, 0] + (x, y), np.float32) for c in contours]
+    lines = [np.asarray(cv2.approxPolyDP(c, pen.smoothing, True)[:, 0] + (x, y), np.float32) for c in contours]
     if dashed:
         _stroke(picture, [dash for line in lines for dash in dashes(line, pen.dash)], layer.item.color, pen)
     else:
