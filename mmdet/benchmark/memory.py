@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -17,6 +16,7 @@ import torch
 from torch.nn import functional as F
 
 from mmdet.engine.inference.predictor import VideoPredictor
+from mmdet.engine.process.memory import resident_bytes
 from mmdet.models.detectors.vis_model import VISModel
 from mmdet.models.postprocess.detections import PostProcess
 from mmdet.structures import ChunkDetections, FrameMeta, HeadOutputs, Size
@@ -118,10 +118,3 @@ def growth(samples: Sequence[MemorySample], warm_up: int) -> dict[str, float]:
         first, last = (float(np.median(part or [0.0])) for part in (values[:quarter], values[-quarter:]))
         grown[name] = 100 * (last / first - 1) if first else 0.0
     return grown
-
-
-def resident_bytes() -> int:
-    """Return this process's resident memory (Linux)."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    (resident,) = (line for line in lines if line.startswith("VmRSS"))
-    return int(resident.split()[1]) * 1024

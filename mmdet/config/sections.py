@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from mmdet.config.ranges import Amount, Count, Factor, Fraction, Natural, Positive, Seed
-from mmdet.errors import UserError, shown
+from mmdet.errors import UserError, shown, suggestion
 
 AmpName = Literal["bf16", "fp16", "off"]
 AMP_NAMES: tuple[AmpName, ...] = get_args(AmpName)
+LOGGERS = ("tensorboard", "wandb", "mlflow")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +91,7 @@ class RuntimeSection:
     grad_clip: Positive | None = None  # L2 norm
     accumulate: Count = 1  # batches per optimiser step
     log_every: Count = 50  # steps
+    loggers: list[str] = field(default_factory=lambda: ["tensorboard"])  # beside the work dir's own logs: LOGGERS
     checkpoint_every: Count = 1  # epochs
     checkpoint_every_steps: Count | None = None  # in addition to those at the ends of epochs
     validate_every: Count = 1  # epochs, with --validate
@@ -99,6 +101,13 @@ class RuntimeSection:
     cuda_graphs: bool = True  # training on a GPU, with accumulate 1: one launch each for forward and backward pass
     compile: bool = False  # training on a GPU: torch.compile fuses small operations; takes a while to start
     num_threads: Count | None = None  # CPU threads of torch; None: torch's own choice
+
+    def __post_init__(self) -> None:
+        for index, name in enumerate(self.loggers):
+            if name not in LOGGERS:
+                raise UserError(f"config.runtime.loggers: unknown {shown(name)}; {suggestion(name, LOGGERS)}")
+            if name in self.loggers[:index]:
+                raise UserError(f"config.runtime.loggers: {name} occurs twice")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

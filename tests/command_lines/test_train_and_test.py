@@ -5,6 +5,7 @@ import pickle
 
 import cv2
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from mmdet.engine.inference import predictor
 from mmdet.fileio.results.result_file import load_results
@@ -26,6 +27,24 @@ def test_training_leaves_all_that_repeating_it_needs(trained):
     lines = [json.loads(line) for line in (trained / "train.jsonl").read_text().splitlines()]
     assert any("loss_seg" in line for line in lines)
     assert any("AP" in line for line in lines)
+
+
+def test_tensorboard_has_all_that_training_and_validation_tell(trained, tiny_set):
+    board = EventAccumulator(str(trained / "tensorboard")).Reload()
+    figures = {"loss", "images_per_second", "rss_gib", "lr", "grad_norm", "match_acc", "loss_match"}
+    figures |= {"memory_slots_a_step", "memory_slots_written", "memory_read_entropy"}
+    assert {f"train/{name}" for name in figures} <= set(board.Tags()["scalars"])
+    for name in figures:
+        assert [event.step for event in board.Scalars(f"train/{name}")] == [1, 2], name
+    entropy = [event.value for event in board.Scalars("train/memory_read_entropy")]
+    assert all(0.9 < value <= 1 for value in entropy)  # at a temperature of 1 all slots count nearly alike
+    assert 1 <= board.Scalars("train/memory_slots_written")[-1].value <= 8
+    classes = {tag.partition("/")[2] for tag in board.Tags()["scalars"] if tag.startswith("AP_by_class/")}
+    annotated = json.loads((tiny_set / "annotations/instances_valid.json").read_text())
+    names = {category["id"]: category["name"] for category in annotated["categories"]}
+    assert classes == {names[entry["category_id"]] for entry in annotated["annotations"]}
+    curves = {f"precision_recall/{name}" for name in ("all classes", *classes)}
+    assert set(board.Tags()["tensors"]) == curves
 
 
 def test_resuming_goes_on_where_the_run_ended(run, config, trained, tmp_path):

@@ -1,5 +1,7 @@
 """Two processes train like one with the doubled batch: the real trainer, loader, losses and memory."""
 
+import json
+
 import pytest
 import torch
 
@@ -28,21 +30,36 @@ def trained(request, tmp_path_factory, together, tiny_vis):
     # one process on the same kind of device, in a process of its own: this one shall not touch a GPU
     assert together.run_ranks(tiny_vis.train_alone, 1, folder, runtime, gpus=on_gpus) == [0]
     start, end = (torch.load(folder / name) for name in ("start.pt", "end.pt"))
-    return start, end, [torch.load(folder / f"rank_{rank}.pt") for rank in range(2)]
+    logs = [entries_of(folder / name / "train.jsonl") for name in ("one", "work")]
+    return start, end, [torch.load(folder / f"rank_{rank}.pt") for rank in range(2)], logs
+
+
+def entries_of(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def test_two_processes_end_with_the_parameters_of_one_with_the_doubled_batch(trained):
-    start, one, (two, _) = trained
+    start, one, (two, _), _ = trained
     for name, value in one.items():
         rounding = 2e-7 * value.abs().max() + 1e-3 * (value - start[name]).abs().max()  # of what it is, of its way
         torch.testing.assert_close(two[name], value, rtol=0, atol=rounding.item(), msg=name)
 
 
 def test_all_processes_end_with_the_same_bits_memory_included(trained):
-    start, _, (first, second) = trained
+    start, _, (first, second), _ = trained
     for name, value in first.items():
         assert torch.equal(value, second[name]), name
     assert not torch.equal(first["head.memory.slots"], start["head.memory.slots"])
+
+
+def test_the_use_of_the_memory_is_told_of_all_processes_together(trained):
+    *_, logs = trained
+    one, two = ([{name: v for name, v in entry.items() if "memory" in name} for entry in log] for log in logs)
+    assert any("memory_read_entropy" in entry for entry in one)  # steps without objects have none
+    assert one[-1]["memory_slots_written"] >= one[0]["memory_slots_a_step"] > 0
+    assert [entry.keys() for entry in one] == [entry.keys() for entry in two]
+    for first, second in zip(one, two, strict=True):
+        assert first == pytest.approx(second, rel=1e-4)
 
 
 def test_the_steps_have_processes_without_objects_with_crowds_only_and_with_unequal_numbers(tiny_vis):

@@ -87,3 +87,32 @@ def test_topk_writes_to_the_most_similar_slots():
 def test_an_unknown_mode_is_named():
     with pytest.raises(ValueError, match="update_mode 'top2': expected one of top1, topk, all"):
         memory(update_mode="top2")
+
+
+def test_writing_tells_how_many_rows_went_to_each_slot():
+    model = memory()
+    features = model.slots[[1, 1, 4, 2], :6].detach().clone()
+    kept = torch.tensor([True, True, True, False])
+    assert model.write(features, torch.zeros(4, 4), kept).tolist() == [0, 2, 0, 0, 1]
+
+
+def test_the_entropy_of_reads_is_the_mean_over_the_queries_that_count():
+    model = memory(read_temperature=0.5)
+    query = torch.randn(3, 6)
+    weights = (model.similarity(query) / 0.5).softmax(dim=1).double()
+    each = -(weights * weights.log()).sum(dim=1) / np.log(5)
+    got = model.read_entropy(query, torch.tensor([True, False, True]))
+    torch.testing.assert_close(got.double(), (each[0] + each[2]) / 2)
+
+
+def test_the_entropy_is_near_one_where_all_slots_count_alike_and_near_zero_where_one_does():
+    alike, sharp = memory(read_temperature=1e3), memory(read_temperature=1e-3)
+    query = alike.slots[:2, :6].detach()
+    everywhere = torch.ones(2, dtype=torch.bool)
+    assert alike.read_entropy(query, everywhere) > 0.9999
+    assert sharp.read_entropy(query, everywhere) < 1e-6
+
+
+def test_without_a_query_that_counts_the_entropy_is_minus_one():
+    model = memory()
+    assert model.read_entropy(torch.randn(3, 6), torch.zeros(3, dtype=torch.bool)) == -1

@@ -93,6 +93,10 @@ class RunPlan:
             or (every_steps is not None and step % every_steps == 0)
         )
 
+    def log_due(self, step: int) -> bool:
+        """Return whether the means of the figures are written after `step` steps."""
+        return step == self.total_steps or step % self.runtime.log_every == 0
+
     def validation_due(self, step: int) -> bool:
         """Return whether to validate the model after `step` steps."""
         return step == self.total_steps or (step > 0 and self._ends_epoch(step, self.runtime.validate_every))

@@ -22,7 +22,15 @@ FREE_KEYS = (
     "data.train.max_bad_frames",
 ) + tuple(
     f"runtime.{name}"
-    for name in ("log_every", "checkpoint_every", "checkpoint_every_steps", "validate_every", "keep_last", "keep_best")
+    for name in (
+        "log_every",
+        "loggers",
+        "checkpoint_every",
+        "checkpoint_every_steps",
+        "validate_every",
+        "keep_last",
+        "keep_best",
+    )
 )
 
 

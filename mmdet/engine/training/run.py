@@ -21,6 +21,7 @@ from mmdet.engine.inference.testing.dataset import check_validation
 from mmdet.engine.process.devices import limit_threads, place_model
 from mmdet.engine.process.processes import Ranks
 from mmdet.engine.process.randomness import compute_deterministically, seed_everything
+from mmdet.engine.training.logs.sinks import check_loggers
 from mmdet.engine.training.optimization.optimizers import build_optimizer, scale_learning_rate
 from mmdet.engine.training.run_about import RunAbout, describe_run
 from mmdet.engine.training.starting_point import StartingPoint, StartRequest, find_starting_point
@@ -50,6 +51,8 @@ def train(
     `auto_scale_lr`: see scale_learning_rate.
     """
     prepare_process(config.runtime, ranks.device)
+    if ranks.is_main:
+        check_loggers(config.runtime.loggers)
     notes: list[str] = []
     if auto_scale_lr:
         config, note = scale_learning_rate(config, ranks.world_size)

@@ -36,6 +36,7 @@ class RunState:
     about: RunAbout
     log: LogState
     bad_frames: tuple[str, ...]  # lines that name the bad frames so far
+    slots_written: tuple[int, ...]  # slots of the memory that have been written since the start of the run
 
     def to_plain(self) -> dict[str, Any]:
         """Return tensors and plain values for a checkpoint."""
@@ -50,6 +51,7 @@ class RunState:
             "about": self.about.to_plain(),
             "log": self.log.to_plain(),
             "bad_frames": list(self.bad_frames),
+            "slots_written": list(self.slots_written),
         }
 
     @classmethod
@@ -64,6 +66,9 @@ class RunState:
         threshold = plain.get("score_threshold")
         if not is_threshold(threshold):
             raise TypeError(f"score threshold {shown(threshold)}")
+        slots = plain.get("slots_written", [])
+        if not isinstance(slots, list) or not all(type(slot) is int and slot >= 0 for slot in slots):
+            raise TypeError(f"slots written {shown(slots)}")
         return cls(
             model=plain["model"],
             optimizer=plain["optimizer"],
@@ -78,6 +83,7 @@ class RunState:
             bad_frames=tuple(line for line in bad_frames if isinstance(line, str))
             if isinstance(bad_frames, list)
             else (),
+            slots_written=tuple(slots),
         )
 
 

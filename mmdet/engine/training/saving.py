@@ -57,6 +57,7 @@ def capture_state(
         about=about,
         log=log,
         bad_frames=bad_frames,
+        slots_written=trained.memory_use.written,
     )
 
 

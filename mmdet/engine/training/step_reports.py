@@ -10,10 +10,12 @@ import torch
 from torch import Tensor
 
 from mmdet.engine.process.endings import RunEnded
+from mmdet.engine.process.memory import memory_figures
 from mmdet.engine.process.processes import Ranks
 from mmdet.engine.training.logs.train_log import TrainLog
 from mmdet.engine.training.plan import RunPlan
 from mmdet.engine.training.steps.idle_steps import IdleSteps
+from mmdet.engine.training.steps.memory_use import READ_ENTROPY
 from mmdet.engine.training.steps.readback import Readback, StepFigures
 from mmdet.engine.training.steps.train_step import TrainStep
 from mmdet.ops.collectives import gather_objects, largest_over_ranks
@@ -58,6 +60,10 @@ class StepReports:
                 figures = {}  # they would spoil the means
             factor = self._plan.learning_rate_factor(done.step - 1)
             figures["lr"] = self._make_step.optimizer.defaults["lr"] * factor
+            if figures.get(READ_ENTROPY, 0) < 0:  # no object in the batch
+                del figures[READ_ENTROPY]
+            if self._plan.log_due(done.step):
+                figures |= memory_figures(self._ranks.device)
             if self._ranks.device.type == "cuda":
                 figures["peak_gib"] = torch.cuda.max_memory_allocated(self._ranks.device) / 2**30
             self._log.step(done.step, figures, done.images, self._skipped > 0)

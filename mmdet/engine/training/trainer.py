@@ -87,6 +87,8 @@ class Trainer:
             total_steps=self.plan.total_steps,
             steps_per_epoch=self.plan.steps_per_epoch,
             log_every=runtime.log_every,
+            loggers=runtime.loggers,
+            settings=setup.about.settings,
         )
         self.reports = StepReports(self.plan, ranks, self.make_step, self.log)
         self.checkpoints = Checkpoints(setup.work_dir, runtime)
@@ -141,7 +143,7 @@ class Trainer:
         """Make one step and start copying its figures to the host."""
         self._set_learning_rate(self.step)
         try:
-            figures = self.make_step(batches)
+            figures = self.make_step(batches, measure=self.plan.log_due(self.step + 1))
         except torch.OutOfMemoryError as error:
             raise out_of_memory(error, self.step + 1, batches) from error
         self.step, self.score_threshold = self.step + 1, None
@@ -173,7 +175,7 @@ class Trainer:
             self.checkpoints.write_again(name, state)
         if found.figures:
             self.checkpoints.note_figure(name, figure)
-            self.log.figures(self.step, "validation", found.figures)
+            self.log.validation(self.step, found)
 
     def save(self) -> None:
         """Write a checkpoint. All processes must call it."""
@@ -210,6 +212,7 @@ class Trainer:
             self._set_learning_rate(self.step - 1)  # a checkpoint written before the next step has that of the last one
         self.log.take_up(state.log)
         self.bad_frames.take_up(state.bad_frames)
+        self.make_step.memory_use.take_up(state.slots_written)
         self.best, notes = self.checkpoints.best_figure(path, state.best)
         changes = differences(state.about, about, state.position.world_size, self.setup.ranks.world_size)
         return [f"resumed from {path}", *changes, *notes]
@@ -233,7 +236,7 @@ class Trainer:
     def _validation_due(self) -> bool:
         if self.setup.validate is None:
             return False
-        done = any(gather_objects(self.log.has(self.step, "validation")))
+        done = any(gather_objects(self.log.has_validation(self.step)))
         return self.plan.validation_due(self.step) and not done
 
     def _what_is_ahead(self) -> str:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from tqdm import tqdm
 
@@ -14,10 +15,14 @@ from mmdet.engine.inference.predictor import VideoPredictor
 from mmdet.engine.inference.testing.dataset import build_test_dataset, category_ids_of, predict_dataset
 from mmdet.engine.training.bad_frames import describe_bad_frames
 from mmdet.evaluation.ap.evaluate import evaluate
+from mmdet.evaluation.ap.thresholds import ScoreCurve
 from mmdet.fileio.annotations.raw_json import load_ground_truth
 from mmdet.models.detectors.vis_model import VISModel
 from mmdet.ops.collectives import rank
 from mmdet.structures import results_to_json
+from mmdet.visualization.scene import Picture
+
+ALL_CLASSES = "all classes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +30,23 @@ class Validation:
     """What a validation has found."""
 
     figures: Mapping[str, float] = field(default_factory=dict)  # in [0, 1], AP first; -1: nothing to measure
+    by_class: Mapping[str, float] = field(default_factory=dict)  # AP by class name
     score_threshold: float | None = None  # of the best F1 over tracks; None: no track matches an object
+    curves: Mapping[str, ScoreCurve] = field(default_factory=dict)  # of all classes together, then by class name
+    pictures: Mapping[str, Picture] = field(default_factory=dict)  # by name of the video; the main process has them
+
+    @property
+    def tracks(self) -> dict[str, float]:
+        """The best F1 over tracks, its precision and recall, and the score from which on they are reached."""
+        curve = self.curves.get(ALL_CLASSES)
+        if curve is None or self.score_threshold is None:
+            return {}
+        place = int(np.searchsorted(curve.thresholds, self.score_threshold))
+        reached = {"F1": curve.f1, "F1_precision": curve.precision, "F1_recall": curve.recall}
+        return {
+            **{name: float(values[place]) for name, values in reached.items()},
+            "score_threshold": self.score_threshold,
+        }
 
 
 def validate_model(model: VISModel, config: RunConfig, device: torch.device, class_names: Sequence[str]) -> Validation:
@@ -46,4 +67,10 @@ def validate_model(model: VISModel, config: RunConfig, device: torch.device, cla
     if rank() == 0 and (bad := describe_bad_frames(results)):
         tqdm.write(f"validation: {bad[-1]}; first: {bad[0]}", file=sys.stderr)
     found = evaluate(load_ground_truth(dataset.ann_file), results_to_json(results, category_ids))
-    return Validation(figures=found.stats, score_threshold=found.score_curve.best)
+    names = {category_id: row["name"] for category_id, row in found.per_category.items()}
+    return Validation(
+        figures=found.stats,
+        by_class={names[category_id]: row["AP"] for category_id, row in found.per_category.items()},
+        score_threshold=found.score_curve.best,
+        curves={ALL_CLASSES: found.score_curve, **{names[key]: curve for key, curve in found.class_curves.items()}},
+    )

@@ -20,6 +20,7 @@ from typing import Any
 from mmdet.config import RunConfig
 from mmdet.engine.checkpoints.index import BEST, INDEX, is_checkpoint_name, numbered_checkpoints
 from mmdet.engine.process.endings import RunEnded
+from mmdet.engine.training.logs.sinks import RUN_IDS, TENSORBOARD
 from mmdet.engine.training.run_about import Environment, RunAbout
 from mmdet.errors import UserError, shown
 from mmdet.fileio.atomic import set_aside, write_text_atomically
@@ -27,8 +28,7 @@ from mmdet.fileio.overwriting import check_output_folder, refuse_overwriting
 
 CONFIG, CONFIG_HEADER = "resolved_config.py", "# Written by train.py: the config of this run with all of its values.\n"
 ENVIRONMENT, LOCK = "environment.json", ".lock"
-TENSORBOARD = "tensorboard"
-LOGS = ("train.log", "train.jsonl", TENSORBOARD)
+LOGS = ("train.log", "train.jsonl", RUN_IDS, TENSORBOARD)
 OTHER_DIR = "choose another by --work_dir"
 
 

@@ -39,6 +39,7 @@ class Figures:
     recall: NDArray[np.float64]  # (T, K, A, M)
     scores: NDArray[np.float64]  # (T, R, K, A, M)
     score_curve: ScoreCurve  # what is reached when only tracks from a score on are kept, at an IoU of 0.5
+    class_curves: dict[int, ScoreCurve]  # the same of each category with ground truth
     warnings: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -78,16 +79,17 @@ def evaluate(
     records = evaluate_videos(cases, partial(evaluate_video, ranges=ranges, strict=strict, iou_type=iou_type), workers)
     category_records = [category for record in records for category in record.categories]
     curves = accumulate(category_records, list(categories), len(ranges))
-    stats = _stats(curves)
+    stats, per_category = _stats(curves), _per_category(curves, categories)
     by_area = slice(0, len(AREA_RANGES))
     return Figures(
         stats=stats,
-        per_category=_per_category(curves, categories),
+        per_category=per_category,
         ovis=ovis_stats(curves, stats) if has_occlusion else None,
         precision=np.ascontiguousarray(curves.precision[:, :, :, by_area]),
         recall=np.ascontiguousarray(curves.recall[:, :, by_area]),
         scores=np.ascontiguousarray(curves.scores[:, :, :, by_area]),
         score_curve=curve_of(category_records),
+        class_curves={own: curve_of(r for r in category_records if r.category_id == own) for own in per_category},
         warnings=(
             *truth.warnings,
             *warnings,

@@ -36,6 +36,7 @@ class ScoreCurve:
     recall: Values  # (N,) share of the objects that a kept track matches; 0 without objects
     f1: Values  # (N,) 2 * matches / (kept tracks + objects)
     tracks: NDArray[np.int64]  # (N,) kept
+    objects: int  # to find
     # In the middle between the score of the best F1 and the next lower one (0 if there is none), so that a score that
     # differs in its last digits makes no difference; of equal F1 the highest score. None if no track matches an object.
     best: float | None
@@ -70,6 +71,7 @@ def curve_of(records: Iterable[CategoryRecord]) -> ScoreCurve:
         recall=(found / max(objects, 1))[shown],
         f1=f1[shown],
         tracks=tracks[shown],
+        objects=objects,
         best=None if best is None else _below(thresholds, best),
     )
 

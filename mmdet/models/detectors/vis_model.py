@@ -136,10 +136,11 @@ class VISModel(nn.Module):
     @torch.no_grad()
     def update_memory(
         self, outputs: Sequence[HeadOutputs], batches: Sequence[ClipBatch], made: Tensor | None = None
-    ) -> None:
+    ) -> Tensor:
         """Write the foreground points of the batches of one optimiser step to the memory. Call it after the step.
 
-        `made` (a bool scalar on the device) is false for a step that was skipped; then nothing is written.
+        `made` (a bool scalar on the device) is false for a step that was skipped; then nothing is written. Returns how
+        much was written to each slot (M,), by all ranks.
         """
         features, targets, foreground = [], [], []
         for output, batch in zip(outputs, batches, strict=True):
@@ -147,4 +148,11 @@ class VISModel(nn.Module):
             features.append(output.memory_query.flatten(0, 1))
             targets.append(target.flatten(0, 1))
             foreground.append(inside.flatten() if made is None else inside.flatten() & made)
-        self.head.memory.write(torch.cat(features), torch.cat(targets), torch.cat(foreground))
+        return self.head.memory.write(torch.cat(features), torch.cat(targets), torch.cat(foreground))
+
+    @torch.no_grad()
+    def read_entropy(self, outputs: Sequence[HeadOutputs], batches: Sequence[ClipBatch]) -> Tensor:
+        """Return how evenly the slots count in what is read at foreground points (see CNPMemory.read_entropy)."""
+        inside = [memory_targets(o.points, b.truth_of_pairs)[1] for o, b in zip(outputs, batches, strict=True)]
+        queries = torch.cat([output.memory_query.flatten(0, 1) for output in outputs])
+        return self.head.memory.read_entropy(queries, torch.cat([one.flatten() for one in inside]))

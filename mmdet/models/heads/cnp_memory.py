@@ -7,6 +7,7 @@ Q7, Q8, Q11).
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import torch
@@ -64,16 +65,32 @@ class CNPMemory(nn.Module):
         Gradients reach the slots and the perceptron, not the query.
         """
         with torch.autocast(query.device.type, enabled=False):
-            weights = (self.similarity(query.float()) / self.read_temperature).softmax(dim=-1)
-            recalled = weights @ F.normalize(self.slots, dim=-1)
+            recalled = self._read_weights(query) @ F.normalize(self.slots, dim=-1)
             return self.fc2(F.gelu(self.fc1(recalled)))
 
+    def _read_weights(self, query: Tensor) -> Tensor:
+        """Return how much each slot counts in a read (..., M) of queries (..., C)."""
+        return (self.similarity(query.float()) / self.read_temperature).softmax(dim=-1)
+
     @torch.no_grad()
-    def write(self, features: Tensor, targets: Tensor, foreground: Tensor | None = None) -> None:
+    def read_entropy(self, query: Tensor, counted: Tensor) -> Tensor:
+        """Return the mean entropy of the weights in the reads of queries (N, C) that count, (N,) bool, of all ranks.
+
+        As a ratio of the largest possible one: at 1 all slots count alike, at 0 a single one. -1 if no query counts.
+        """
+        with torch.autocast(query.device.type, enabled=False):
+            entropy = torch.special.entr(self._read_weights(query)).sum(dim=-1) / math.log(max(len(self.slots), 2))
+            total, count = torch.where(counted, entropy, 0.0).sum(), counted.sum().to(entropy.dtype)
+            total, count = sum_over_ranks(torch.stack((total, count))).unbind()
+            return torch.where(count > 0, total / count, -1.0)
+
+    @torch.no_grad()
+    def write(self, features: Tensor, targets: Tensor, foreground: Tensor | None = None) -> Tensor:
         """Move each slot towards the mean of what is written to it; other slots stay as they are.
 
         features (N, C), targets (N, 4) = 2 * (ltrb / S - 0.5), foreground (N,) bool selects rows (None: all).
-        Sums and counts are added over ranks, so that replicas stay bit-identical.
+        Sums and counts are added over ranks, so that replicas stay bit-identical. Returns how many rows, or shares of
+        them, were written to each slot (M,).
         """
         with torch.autocast(features.device.type, enabled=False):
             rows = torch.cat([features.float(), targets.float()], dim=1)
@@ -85,6 +102,7 @@ class CNPMemory(nn.Module):
             counts = sum_over_ranks(shares.sum(dim=0))[:, None]
             mean = sums / (counts + 1e-6)  # MODEL.md 4
             self.slots.copy_(torch.where(counts > 0, self.rate * self.slots + (1 - self.rate) * mean, self.slots))
+            return counts[:, 0]
 
     def _shares(self, score: Tensor) -> Tensor:
         """Return how much of each row goes to each slot (N, M)."""

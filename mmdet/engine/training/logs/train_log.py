@@ -1,34 +1,34 @@
-"""The log of a run: a bar or lines on stderr, and a text log, JSON lines and TensorBoard in the work dir.
+"""The log of a run: a bar or lines on stderr, a text log and JSON lines in the work dir, and sinks.
 
-The text log has all events. JSON lines and TensorBoard look like those of a run without interruptions: a resumed run
-restores its running means, and entries after its checkpoint are dropped. Only the main process writes.
+The text log has all events. JSON lines and sinks look like those of a run without interruptions: a resumed run restores
+its running means. Only the main process writes.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from types import MappingProxyType
+from typing import Any
 
 from tqdm import tqdm
 
 from mmdet.engine.process.endings import end_by
 from mmdet.engine.process.terminal import tell
+from mmdet.engine.training.logs.log_files import LogFiles
+from mmdet.engine.training.logs.sinks import LoggedRun
+from mmdet.engine.training.validation import Validation
 from mmdet.errors import shown
 from mmdet.evaluation.ap.tables import per_cent
-from mmdet.fileio.atomic import set_aside, write_text_atomically
 
 # Until the first `log_every` steps are done, which may take long on a CPU, lines appear at fixed times.
 EARLY_LINE_EVERY_S = 30.0
-# One line of 80 columns; tqdm fills in the bar.
-BAR = "{desc} {n_fmt}/{total_fmt} |{bar}| ETA {remaining}, {rate_inv_fmt}{postfix}"
+VALIDATION = "validation"
 TOTAL = "loss"  # the sum of all losses, which training minimises
 
 
@@ -55,44 +55,6 @@ class LogState:
         return cls(sums=sums, counts=counts, skipped=skipped)
 
 
-class LogFiles:
-    """The open files of a log, and the bar. Entries after `first_step` of a resumed run are dropped."""
-
-    def __init__(self, folder: Path, first_step: int, total_steps: int) -> None:
-        from torch.utils.tensorboard import SummaryWriter  # takes a second to import, so only when it is used
-
-        self.written, self.note = _keep_until(folder / "train.jsonl", first_step)
-        self.board = SummaryWriter(str(folder / "tensorboard"), purge_step=first_step + 1 if first_step else None)
-        self.text: TextIO = open(folder / "train.log", "a", buffering=1, encoding="utf-8")  # noqa: SIM115  # see `close`
-        self.json: TextIO = open(folder / "train.jsonl", "a", buffering=1, encoding="utf-8")  # noqa: SIM115
-        self.bar = tqdm(
-            total=total_steps,
-            initial=first_step,
-            disable=not sys.stderr.isatty(),
-            unit="step",
-            dynamic_ncols=True,
-            smoothing=0.05,
-            bar_format=BAR,
-        )
-
-    def write_line(self, line: str) -> None:
-        """Write a line to the text log."""
-        self.text.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
-
-    def record(self, entry: Mapping[str, str | float], step: int, kind: str, figures: Mapping[str, float]) -> None:
-        """Write an entry to the JSON lines, and its figures to TensorBoard."""
-        self.json.write(json.dumps(entry) + "\n")
-        for name, value in figures.items():
-            self.board.add_scalar(f"{kind}/{name}", value, step)
-
-    def close(self) -> None:
-        """Close all files."""
-        self.bar.close()
-        self.board.close()
-        self.text.close()
-        self.json.close()
-
-
 class TrainLog:
     """Averages figures over `log_every` steps and writes them. Without a `folder` it writes nothing.
 
@@ -100,9 +62,18 @@ class TrainLog:
     writes only while it is open.
     """
 
-    def __init__(self, folder: Path | None, *, total_steps: int, steps_per_epoch: int, log_every: int) -> None:
+    def __init__(
+        self,
+        folder: Path | None,
+        *,
+        total_steps: int,
+        steps_per_epoch: int,
+        log_every: int,
+        loggers: Sequence[str] = ("tensorboard",),
+        settings: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
         self._folder, self._log_every, self._steps_per_epoch = folder, log_every, steps_per_epoch
-        self._total_steps = total_steps
+        self._total_steps, self._loggers, self._settings = total_steps, tuple(loggers), settings
         self._files: LogFiles | None = None  # while it is open
         self._sums: dict[str, float] = defaultdict(float)
         self._counts: dict[str, int] = defaultdict(int)
@@ -121,7 +92,8 @@ class TrainLog:
         if self._folder is None:
             yield self
             return
-        self._files = LogFiles(self._folder, first_step, self._total_steps)
+        run = LoggedRun(folder=self._folder, first_step=first_step, settings=self._settings)
+        self._files = LogFiles(run, self._total_steps, self._loggers)
         self._since = time.perf_counter()
         self._early_line_due = self._since + EARLY_LINE_EVERY_S
         try:
@@ -140,8 +112,7 @@ class TrainLog:
     def say(self, line: str) -> None:
         """Write a line to stderr and the text log."""
         if self._files is not None:
-            tell(line)
-            self._files.write_line(line)
+            self._files.say(line)
 
     def step(self, step: int, figures: Mapping[str, float], images: int, skipped: bool = False) -> None:
         """Count step number `step` (1 for the first) with its figures and the images of all processes.
@@ -164,13 +135,27 @@ class TrainLog:
             self._early_line_due = now + EARLY_LINE_EVERY_S
             self._tell_step(self._files, step, now)
 
-    def figures(self, step: int, kind: str, figures: Mapping[str, float]) -> None:
-        """Write figures of a step, such as those of a validation: as fractions in files, in per cent for people."""
+    def validation(self, step: int, found: Validation) -> None:
+        """Write what a validation has found: fractions in files, per cent for people."""
         if self._files is None:
             return
-        shown = ", ".join(f"{name} {per_cent(value)}" for name, value in figures.items())
-        self.say(f"step {step} {kind}, per cent: {shown}")
-        self._files.record({"kind": kind, "step": step, **figures}, step, kind, figures)
+        shown = ", ".join(f"{name} {per_cent(value)}" for name, value in found.figures.items())
+        self.say(f"step {step} {VALIDATION}, per cent: {shown}")
+        if found.score_threshold is not None:
+            f1 = per_cent(found.tracks.get("F1", -1))
+            self.say(
+                f"best F1 over tracks {f1} per cent, with those of a score of at least {found.score_threshold:.3g}"
+            )
+        figures = {**found.figures, **found.tracks}
+        by_class = {f"AP/{name}": value for name, value in found.by_class.items()}
+        named = {f"{VALIDATION}/{name}": value for name, value in figures.items()}
+        named |= {f"AP_by_class/{name}": value for name, value in found.by_class.items()}
+        self._files.record({"kind": VALIDATION, "step": step, **figures, **by_class}, step, named)
+        for sink in self._files.sinks:
+            for name, curve in found.curves.items():
+                sink.curve(step, f"precision_recall/{name}", curve)
+            for name, picture in found.pictures.items():
+                sink.picture(step, f"videos/{name}", picture)
 
     def end(self, step: int, last: Path, best: Path, best_figure: str | None, config_file: Path) -> None:
         """Write which checkpoints the run leaves and how to test them. Without a figure there is no best checkpoint."""
@@ -178,9 +163,9 @@ class TrainLog:
         self.say(f"all {step} steps done: {kept}")
         self.say(f"test it: python test_video.py {config_file} {best if best_figure else last} --eval segm")
 
-    def has(self, step: int, kind: str) -> bool:
-        """Return whether the resumed run had already written such figures of a step."""
-        return self._files is not None and (step, kind) in self._files.written
+    def has_validation(self, step: int) -> bool:
+        """Return whether the resumed run had already written the validation of a step."""
+        return self._files is not None and (step, VALIDATION) in self._files.written
 
     def state(self) -> LogState:
         """Return the running means for a checkpoint, after flushing the files to the disk."""
@@ -218,7 +203,8 @@ class TrainLog:
         rate = self._images / max(now - self._since, 1e-9)
         skipped = {"skipped_steps": self._skipped} if self._skipped else {}
         figures = {**means, **skipped, "images_per_second": rate}
-        files.record({"kind": "train", "step": step, "epoch": epoch, **figures}, step, "train", figures)
+        named = {f"train/{name}": value for name, value in figures.items()}
+        files.record({"kind": "train", "step": step, "epoch": epoch, **figures}, step, named)
         self._early_line_due = None
         self._sums.clear()
         self._counts.clear()
@@ -234,35 +220,3 @@ def _with_total(figures: Mapping[str, float]) -> dict[str, float]:
     """Return the figures with the sum of the losses in front."""
     losses = [value for name, value in figures.items() if name.startswith("loss")]
     return {TOTAL: sum(losses), **figures} if losses else dict(figures)
-
-
-def _keep_until(path: Path, step: int) -> tuple[set[tuple[int, str]], str | None]:
-    """Drop the entries after a step, and a line that was cut off.
-
-    Return (step, kind) of the remaining entries, and a note. If the run is new, or no run wrote the file, the file is
-    renamed instead: `train.1.jsonl` and so on.
-    """
-    if not path.is_file():
-        return set(), None
-    if step == 0:
-        set_aside(path)
-        return set(), None
-    lines = path.read_bytes().decode(errors="replace").splitlines()
-    entries = [_entry(line) for line in lines]
-    kept = {line: entry for line, entry in zip(lines, entries, strict=True) if entry and entry[0] <= step}
-    note = None
-    if None in entries[:-1]:
-        note = f"{path} has lines that no run wrote; the file as it was is {set_aside(path).name}"
-    write_text_atomically(path, "".join(f"{line}\n" for line in kept))
-    return set(kept.values()), note
-
-
-def _entry(line: str) -> tuple[int, str] | None:
-    """Return step and kind of a line, None if it is not a complete line of a run."""
-    try:
-        entry = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(entry, dict) or type(entry.get("step")) is not int or not isinstance(entry.get("kind"), str):
-        return None
-    return entry["step"], entry["kind"]

@@ -21,6 +21,7 @@ from mmdet.engine.process.precision import AMP_TYPES, float32_products
 from mmdet.engine.process.processes import Ranks
 from mmdet.engine.training.optimization.optimizers import step_if
 from mmdet.engine.training.steps.cuda_graphs import TrainingGraphs
+from mmdet.engine.training.steps.memory_use import READ_ENTROPY, MemoryUse, ReadsMemory
 from mmdet.errors import UserError
 from mmdet.ops.collectives import average_over_ranks
 from mmdet.structures import ClipBatch, HeadOutputs
@@ -54,6 +55,7 @@ class TrainStep:
             raise UserError(f"config.runtime.amp is {amp!r}, expected one of {', '.join(AMP_TYPES)}")
         self.model, self.optimizer, self.device, self.grad_clip = model, optimizer, ranks.device, grad_clip
         self.on_gpu = ranks.device.type == "cuda"
+        self.memory_use = MemoryUse()
         self.dtype = AMP_TYPES[amp] if self.on_gpu else torch.float32
         # float16 gradients underflow without a loss scale; steps that overflow are part of finding it
         self.scaler = torch.amp.GradScaler("cuda", enabled=self.dtype == torch.float16)
@@ -67,15 +69,16 @@ class TrainStep:
             options: dict[str, Any] = {_SYNC_BUFFERS: False, "gradient_as_bucket_view": True}
             self.network = DistributedDataParallel(model, device_ids=device_ids, **options)
 
-    def __call__(self, batches: Sequence[ClipBatch]) -> dict[str, Tensor]:
+    def __call__(self, batches: Sequence[ClipBatch], measure: bool = False) -> dict[str, Tensor]:
         """Make a step with the batches' mean gradient.
 
-        Return their mean figures and the gradient's norm, scalars on the device.
+        Return their mean figures, the gradient's norm and the memory's use, scalars on the device. `measure`: also the
+        figures that cost something; all processes must then ask for them.
         """
         with float32_products(exact=self.dtype == torch.float32):
-            return self._step(batches)
+            return self._step(batches, measure)
 
-    def _step(self, batches: Sequence[ClipBatch]) -> dict[str, Tensor]:
+    def _step(self, batches: Sequence[ClipBatch], measure: bool) -> dict[str, Tensor]:
         batches = [batch.to(self.device, non_blocking=True) for batch in batches]
         outputs: list[HeadOutputs] = []
         figures: dict[str, Tensor] = {}
@@ -87,8 +90,10 @@ class TrainStep:
             for name, value in losses.items():
                 figures[name] = figures.get(name, 0) + value.detach() / len(batches)
         norm = self._update()
-        self.model.update_memory(outputs, batches, norm.isfinite())
-        return {**figures, "grad_norm": norm}
+        if measure and isinstance(self.model, ReadsMemory):
+            figures[READ_ENTROPY] = self.model.read_entropy(outputs, batches)
+        written = self.model.update_memory(outputs, batches, norm.isfinite())
+        return {**figures, "grad_norm": norm, **self.memory_use.meet(written, measure)}
 
     def _averaged_over_processes(self, last: bool) -> AbstractContextManager[None]:
         """Make DDP average the gradient once per step, in the last batch."""
