@@ -5,9 +5,10 @@ Damaged packets are skipped and counted; interlaced pictures are deinterlaced; m
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from av.error import FFmpegError
 
 from mmdet.errors import UserError
 from mmdet.fileio.pictures.video_faults import why_no_video
-from mmdet.fileio.pictures.video_pictures import Upright, progressive, to_rgb
+from mmdet.fileio.pictures.video_pictures import Upright, progressive
 from mmdet.fileio.pictures.video_streams import (
     length_of,
     main_stream,
@@ -55,6 +56,19 @@ def open_video(path: Path) -> VideoFile:
     return VideoFile(container, str(path), path)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LazyFrame:
+    """A frame that becomes a picture when it is asked for, so that frames which nobody uses cost little."""
+
+    picture: Callable[[], np.ndarray]
+    time_s: float
+    name: str
+
+    def read(self) -> TimedFrame:
+        """Return the frame with its picture."""
+        return TimedFrame(image=self.picture(), time_s=self.time_s, name=self.name)
+
+
 class VideoFile:
     """The frames of the main picture stream of a video that is open. They can be read once.
 
@@ -76,13 +90,17 @@ class VideoFile:
         self._num_broken = self._num_marked = self._num_partial = 0  # packets, packets, frames
 
     def __iter__(self) -> Iterator[TimedFrame]:
+        return (frame.read() for frame in self.lazy())
+
+    def lazy(self) -> Iterator[LazyFrame]:
+        """Yield the frames as they are decoded. They are read in this order, if at all."""
         upright = Upright()
         with self._container:
             for frame in progressive(self._decoded()):
                 name = f"{self._name}, frame {self._num_read}"
                 self._num_read += 1
                 self._num_partial += frame.is_corrupt
-                yield TimedFrame(image=upright(to_rgb(frame), frame), time_s=self._times.time_of(frame), name=name)
+                yield LazyFrame(picture=partial(upright, frame), time_s=self._times.time_of(frame), name=name)
         self._at_end = True
         if self._num_read == 0:
             codec = self._stream.codec_context.name

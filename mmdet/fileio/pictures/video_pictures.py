@@ -58,7 +58,7 @@ def _pulled(graph: Graph, at_end: bool = False) -> Iterator[av.VideoFrame]:
             return
 
 
-def to_rgb(frame: av.VideoFrame) -> np.ndarray:
+def _rgb(frame: av.VideoFrame) -> np.ndarray:
     """Convert to RGB by the colour space that the frame states."""
     untold = frame.colorspace == _UNSPECIFIED and not frame.format.is_rgb
     source = Colorspace.ITU709 if untold and frame.height >= _HD_LINES else None
@@ -66,7 +66,7 @@ def to_rgb(frame: av.VideoFrame) -> np.ndarray:
 
 
 class Upright:
-    """Turns pictures upright by the display matrix of their frames.
+    """Makes frames RGB pictures (H, W, 3) uint8 that are upright by their display matrix.
 
     The matrix is read only when the rotation changes: reading a frame's side data makes a reference cycle, so the frame
     stays in memory until Python's collector runs, hundreds of frames later.
@@ -76,8 +76,9 @@ class Upright:
         self._rotation: int | None = None
         self._turn = (False, False, False)
 
-    def __call__(self, image: np.ndarray, frame: av.VideoFrame) -> np.ndarray:
-        """Return the picture upright."""
+    def __call__(self, frame: av.VideoFrame) -> np.ndarray:
+        """Return the picture of a frame."""
+        image = _rgb(frame)
         if frame.rotation != self._rotation:
             self._rotation, self._turn = frame.rotation, _turn(frame)
         return np.ascontiguousarray(turned(image, *self._turn)) if any(self._turn) else image

@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -25,7 +26,7 @@ from mmdet.fileio.pictures.images import (
     names_of,
     opened_by_pillow,
 )
-from mmdet.fileio.pictures.video import TimedFrame, VideoFile, open_video
+from mmdet.fileio.pictures.video import LazyFrame, TimedFrame, VideoFile, open_video
 from mmdet.fileio.pictures.video_streams import DEFAULT_RATE
 
 VIDEO_ENDINGS = (
@@ -61,6 +62,14 @@ class FrameSource(Protocol):
     @property
     def loss(self) -> str | None:
         """What could not be read, known at the end; None if nothing is missing."""
+
+
+@runtime_checkable
+class LazySource(Protocol):
+    """A source that can leave out the work on frames which are not used."""
+
+    def lazy(self) -> Iterator[LazyFrame]:
+        """Yield the frames without their pictures."""
 
 
 def open_source(path: Path, one_size: bool = False, notes: tuple[str, ...] = ()) -> FrameSource:
@@ -107,8 +116,12 @@ class ImageSequence:
         self._images = images
 
     def __iter__(self) -> Iterator[TimedFrame]:
+        return (frame.read() for frame in self.lazy())
+
+    def lazy(self) -> Iterator[LazyFrame]:
+        """Yield the images before they are opened."""
         for index, path in enumerate(self._images):
-            yield TimedFrame(image=read_image(path), time_s=float(index / self.rate), name=str(path))
+            yield LazyFrame(picture=partial(read_image, path), time_s=float(index / self.rate), name=str(path))
 
     @property
     def promised(self) -> int:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
 from mmdet.errors import UserError, shown
-from mmdet.fileio.pictures.video import TimedFrame
-from mmdet.fileio.sources.frame_source import FrameSource
+from mmdet.fileio.pictures.video import LazyFrame, TimedFrame
+from mmdet.fileio.sources.frame_source import FrameSource, LazySource
 
 _FRAME = re.compile(r"\d{1,12}")
 _SECONDS = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
@@ -133,16 +133,19 @@ class SelectedFrames:
         return self._frames.loss
 
     def _used(self) -> Iterator[TimedFrame]:
+        """Yield the frames that are used, with the source's times; the pictures of others are not made."""
         first, stop = self._selection.first, self._selection.stop
         index, time_s, first_index = -1, 0.0, None
-        for index, frame in enumerate(self._frames):
+        source = self._frames
+        frames: Iterable[LazyFrame | TimedFrame] = source.lazy() if isinstance(source, LazySource) else source
+        for index, frame in enumerate(frames):
             time_s = frame.time_s
             if stop is not None and stop.reached(index, time_s):
                 break
             if first_index is None and first.reached(index, time_s):
                 first_index = index
             if first_index is not None and (index - first_index) % self._selection.stride == 0:
-                yield frame
+                yield frame.read() if isinstance(frame, LazyFrame) else frame
             if self._is_last(index):
                 break
         if first_index is None:

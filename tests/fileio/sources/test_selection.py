@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mmdet.errors import UserError
+from mmdet.fileio.pictures.video import TimedFrame
 from mmdet.fileio.sources.frame_source import open_source
 from mmdet.fileio.sources.selection import Selection, select
 
@@ -87,21 +88,14 @@ def test_no_frame_behind_the_last_used_one_is_waited_for():
         path, rate, notes, promised, loss = None, RATE, (), None, None
 
         def __iter__(self):
-            frame = next(iter(open_source_of_one()))
             for _ in range(3):
-                yield frame
+                yield TimedFrame(image=np.zeros((2, 2, 3), np.uint8), time_s=0.0, name="frame")
             raise AssertionError("a fourth frame was asked for")
 
     assert len(list(select(Endless(), Selection(max_frames=3)))) == 3
     assert len(list(select(Endless(), Selection(end=3)))) == 3
     assert select(Endless(), Selection(max_frames=3)).promised == 3
     assert select(Endless(), Selection(stride=3)).promised is None
-
-
-def open_source_of_one():
-    from mmdet.fileio.pictures.video import TimedFrame
-
-    return [TimedFrame(image=np.zeros((2, 2, 3), np.uint8), time_s=0.0, name="frame")]
 
 
 @pytest.mark.parametrize(
@@ -136,3 +130,12 @@ def test_a_start_behind_the_end_says_how_long_the_video_is(clip):
 def test_a_start_and_an_end_with_nothing_between_are_told(clip):
     with pytest.raises(UserError, match=r"no frame lies from --start 1s to --end 20"):
         used(clip, start="1s", end="20")
+
+
+def test_images_that_are_not_used_are_not_opened(tmp_path, still):
+    for index in range(9):
+        still(f"clip/{index}.png", 10 * index)
+    for index in (0, 3, 5, 8):
+        (tmp_path / f"clip/{index}.png").write_bytes(b"damaged")
+    frames = select(open_source(tmp_path / "clip"), Selection(start=1, stride=3, end=8))
+    assert [int(frame.image.mean()) for frame in frames] == [10, 40, 70]

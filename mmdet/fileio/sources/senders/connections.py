@@ -19,7 +19,7 @@ from av.error import FFmpegError
 
 from mmdet.errors import UserError, short_list
 from mmdet.fileio.pictures.images import natural
-from mmdet.fileio.pictures.video_pictures import Upright, progressive, to_rgb
+from mmdet.fileio.pictures.video_pictures import Upright, progressive
 from mmdet.fileio.pictures.video_streams import DEFAULT_RATE, main_stream, other_streams, rate_of
 from mmdet.fileio.sources.senders.addresses import why_broken
 
@@ -71,7 +71,7 @@ class PyavConnection:
         """Yield the frames as they are decoded."""
         upright = Upright()
         for frame in progressive(self._decoded()):
-            yield Shot(time_s=frame.time, picture=partial(_picture, frame, upright))
+            yield Shot(time_s=frame.time, picture=partial(upright, frame))
 
     def close(self) -> None:
         """Close the container."""
@@ -136,7 +136,3 @@ def open_camera(index: int, timeout_s: float) -> Connection:
     except (FFmpegError, OSError, ValueError) as error:
         raise UserError(f"camera {index}: {device} cannot be opened: {why_broken(error, timeout_s)}") from error
     return PyavConnection(container, f"camera {index}")
-
-
-def _picture(frame: av.VideoFrame, upright: Upright) -> np.ndarray:
-    return upright(to_rgb(frame), frame)

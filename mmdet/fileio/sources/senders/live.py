@@ -14,7 +14,7 @@ from pathlib import Path
 from av.error import FFmpegError
 
 from mmdet.errors import UserError
-from mmdet.fileio.pictures.video import TimedFrame
+from mmdet.fileio.pictures.video import LazyFrame, TimedFrame
 from mmdet.fileio.pictures.video_streams import DEFAULT_RATE
 from mmdet.fileio.sources.senders.addresses import why_broken
 from mmdet.fileio.sources.senders.connections import Connection, Shot
@@ -54,12 +54,16 @@ class LiveFrames:
         self._end: str | None = None  # why it could not be read on
 
     def __iter__(self) -> Iterator[TimedFrame]:
+        return (frame.read() for frame in self.lazy())
+
+    def lazy(self) -> Iterator[LazyFrame]:
+        """Yield the newest frame whenever one is asked for."""
         if self._connection is None:
             return
         for time_s, shot in self._feed.read(self._fill, self._say, self._stopped):
             name = f"{self._stream.name}, frame {self._num_read}"
             self._num_read += 1
-            yield TimedFrame(image=shot.picture(), time_s=time_s, name=name)
+            yield LazyFrame(picture=shot.picture, time_s=time_s, name=name)
         if self._num_read == 0 and not self._stopped():
             raise UserError(f"{self._stream.name}: no frame came{f' ({self._end})' if self._end else ''}")
 
