@@ -25,6 +25,8 @@ POINT_RADIUS_PX, LEVEL_RADIUS_PX = 3, 2  # radius on the finest level, and what 
 STRIPE_PX, DASH_PX = 6, 7
 LONGEST_TAG = 20  # characters
 ROOMY_FACTOR = 2  # of enlargement, from which neighbouring points leave room for larger dots
+ALARM: Color = (255, 40, 40)
+ALARM_WIDTH_PX = 3
 PADDING_COLOR: Color = (90, 90, 90)
 
 
@@ -98,8 +100,11 @@ def _short(tag: str) -> str:
 
 
 def _draw_points(frame: PairFrame, points: LearningPoints, factor: float) -> Picture:
-    """Draw points over the dimmed frame, fine levels over coarse ones."""
+    """Draw points over the dimmed frame, fine levels over coarse ones; objects without a point get a thick red box."""
     picture = _dimmed(frame)
+    for row, item in enumerate(frame.objects):
+        if not item.is_crowd and row not in points.rows:
+            _solid(picture, item.box, ALARM, ALARM_WIDTH_PX)
     for place in np.argsort(-points.levels, kind="stable"):
         radius = POINT_RADIUS_PX + LEVEL_RADIUS_PX * int(points.levels[place])
         centre = _pixel(points.xy[place], factor)
@@ -141,10 +146,9 @@ def _dimmed(frame: PairFrame) -> Picture:
     return picture
 
 
-def _solid(picture: Picture, box: Box, color: Color) -> None:
-    """Draw a thin rectangle."""
+def _solid(picture: Picture, box: Box, color: Color, width: int = 1) -> None:
     x1, y1, x2, y2 = (round(side) for side in box)
-    cv2.rectangle(picture, (x1, y1), (x2 - 1, y2 - 1), color, 1)
+    cv2.rectangle(picture, (x1, y1), (x2 - 1, y2 - 1), color, width)
 
 
 def _dashed(picture: Picture, box: Box, color: Color) -> None:

@@ -2,6 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
+from mmdet.visualization.pairs.sheet import ALARM as ALARM_BOX
 from mmdet.visualization.pairs.sheet import LEAST_WIDTH_PX, PANEL_SIDES_PX, draw_pair, panel_factor
 from mmdet.visualization.pairs.text_block import ALARM, MARGIN_PX, TEXT_PX, text_block
 from mmdet.visualization.pairs.views import LearningPoints, Line, PairFrame, PairObject, PairView
@@ -61,6 +62,12 @@ def test_padding_is_hatched_and_the_picture_is_not():
     rows, columns = np.nonzero((views[0] != views[1]).any(axis=2))
     assert len(rows) > 1000
     assert (columns % (96 * 6 + 4) >= 64 * 6).all()
+
+
+def test_an_object_without_a_point_is_marked_in_red():
+    reds = [(draw_pair(make_view((128, 192), levels=levels)) == ALARM_BOX).all(axis=2).sum() for levels in ((0,), ())]
+    assert reds[0] == 0
+    assert reds[1] > 3 * 2 * 3 * (16 + 32) / 2
 
 
 def test_points_of_coarser_levels_are_larger():
