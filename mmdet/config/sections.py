@@ -95,6 +95,7 @@ class RuntimeSection:
     checkpoint_every: Count = 1  # epochs
     checkpoint_every_steps: Count | None = None  # in addition to those at the ends of epochs
     validate_every: Count = 1  # epochs, with --validate
+    shown_videos: Natural = 2  # videos that a validation draws beside their truth for the loggers
     keep_last: Count = 3  # checkpoints
     keep_best: Natural = 0  # best ones by --validate to keep in addition to these and best.pth
     deterministic: bool = False  # reproducible runs on a GPU, more slowly

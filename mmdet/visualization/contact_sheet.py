@@ -63,7 +63,7 @@ def truth_sheet(frames: Iterable[TruthFrame], class_names: Sequence[str], title:
     sheet = contact_sheet(pictures, COLUMNS)
     if not title:
         return sheet
-    return np.concatenate([_line_of_text(title, sheet.shape[1], TITLE_TEXT_PX, TITLE_HEIGHT_PX), sheet])
+    return np.concatenate([line_of_text(title, sheet.shape[1], TITLE_TEXT_PX, TITLE_HEIGHT_PX), sheet])
 
 
 def truth_objects(truth: FrameTruth, class_names: Sequence[str], colors: Mapping[int, Color]) -> list[DrawnObject]:
@@ -112,10 +112,10 @@ def _hatched(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def _with_caption(picture: Picture, caption: str) -> Picture:
     """Put a line of text below a picture."""
-    return np.concatenate([picture, _line_of_text(caption, picture.shape[1], CAPTION_TEXT_PX, CAPTION_HEIGHT_PX)])
+    return np.concatenate([picture, line_of_text(caption, picture.shape[1], CAPTION_TEXT_PX, CAPTION_HEIGHT_PX)])
 
 
-def _line_of_text(text: str, width: int, text_px: int, height: int) -> Picture:
+def line_of_text(text: str, width: int, text_px: int, height: int) -> Picture:
     """Return a white band with a line of text in its middle, cut if it is too long."""
     cover = render(shortened(text, text_px, width - 2 * CAPTION_MARGIN_PX), text_px)
     band = np.full((height, width, 3), 255, np.uint8)

@@ -2,13 +2,18 @@
 
 import json
 import pickle
+import random
 
 import cv2
 import pytest
+import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from mmdet.config import load_config
 from mmdet.engine.inference import predictor
+from mmdet.engine.training.validation import validate_model
 from mmdet.fileio.results.result_file import load_results
+from mmdet.models.build import build_model
 
 
 def test_training_leaves_all_that_repeating_it_needs(trained):
@@ -45,6 +50,18 @@ def test_tensorboard_has_all_that_training_and_validation_tell(trained, tiny_set
     assert classes == {names[entry["category_id"]] for entry in annotated["annotations"]}
     curves = {f"precision_recall/{name}" for name in ("all classes", *classes)}
     assert set(board.Tags()["tensors"]) == curves
+    assert set(board.Tags()["images"]) == {"videos/valid_0000", "videos/valid_0002"}
+
+
+def test_a_validation_leaves_the_random_numbers_of_training_alone(config):
+    settings = load_config(config)
+    model = build_model(settings)
+    states = []
+    for _ in range(2):
+        states.append((random.getstate(), torch.get_rng_state().tolist()))
+        found = validate_model(model, settings, torch.device("cpu"), ["disc", "triangle", "ring", "star", "cross"])
+    assert len(found.pictures) == 2
+    assert states[0] == states[1]
 
 
 def test_resuming_goes_on_where_the_run_ended(run, config, trained, tmp_path):

@@ -14,6 +14,7 @@ from mmdet.config import RunConfig
 from mmdet.engine.inference.predictor import VideoPredictor
 from mmdet.engine.inference.testing.dataset import build_test_dataset, category_ids_of, predict_dataset
 from mmdet.engine.training.bad_frames import describe_bad_frames
+from mmdet.engine.training.logs.shown_videos import shown_videos
 from mmdet.evaluation.ap.evaluate import evaluate
 from mmdet.evaluation.ap.thresholds import ScoreCurve
 from mmdet.fileio.annotations.raw_json import load_ground_truth
@@ -23,6 +24,7 @@ from mmdet.structures import results_to_json
 from mmdet.visualization.scene import Picture
 
 ALL_CLASSES = "all classes"
+SHOWN_SCORE = 0.2  # of drawn predictions, where no threshold is the best
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +70,15 @@ def validate_model(model: VISModel, config: RunConfig, device: torch.device, cla
         tqdm.write(f"validation: {bad[-1]}; first: {bad[0]}", file=sys.stderr)
     found = evaluate(load_ground_truth(dataset.ann_file), results_to_json(results, category_ids))
     names = {category_id: row["name"] for category_id, row in found.per_category.items()}
+    threshold, shown = found.score_curve.best, config.runtime.shown_videos if config.runtime.loggers else 0
+    pictures: Mapping[str, Picture] = {}
+    if rank() == 0 and shown:
+        least = SHOWN_SCORE if threshold is None else threshold
+        pictures = shown_videos(dataset, results, class_names, least, shown)
     return Validation(
         figures=found.stats,
         by_class={names[category_id]: row["AP"] for category_id, row in found.per_category.items()},
-        score_threshold=found.score_curve.best,
+        score_threshold=threshold,
         curves={ALL_CLASSES: found.score_curve, **{names[key]: curve for key, curve in found.class_curves.items()}},
+        pictures=pictures,
     )
