@@ -1,5 +1,7 @@
 """A tiny generated set, a tiny config for it, a model trained for two steps, and the command lines in this process."""
 
+import json
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,3 +125,45 @@ def trained(config, train_for, tmp_path_factory):
 @pytest.fixture(scope="session")
 def checkpoint(trained):
     return trained / "step_2.pth"
+
+
+@pytest.fixture
+def predict(monkeypatch, capsys):
+    """Run tools/predict.py in this process; return its exit code and what it said on stderr."""
+    module = load_program("tools/predict")
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["predict.py", *map(str, arguments)])
+        code = 0
+        try:
+            run_command_line(module.main)
+        except SystemExit as end:
+            code = end.code
+        return code, capsys.readouterr().err
+
+    call.module = module
+    return call
+
+
+@pytest.fixture
+def frames(tiny_set, tmp_path):
+    """A folder of six frames."""
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    images = [path for video in sorted((tiny_set / "valid_images").iterdir()) for path in sorted(video.iterdir())]
+    for index, path in enumerate(images[:6]):
+        shutil.copy(path, folder / f"{index}{path.suffix}")
+    return folder
+
+
+@pytest.fixture
+def on_cpu(predict, config, checkpoint, tmp_path):
+    """Track a source into tmp_path/out; return the exit code, what was said, and the json, None without one."""
+
+    def call(*arguments):
+        code, said = predict(config, checkpoint, "--out", tmp_path / "out", "--device", "cpu", *arguments)
+        written = sorted((tmp_path / "out").glob("*.json"))
+        assert not list((tmp_path / "out").glob(".*"))  # nothing unfinished is left
+        return code, said, json.loads(written[-1].read_text()) if written else None
+
+    return call

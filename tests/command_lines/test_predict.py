@@ -3,9 +3,7 @@
 import errno
 import json
 import os
-import shutil
 import signal
-import sys
 from contextlib import contextmanager
 
 import av
@@ -13,33 +11,13 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from programs import load_program
 
 from mmdet.engine.inference.predicting import drawer
 from mmdet.engine.inference.predicting.outputs import drawn
 from mmdet.engine.inference.predictor import VideoStream
-from mmdet.engine.process.endings import run_command_line
 from mmdet.errors import UserError
 from mmdet.fileio.sources.frame_source import open_source, read_video
 from mmdet.visualization.mp4 import open_mp4
-
-
-@pytest.fixture
-def predict(monkeypatch, capsys):
-    """Run tools/predict.py in this process; return its exit code and what it said on stderr."""
-    module = load_program("tools/predict")
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["predict.py", *map(str, arguments)])
-        code = 0
-        try:
-            run_command_line(module.main)
-        except SystemExit as end:
-            code = end.code
-        return code, capsys.readouterr().err
-
-    call.module = module
-    return call
 
 
 def test_a_folder_and_the_video_made_of_it_are_tracked(predict, config, checkpoint, tiny_set, tmp_path):
@@ -87,30 +65,6 @@ def test_a_checkpoint_with_an_object_is_tracked_with_only_if_trusted(predict, co
     assert predict(*arguments, "--trust-checkpoint")[0] == 0
 
 
-@pytest.fixture
-def frames(tiny_set, tmp_path):
-    """A folder of six frames."""
-    folder = tmp_path / "frames"
-    folder.mkdir()
-    images = [path for video in sorted((tiny_set / "valid_images").iterdir()) for path in sorted(video.iterdir())]
-    for index, path in enumerate(images[:6]):
-        shutil.copy(path, folder / f"{index}{path.suffix}")
-    return folder
-
-
-@pytest.fixture
-def on_cpu(predict, config, checkpoint, tmp_path):
-    """Track a source into tmp_path/out; return the exit code, what was said, and the json, None without one."""
-
-    def call(source, *options):
-        code, said = predict(config, checkpoint, source, "--out", tmp_path / "out", "--device", "cpu", *options)
-        written = sorted((tmp_path / "out").glob("*.json"))
-        assert not list((tmp_path / "out").glob(".*"))  # nothing unfinished is left
-        return code, said, json.loads(written[-1].read_text()) if written else None
-
-    return call
-
-
 def test_the_video_written_has_the_rate_of_its_source(on_cpu, frames, tmp_path):
     with open_mp4(tmp_path / "clip.mp4", (64, 96), 60) as append:
         for frame in read_video(frames):
@@ -129,7 +83,9 @@ def test_the_times_of_a_variable_rate_are_written(on_cpu, frames, tmp_path):
     written = on_cpu(tmp_path / "clip.mp4")[2]
     assert np.allclose(written["videos"][0]["times"], times, atol=1e-3)
     assert np.allclose([frame.time_s for frame in open_source(tmp_path / "out/clip.mp4")], times, atol=2e-3)
-    assert np.allclose(on_cpu(tmp_path / "clip.mp4", "--fps", 4)[2]["videos"][0]["times"], np.arange(6) / 4)
+    written = on_cpu(tmp_path / "clip.mp4", "--fps", 4)[2]
+    assert np.allclose(written["videos"][0]["times"], times, atol=1e-3)
+    assert np.allclose([frame.time_s for frame in open_source(tmp_path / "out/clip.mp4")], np.arange(6) / 4, atol=1e-3)
 
 
 @pytest.fixture
@@ -332,3 +288,32 @@ def test_the_source_is_never_written_over(on_cpu, frames, tmp_path, predict, con
     assert code == 2
     assert "clip.mp4" in said
     assert (tmp_path / "clip.mp4").read_bytes() == before
+
+
+def test_a_part_of_a_video_has_its_times_in_the_video(on_cpu, frames, tmp_path):
+    with open_mp4(tmp_path / "clip.mp4", (64, 96), 10) as append:
+        for frame in read_video(frames):
+            append(frame)
+    written = on_cpu(tmp_path / "clip.mp4", "--start", "0.1s", "--end", 5, "--stride", 2)[2]
+    assert written["videos"][0]["times"] == pytest.approx([0.1, 0.3])
+    assert written["videos"][0]["complete"] is True
+    assert [frame.time_s for frame in open_source(tmp_path / "out/clip.mp4")] == pytest.approx([0, 0.2])
+
+
+def test_a_second_ctrl_c_ends_at_once_and_keeps_the_frames_so_far(on_cpu, frames, monkeypatch):
+    push = VideoStream.push_frames
+
+    def impatient(stream, given, times_s):
+        if stream.num_frames == 2:
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+        return push(stream, given, times_s)
+
+    monkeypatch.setattr(VideoStream, "push_frames", impatient)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        code, said, written = on_cpu(frames)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert (code, written["videos"][0]["frames_read"]) == (130, 2)
+    assert "interrupted" in said

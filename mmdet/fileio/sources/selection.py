@@ -99,15 +99,15 @@ class SelectedFrames:
     def __init__(self, frames: FrameSource, selection: Selection) -> None:
         self._frames, self._selection = frames, selection
         self.rate = frames.rate / selection.stride
+        self.start_s = 0.0  # time of the first used frame in the source, once that is read
         self._num_used = 0
         self._at_end = False
 
     def __iter__(self) -> Iterator[TimedFrame]:
-        start_s = 0.0
         for frame in self._used():
-            start_s = start_s if self._num_used else frame.time_s
+            self.start_s = self.start_s if self._num_used else frame.time_s
             self._num_used += 1
-            yield replace(frame, time_s=frame.time_s - start_s)
+            yield replace(frame, time_s=frame.time_s - self.start_s)
         self._at_end = True
 
     @property

@@ -45,6 +45,7 @@ class SourceEnd:
     promised: int | None
     complete: bool
     dropped: int
+    start_s: float  # time of the first used frame in the source
 
 
 class Part:
@@ -62,29 +63,28 @@ class Part:
         window: Window | None = None,
     ) -> None:
         self._options, self._model, self._source, self.name, self._info = options, model, source, name, info
-        self._rate = Fraction(options.fps).limit_denominator(1001) if options.fps else rate
+        self._source_rate = rate
+        self._rate = Fraction(options.fps).limit_denominator(1001) if options.fps else rate  # of the mp4
         self._drawer, self._window = Drawer(style_of(options), size), window
         sinks: list[Sink] = [SINKS[kind](name) for kind in options.save if kind in SINKS]
         self.place = Place(options.out, name, sinks)
         self.place.open(VideoStart(size=size, picture_size=self._drawer.picture_size, rate=self._rate))
         self._draws = window is not None or bool(_DRAWN.intersection(options.save))
-        self.times_s: list[float] = []
+        self.times_s: list[float] = []  # since the first used frame of the source
         self._names: list[str] = []
-        self._first_s = 0.0
         self.num_tracks = 0
         self.wants_more = True  # whether the user has not closed the window
 
     def add(self, frame: TimedFrame, tracks: Tracks) -> None:
         """Draw and write the next frame."""
         index = len(self.times_s)
-        time_s = float(index / self._rate) if self._options.fps else frame.time_s
-        self._first_s = self._first_s if index else time_s
+        first_s = self.times_s[0] if index else frame.time_s
         shown = self._model.shown(tracks)
         picture = self._drawer.draw(frame.image, shown) if self._draws else None
         self.place.add(
             PredictedFrame(
                 index=index,
-                time_s=time_s - self._first_s,
+                time_s=float(index / self._rate) if self._options.fps else frame.time_s - first_s,
                 image=frame.image,
                 objects=shown_objects(shown),
                 picture=picture,
@@ -92,7 +92,7 @@ class Part:
         )
         if self._window is not None and picture is not None:
             self.wants_more = self._window.show(picture)
-        self.times_s.append(time_s)
+        self.times_s.append(frame.time_s)
         self._names.append(self._file_name(frame, index))
 
     @property
@@ -105,8 +105,8 @@ class Part:
         video = PredictedVideo(
             name=self.name,
             source=self._source.text if self._source.path is None else str(self._source.path.resolve()),
-            rate=float(self._rate),
-            times_s=self.times_s,
+            rate=float(self._source_rate),
+            times_s=[time_s + end.start_s for time_s in self.times_s],
             file_names=self._names,
             promised=end.promised,
             complete=end.complete,

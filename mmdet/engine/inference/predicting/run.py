@@ -22,6 +22,8 @@ from mmdet.fileio.sources.finding import find_sources
 from mmdet.fileio.sources.selection import Selection
 from mmdet.fileio.sources.source import Source
 
+LONGEST_PATH = 200  # characters, in the line about sources that failed
+
 
 def predict(options: PredictOptions) -> None:
     """Predict, draw and write; print a line per finished source.
@@ -66,7 +68,7 @@ def _predict_all(job: Job, sources: list[Source]) -> None:
             tell(f"{title}: {error}")
             failed.append(source.text)
     if failed:
-        raise RunEnded(f"{len(failed)} of {len(sources)} sources failed: {short_list(failed)}; see above")
+        raise RunEnded(f"{len(failed)} of {len(sources)} sources failed: {short_list(failed, LONGEST_PATH)}; see above")
 
 
 def _ends_all(error: UserError | RunEnded) -> bool:

@@ -21,7 +21,7 @@ from mmdet.engine.process.signals import StopSignals
 from mmdet.errors import UserError
 from mmdet.fileio.pictures.video import TimedFrame
 from mmdet.fileio.sources.frame_source import FrameSource
-from mmdet.fileio.sources.selection import Selection, select
+from mmdet.fileio.sources.selection import SelectedFrames, Selection, select
 from mmdet.fileio.sources.senders.live import LiveFrames
 from mmdet.fileio.sources.source import Source
 from mmdet.structures import Size, VideoResult
@@ -105,33 +105,37 @@ class SourceRun:
                 if job.stop.received:
                     return
                 if self._is_live and part.length_s >= job.options.segment_s:
-                    self._write(part, opened, frames.promised, stream.cut(), complete=True)
+                    self._write(part, opened, frames, stream.cut(), complete=True)
                     part = self._next_part(frames, size)
             # a signal ends the frames of a camera or an address early
             self._at_end = self._source.path is not None or not job.stop.received
         finally:
             complete = self._at_end and (self._is_live or not frames.loss)
-            self._write(part, opened, frames.promised, stream.cut(), complete)
+            self._write(part, opened, frames, stream.cut(), complete)
 
     def _next_part(self, frames: FrameSource, size: Size) -> Part:
         options = self._job.options
         name = name_of_part(options.out, self._name) if self._is_live else self._name
         return Part(options, self._job.model, self._source, name, size, frames.rate, self._info, self._job.window)
 
-    def _write(
-        self, part: Part, opened: FrameSource, promised: int | None, result: VideoResult, complete: bool
-    ) -> None:
+    def _write(self, part: Part, opened: FrameSource, frames: FrameSource, result: VideoResult, complete: bool) -> None:
         """Write a part to its end, or remove it if it has no frame."""
         if not part.times_s:
             part.discard()
             return
         self._part, self._count = part, self._count + len(part.times_s)
         dropped = opened.num_dropped if isinstance(opened, LiveFrames) else 0
-        part.finish(result, SourceEnd(promised=promised, complete=complete, dropped=dropped - self._num_dropped))
+        end = SourceEnd(
+            promised=frames.promised,
+            complete=complete,
+            dropped=dropped - self._num_dropped,
+            start_s=frames.start_s if isinstance(frames, SelectedFrames) else 0.0,
+        )
+        part.finish(result, end)
         self._num_dropped = dropped
         self._num_tracks += part.num_tracks
         if self._is_live:
-            self._job.say(f"{self._title}: {len(part.times_s)} frames: {self._written()}")
+            self._job.say(f"{self._title}: {counted(len(part.times_s), 'frame')}: {self._written()}")
 
     def _ended(self, frames: FrameSource, progress: Progress) -> str:
         """Return the last line about the source. Raises RunEnded if a signal has stopped it."""
@@ -139,7 +143,7 @@ class SourceRun:
             self._job.say(f"warning: {frames.loss}")
         if not self._at_end:
             raise self._stopped(f"; {self._kept()}")
-        found = f"{self._count} frames at {progress.rate:.1f}/s, {self._num_tracks} tracks"
+        found = f"{counted(self._count, 'frame')} at {progress.rate:.1f}/s, {counted(self._num_tracks, 'track')}"
         return f"{self._title}: {found}: {self._written()}"
 
     def _stopped(self, kept: str = "") -> RunEnded:
@@ -166,3 +170,8 @@ class SourceRun:
         names = sorted(tops, key=lambda top: (top.endswith("/"), top.endswith(".json")))
         listed = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
         return f"{out}/{listed}" if listed else ""
+
+
+def counted(number: int, noun: str) -> str:
+    """Return `1 frame`, `2 frames`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

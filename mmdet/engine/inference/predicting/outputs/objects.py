@@ -39,8 +39,9 @@ class ObjectPictures:
         self._folder = Path()
 
     def open(self, folder: Path, start: VideoStart) -> None:
-        """Note the folder."""
+        """Create the folder, which stays empty if nothing is found."""
         self._folder = folder / self.path
+        self._folder.mkdir(parents=True)
 
     def add(self, frame: PredictedFrame) -> None:
         """Write a picture of every object that has a part in the frame."""
@@ -51,7 +52,7 @@ class ObjectPictures:
     def finish(self, video: PredictedVideo) -> None:
         """Name the folders."""
         kept = {str(tube.track_id): video.class_names[tube.label] for tube in video.result.tubes}
-        for folder in list(self._folder.iterdir()) if self._folder.is_dir() else []:
+        for folder in list(self._folder.iterdir()):
             if folder.name in kept:
                 folder.rename(folder.with_name(f"{folder.name}_{_safe(kept[folder.name])}"))
             else:

@@ -91,6 +91,7 @@ def _replace_pictures(made: Path, final: Path) -> None:
             elif old.is_dir():
                 with suppress(OSError):  # it holds other files
                     old.rmdir()
+    final.mkdir(parents=True, exist_ok=True)
     for new in [path for path in made.rglob("*") if path.is_file()]:
         target = final / new.relative_to(made)
         target.parent.mkdir(parents=True, exist_ok=True)
