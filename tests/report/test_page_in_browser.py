@@ -438,7 +438,8 @@ FOCUSED = """() => {
   const label = at.closest("label")?.textContent;
   const words = [`#${at.id}`, `.${at.className}`, at.ariaLabel, label, at.textContent];
   const list = at.closest("#worst-list") ? "#worst-list" : "";
-  return [[list, ...words].join(" "), parseFloat(getComputedStyle(at).outlineWidth)];
+  const outline = getComputedStyle(at);
+  return [[list, ...words].join(" "), outline.outlineStyle === "none" ? 0 : parseFloat(outline.outlineWidth)];
 }"""
 
 

@@ -36,7 +36,7 @@ function classTable(report) {
   const name = { name: "class", text: true, value: (row) => row.name, show: (row) => [swatch(row.color), row.name] };
   const columns = second ? comparedColumns(inSecond) : singleColumns();
   const rows = first.classes;
-  return sortableTable({ id: "class-table", caption: "AP by class, in per cent; counts are of tracks at IoU 0.5", columns: [name, ...columns], rows, sortBy: 1, descending: true });
+  return sortableTable({ id: "class-table", caption: "AP in %, counts of tracks at IoU 0.5", columns: [name, ...columns], rows, sortBy: 1, descending: true });
 }
 
 function fractionColumn(name, read, title) {

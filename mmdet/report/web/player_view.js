@@ -8,7 +8,7 @@ function playerView(report) {
     now: element("ul", { class: "now", "aria-label": "Errors in this frame" }),
     figures: element("p", { class: "video-figures" }),
     slider: element("input", { type: "range", min: "0", value: "0", "aria-label": "Frame" }),
-    number: element("output", { class: "frame-number" }),
+    number: element("output", { class: "frame-number", "aria-live": "off" }),
     choice: element("select", { "aria-label": "Video" }, report.videos.map((video, index) => (video.has_player ? element("option", { value: index }, video.name) : null))),
     play: element("button", { type: "button", class: "play", title: "Space" }, "Play"),
     back: button("‹", "Previous frame"),
@@ -23,9 +23,10 @@ function playerView(report) {
   view.box = element("div", { class: "player", role: "group", tabindex: "-1", id: "player-box" },
     element("div", { class: "controls" }, view.before, view.after, view.choice, view.figures),
     view.panels,
-    element("div", { class: "controls" }, view.play, view.back, view.slider, view.forth, view.number, view.nextError,
-      element("span", { class: "toggles", role: "group", "aria-label": "Drawn over the pictures" }, toggles)),
-    view.now, view.timeline,
+    element("div", { class: "controls" }, view.play, view.back, view.slider, view.forth, view.number),
+    element("div", { class: "below" }, view.now, view.nextError,
+      element("div", { class: "toggles", role: "group", "aria-label": "Drawn over the pictures" }, toggles)),
+    view.timeline,
     element("p", { class: "note keys" }, "Keys: ← → a frame, ↑ ↓ a video, space plays", view.errorKey, "."));
   return view;
 }
