@@ -17,6 +17,8 @@ from mmdet.fileio.sources.senders.addresses import Address, find_address
 from mmdet.fileio.sources.senders.connections import camera_index
 from mmdet.fileio.sources.source import Source
 
+_LONGEST = 4096  # characters, more than systems allow in a path
+
 
 def find_sources(texts: Sequence[str]) -> list[Source]:
     """Return the videos that `texts` name, in their order; what is named twice is returned once.
@@ -44,14 +46,14 @@ def _what(source: Source) -> object:
 
 def _sources_of(text: str, base: Path, in_list: bool = False) -> Iterator[Source]:
     """Yield the sources that a text names; `base`: the folder to which paths are relative."""
-    if not text.strip() or "\0" in text:
+    if not text.strip() or "\0" in text or len(text) > _LONGEST:
         raise UserError(f"source {shown(text)} names nothing: give a video file or a folder of images")
     path = base / Path(text).expanduser()
     if not _exists(path):
         yield from _no_file(text, path, base, in_list)
     elif path.is_dir():
         yield from _of_folder(path, text)
-    elif path.suffix.lower() == LIST_ENDING:
+    elif path.suffix.lower() == LIST_ENDING and path.is_file():
         yield from _of_list(path, in_list)
     elif (index := camera_index(text)) is not None and path.is_char_device():
         yield _camera(index)
@@ -68,7 +70,7 @@ def _no_file(text: str, path: Path, base: Path, in_list: bool) -> Iterator[Sourc
     elif is_pattern(text):
         yield from _of_pattern(text, base, in_list)
     else:
-        raise UserError(f"source {text}: {why_missing(path)}")
+        raise UserError(why_missing(path))
 
 
 def _camera(index: int) -> Source:

@@ -36,10 +36,10 @@ def match_pattern(pattern: str, base: Path) -> Matches:
 
     The images of one folder are one video. Raises UserError if nothing matches or nothing of it can be read.
     """
-    found = glob.glob(os.path.expanduser(pattern), root_dir=base, recursive=True)
+    found = glob.glob(_with_real_names(pattern, base), root_dir=base, recursive=True)
     matches = Matches()
-    for name in sorted(found, key=natural_key):
-        _sort_in(base / name, pattern, matches)
+    for path in _once([base / name for name in sorted(found, key=natural_key)]):
+        _sort_in(path, pattern, matches)
     if not found:
         raise UserError(_why_nothing(pattern, base))
     if not matches.videos and not matches.lists:
@@ -56,6 +56,35 @@ def videos_of_folder(folder: Path) -> list[Path]:
 def is_video_name(path: Path) -> bool:
     """Return whether a file's name has the ending of a video."""
     return path.suffix.lower() in VIDEO_ENDINGS
+
+
+def _with_real_names(pattern: str, base: Path) -> str:
+    """Return a pattern of which the folders at the start that exist as they are written stand for themselves."""
+    place, parts = base, []
+    for part in Path(os.path.expanduser(pattern)).parts:
+        place = place / part
+        parts.append(glob.escape(part) if place.exists() else part)
+    return os.path.join(*parts) + "/" * pattern.endswith("/")
+
+
+def _once(paths: list[Path]) -> list[Path]:
+    """Return the paths without those reached again through a link to a folder, as `**` does where one leads back.
+
+    Links to files stay: a folder of frames may repeat one by links.
+    """
+    folders: dict[Path, object] = {}
+    kept: dict[object, Path] = {}
+    for path in sorted(paths, key=lambda path: len(path.parts)):  # the shortest of several ways
+        if path.parent not in folders:
+            folders[path.parent] = _identity(path.parent)
+        kept.setdefault(_identity(path) if path.is_dir() else (folders[path.parent], path.name), path)
+    chosen = set(kept.values())
+    return [path for path in paths if path in chosen]
+
+
+def _identity(folder: Path) -> object:
+    about = folder.stat()
+    return about.st_dev, about.st_ino
 
 
 def _sort_in(path: Path, pattern: str, matches: Matches) -> None:
@@ -94,6 +123,8 @@ def why_missing(path: Path) -> str:
         while not nearest.parent.is_dir():
             nearest = nearest.parent
         return f"folder {nearest} does not exist{_similar(nearest)}"
+    if path.is_symlink():
+        return f"{path} is a link to {path.readlink()}, which does not exist"
     return f"{path} does not exist{_similar(path)}"
 
 

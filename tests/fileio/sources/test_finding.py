@@ -1,5 +1,7 @@
 """What a user may give as sources: files, folders, patterns and lists, and the names of what is written of them."""
 
+import os
+
 import pytest
 
 from mmdet.errors import UserError
@@ -122,7 +124,7 @@ def test_a_pattern_in_a_list_may_lie_in_a_folder_named_like_a_pattern(tree):
 
 def test_a_wrong_line_of_a_list_is_named(tree):
     (tree("dog.mp4") / "all.txt").write_text("dog.mp4\n\ndgo.mp4\n")
-    assert told("all.txt") == "all.txt, line 3: source dgo.mp4: dgo.mp4 does not exist; did you mean dog.mp4?"
+    assert told("all.txt") == "all.txt, line 3: dgo.mp4 does not exist; did you mean dog.mp4?"
 
 
 def test_lists_in_lists_are_refused(tree):
@@ -172,7 +174,7 @@ def test_a_folder_without_images_and_videos_says_what_it_holds(tree):
     assert "folder set holds folders (v1) and no images" in told("set")
 
 
-@pytest.mark.parametrize("text", ["", " ", "a\0b"])
+@pytest.mark.parametrize("text", ["", " ", "a\0b", "a" * 5000])
 def test_a_source_that_names_nothing_is_refused(tree, text):
     tree("a.mp4")
     assert "names nothing" in told("a.mp4", text)
@@ -203,3 +205,33 @@ def test_the_working_directory_is_named_by_its_folder(tree, still):
     folder = tree()
     still("0.png")
     assert names(".") == [folder.name]
+
+
+def test_a_link_that_leads_to_itself_repeats_nothing(tree):
+    folder = tree("set/a.mp4", "set/b/c.mp4", "set/sub/d.mp4")
+    (folder / "set/b/back").symlink_to("..")
+    assert found("set/**/*.mp4") == ["set/a.mp4", "set/b/c.mp4", "set/sub/d.mp4"]
+
+
+def test_a_folder_named_like_a_pattern_may_start_a_pattern(tree):
+    tree("odd [1]/a.mp4", "odd 1/b.mp4")
+    assert found("odd [1]/*.mp4") == ["odd [1]/a.mp4"]
+
+
+def test_frames_that_are_links_to_one_image_are_all_read(tree, still):
+    folder = tree()
+    still("a/0.png")
+    for index in (1, 2):
+        (folder / f"a/{index}.png").symlink_to("0.png")
+    assert find_sources(["a/*.png"])[0].open().promised == 3
+
+
+def test_a_link_to_nothing_is_told(tree):
+    (tree() / "a.mp4").symlink_to("b.mp4")
+    assert told("a.mp4") == "a.mp4 is a link to b.mp4, which does not exist"
+
+
+def test_a_pipe_named_like_a_list_is_not_waited_for(tree):
+    os.mkfifo(tree() / "a.txt")
+    with pytest.raises(UserError, match=r"a\.txt is a device or a pipe"):
+        find_sources(["a.txt"])[0].open()
