@@ -21,6 +21,7 @@ DARK: Color = (20, 20, 20)
 WHITE: Color = (255, 255, 255)
 BAND_OPACITY = 0.18
 FARTHEST_PX = 2**20  # farthest distance of a box from the picture: cv2 uses 32-bit coordinates
+_MOST_CONTOURS = 500  # of one mask that are drawn, the longest: noise has ten thousands
 _FRACTION_BITS = 4  # cv2 draws at sixteenths of a pixel
 Line = NDArray[np.float32]  # (N, 2) x, y in pixels
 
@@ -48,6 +49,7 @@ class Pen:
 def draw_outline(picture: Picture, layer: Layer, pen: Pen, dashed: bool = False) -> None:
     """Draw the outline of a mask, dashed where it belongs to an object that others hide."""
     contours, _ = cv2.findContours(layer.mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    contours = sorted(contours, key=len)[-_MOST_CONTOURS:]
     x, y = layer.place[:2]
     lines = [np.asarray(cv2.approxPolyDP(c, pen.smoothing, True)[:, 0] + (x, y), np.float32) for c in contours]
     if dashed:
@@ -74,23 +76,21 @@ def draw_trail(picture: Picture, points: Sequence[tuple[float, float]], color: C
 
 def draw_sigma(picture: Picture, box: Box, sigma: Sequence[float], color: Color, pen: Pen) -> None:
     """Tint the band in which the sides of a box lie: one standard deviation to either side of each."""
+    height, width = picture.shape[:2]
     outer = whole((box[0] - sigma[0], box[1] - sigma[1], box[2] + sigma[2], box[3] + sigma[3]))
     inner = whole((box[0] + sigma[0], box[1] + sigma[1], box[2] - sigma[2], box[3] - sigma[3]))
-    x1, y1, x2, y2 = (
-        max(outer[0], 0),
-        max(outer[1], 0),
-        min(outer[2], picture.shape[1]),
-        min(outer[3], picture.shape[0]),
-    )
+    x1, y1, x2, y2 = max(outer[0], 0), max(outer[1], 0), min(outer[2], width), min(outer[3], height)
     if x1 >= x2 or y1 >= y2:
         return
     part = picture[y1:y2, x1:x2]
     tinted = cv2.addWeighted(part, 1 - BAND_OPACITY, np.full_like(part, color), BAND_OPACITY, 0)
-    inside = np.ones(part.shape[:2], np.uint8)
+    band = np.ones(part.shape[:2], np.uint8)
     if inner[0] < inner[2] and inner[1] < inner[3]:
-        inside[max(inner[1] - y1, 0) : max(inner[3] - y1, 0), max(inner[0] - x1, 0) : max(inner[2] - x1, 0)] = 0
-    cv2.copyTo(tinted, inside, part)
-    _stroke(picture, dashes(_corners(outer), pen.dash), color, pen)
+        band[max(inner[1] - y1, 0) : max(inner[3] - y1, 0), max(inner[0] - x1, 0) : max(inner[2] - x1, 0)] = 0
+    cv2.copyTo(tinted, band, part)
+    far = 4 * pen.dash  # dashes farther outside are not seen
+    edge = max(outer[0], -far), max(outer[1], -far), min(outer[2], width + far), min(outer[3], height + far)
+    _stroke(picture, dashes(_corners(edge), pen.dash), color, pen)
 
 
 def whole(box: Box) -> Rectangle:

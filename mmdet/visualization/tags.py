@@ -12,6 +12,7 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from mmdet.visualization.colors import Color, ink
 from mmdet.visualization.layers import Layer
@@ -82,16 +83,26 @@ class _Board:
     def put(self, picture: Picture, anchor: Rectangle, most: float) -> bool:
         """Put a tag at the best place around `anchor`; return False if none is left that costs at most `most`."""
         height, width = picture.shape[:2]
+        corners = np.array(_corners(anchor, (height, width), self._gap))
+        upper_left = np.clip(corners, 0, (self._size[1] - width, self._size[0] - height))
+        places = np.concatenate([upper_left, upper_left + (width, height)], axis=1)
         best, least = None, most
-        for rank, (x, y) in enumerate(_corners(anchor, (height, width), self._gap)):
-            left, top = max(0, min(x, self._size[1] - width)), max(0, min(y, self._size[0] - height))
-            place = (left, top, left + width, top + height)
-            cost = max(self._covered_share(place) - _COVERED_FREELY, 0) + _WORSE_BY_PLACE * rank
-            if cost < least and not any(overlap(place, tag.place) for tag in self.tags):
-                best, least = place, cost
+        for rank in np.flatnonzero(self._is_free(places)).tolist():
+            x1, y1, x2, y2 = (int(side) for side in places[rank])
+            cost = max(self._covered_share((x1, y1, x2, y2)) - _COVERED_FREELY, 0) + _WORSE_BY_PLACE * rank
+            if cost < least:
+                best, least = (x1, y1, x2, y2), cost
         if best:
             self.tags.append(Tag(picture=picture, place=best))
         return best is not None
+
+    def _is_free(self, places: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return which rectangles (P, 4) cover no tag."""
+        taken = np.array([tag.place for tag in self.tags], np.int64).reshape(-1, 4)
+        upper_left = np.maximum(places[:, None, :2], taken[None, :, :2])
+        lower_right = np.minimum(places[:, None, 2:], taken[None, :, 2:])
+        shared = np.clip(lower_right - upper_left, 0, None).prod(axis=2)  # pixels
+        return np.equal(shared.sum(axis=1), 0)
 
     def _covered_share(self, place: Rectangle) -> float:
         """Return which share of a rectangle lies over masks."""
@@ -153,10 +164,3 @@ def _corners(anchor: Rectangle, tag_size: tuple[int, int], gap: int) -> list[tup
     beside = [(right, y1), (right, middle_y), (right, y2 - height), (left, y1), (left, middle_y), (left, y2 - height)]
     inside = [(middle_x, middle_y), (x1, y1), (x2 - width, y1), (x1, y2 - height), (x2 - width, y2 - height)]
     return around + beside + inside
-
-
-def overlap(first: Rectangle, second: Rectangle) -> int:
-    """Return how many pixels two rectangles share."""
-    width = min(first[2], second[2]) - max(first[0], second[0])
-    height = min(first[3], second[3]) - max(first[1], second[1])
-    return max(width, 0) * max(height, 0)

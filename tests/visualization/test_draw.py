@@ -1,3 +1,5 @@
+import time
+
 import numpy as np
 import pytest
 
@@ -118,6 +120,27 @@ def test_a_band_of_sigma_beyond_the_picture_is_cut():
     item = DrawnObject(mask=np.zeros((90, 120), bool), box=(-90, 0, -40, 9), color=RED, sigma=(20.0,) * 4)
     drawn = draw_objects(grey(), [item], DrawStyle(sigma=True))
     assert np.array_equal(drawn, grey())
+
+
+@pytest.mark.parametrize("size", [(1, 1), (16, 16), (1, 500), (2000, 16)])
+def test_pictures_of_any_size_are_drawn_on_whatever_the_values(size):
+    whole, nothing = np.ones(size, bool), np.zeros(size, bool)
+    objects = [
+        DrawnObject(mask=whole, box=(0, 0, 9, 9), label_text="0 a", color=RED, sigma=(1e9,) * 4),
+        DrawnObject(mask=nothing, box=(9e9, 0, -9e9, 1), label_text="1 b", color=RED, trail=((0, 0), (1e12, -1e12))),
+    ]
+    drawn = draw_objects(grey(*size), objects, DrawStyle(boxes=True, trails=9, sigma=True))
+    assert drawn.shape == (*size, 3)
+    assert not np.array_equal(drawn, grey(*size))
+
+
+def test_a_mask_of_noise_is_drawn_in_a_moment():
+    noise = np.random.default_rng(0).random((360, 640)) < 0.3
+    item, hidden = (DrawnObject(mask=noise, color=RED, score=score) for score in (0.9, 0.1))
+    start = time.process_time()
+    drawn = draw_objects(grey(360, 640), [item, hidden])
+    assert time.process_time() - start < 1
+    assert (drawn[noise] != 128).any(axis=1).mean() > 0.99
 
 
 def test_a_mask_of_another_size_is_an_error():

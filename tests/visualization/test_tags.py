@@ -8,10 +8,15 @@ import pytest
 from mmdet.visualization.draw import DrawnObject, draw_objects
 from mmdet.visualization.layers import in_order
 from mmdet.visualization.outlines import Pen
-from mmdet.visualization.tags import overlap, place_tags, text_size
+from mmdet.visualization.tags import place_tags, text_size
 
 NAMES = ("person", "giant_panda", "ring", "a_very_long_class_name_of_a_thing", "大熊猫")
 GREY = (90, 90, 90)
+
+
+def overlap(first, second):
+    """Whether two rectangles share a pixel."""
+    return first[0] < second[2] and second[0] < first[2] and first[1] < second[3] and second[1] < first[3]
 
 
 def disc(size, x, y, radius):
