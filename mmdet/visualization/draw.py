@@ -1,8 +1,8 @@
 """Draw tracked objects over a frame: tinted masks, outlines with a halo, boxes, trails and small readable tags.
 
-All sizes scale with the picture. Pictures are numpy arrays. What lies above what: `layers`. The annotators of the package
-`supervision` would serve, but put small masks above better ones, draw lines without a halo and unknown characters as
-boxes, and take six times as long.
+All sizes scale with the picture. Pictures are numpy arrays. What lies above what: `layers`. The annotators of the
+package `supervision` are no substitute: they put small masks above better ones, draw lines without a halo and unknown
+characters as boxes, and take six times as long.
 """
 
 from __future__ import annotations
