@@ -12,7 +12,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from mmdet.fileio.atomic import write_atomically
 from mmdet.fileio.pictures.drawn_jpeg import encode_drawing
@@ -29,7 +28,6 @@ CAPTION_TEXT_PX = 13
 CAPTION_MARGIN_PX = 4
 TITLE_HEIGHT_PX = 30
 TITLE_TEXT_PX = 18
-STRIPE_PX = 5  # of the hatching
 JPEG_QUALITY = 88
 
 
@@ -73,10 +71,11 @@ def truth_objects(truth: FrameTruth, class_names: Sequence[str], colors: Mapping
         instance_id, is_crowd = int(truth.instance_ids[row]), bool(truth.is_crowd[row])
         objects.append(
             DrawnObject(
-                mask=_hatched(mask) if is_crowd else mask,
+                mask=mask,
                 box=tuple(truth.boxes[row].tolist()),
                 label_text=f"{instance_id} {class_names[int(truth.labels[row])]}{' (crowd)' if is_crowd else ''}",
                 color=colors[instance_id],
+                hatched=is_crowd,
             )
         )
     return objects
@@ -102,12 +101,6 @@ def _tile(frame: TruthFrame) -> TruthFrame:
         resized[:rows, :columns] = soft > 0.5
     truth = replace(frame.truth, boxes=frame.truth.boxes * factor, masks=torch.from_numpy(masks))
     return TruthFrame(image=image, truth=truth, caption=frame.caption)
-
-
-def _hatched(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Keep diagonal stripes of a mask."""
-    ys, xs = np.ogrid[: mask.shape[0], : mask.shape[1]]
-    return mask & ((ys + xs) // STRIPE_PX % 2 == 0)
 
 
 def _with_caption(picture: Picture, caption: str) -> Picture:

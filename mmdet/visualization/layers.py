@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from mmdet.visualization.scene import DrawnObject, Picture, Rectangle
 
 FILL_OPACITY = 0.22
+HATCH_OPACITY = 0.5
+LEAST_STRIPE_PX, STRIPES_PER_SIDE = 5, 96  # width of a stripe, and how many fit along the picture's shorter side
 HIDDEN_SHARE = 0.6  # of a mask that lies below better ones: its outline is dashed
 
 
@@ -55,7 +57,7 @@ def hidden_shares(layers: Sequence[Layer], size: tuple[int, int]) -> list[float]
 
 
 def fill(picture: Picture, layers: Sequence[Layer]) -> None:
-    """Tint the masks: each pixel by the topmost object."""
+    """Tint the masks, each pixel by the topmost object, and hatch those of regions."""
     painted = picture.copy()
     for layer in layers:
         if layer.area:
@@ -63,6 +65,19 @@ def fill(picture: Picture, layers: Sequence[Layer]) -> None:
             cv2.rectangle(plain, (0, 0), layer.mask.shape[::-1], layer.item.color, cv2.FILLED)
             cv2.copyTo(plain, layer.mask, painted[layer.rows_columns])
     cv2.addWeighted(picture, 1 - FILL_OPACITY, painted, FILL_OPACITY, 0, dst=picture)
+    for layer in layers:
+        if layer.item.hatched and layer.area:
+            _hatch(picture, layer, max(LEAST_STRIPE_PX, min(picture.shape[:2]) // STRIPES_PER_SIDE))
+
+
+def _hatch(picture: Picture, layer: Layer, stripe_px: int) -> None:
+    """Draw diagonal stripes over a mask, as wide as the gaps between them."""
+    x1, y1, x2, y2 = layer.place
+    ys, xs = np.ogrid[y1:y2, x1:x2]
+    stripes = layer.mask * ((ys + xs) // stripe_px % 2 == 0).astype(np.uint8)
+    part = picture[layer.rows_columns]
+    mixed = cv2.addWeighted(part, 1 - HATCH_OPACITY, np.full_like(part, layer.item.color), HATCH_OPACITY, 0)
+    cv2.copyTo(mixed, stripes, part)
 
 
 def _layer(item: DrawnObject) -> Layer:

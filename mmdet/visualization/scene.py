@@ -42,5 +42,6 @@ class DrawnObject(ShortText):
     label_text: str = ""
     color: Color
     score: float = 1.0  # better ones are drawn over poorer ones
+    hatched: bool = False  # a region of many objects instead of one
     sigma: tuple[float, float, float, float] | None = None  # std of the box's sides, pixels, in the order of xyxy
     trail: tuple[Point, ...] = ()  # where it was, newest last

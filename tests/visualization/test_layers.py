@@ -1,5 +1,7 @@
 """What lies above what."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -87,3 +89,13 @@ def test_the_outline_of_an_object_that_is_mostly_seen_is_whole():
 
 def test_objects_outside_of_the_frame_are_drawn_without_fault():
     assert np.array_equal(drawn(item(0, 0, 0, 0)), np.full((*SIZE, 3), 100, np.uint8))
+
+
+def test_a_hatched_region_has_stripes_that_let_the_picture_through():
+    region = replace(item(20, 20, 180, 280), hatched=True)
+    inside = drawn(region)[40:160, 40:260]
+    shares = [(inside == value).all(axis=2).mean() for value in np.unique(inside.reshape(-1, 3), axis=0)]
+    assert shares == pytest.approx([0.5, 0.5], abs=0.05)
+    assert (inside < 255).all()  # no stripe is opaque
+    plain = drawn(item(20, 20, 180, 280))
+    assert (inside == plain[40:160, 40:260]).all(axis=2).mean() == pytest.approx(0.5, abs=0.05)

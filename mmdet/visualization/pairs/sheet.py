@@ -83,14 +83,14 @@ def _draw_objects(frame: PairFrame) -> Picture:
     drawn = []
     for item in frame.objects:
         mask = nothing if item.mask is None else item.mask
-        if item.is_crowd:
-            region = mask if mask.any() else _inside(item.box, mask.shape)
-            picture[region & _stripes(mask.shape)] = item.color
-            mask = nothing
+        if item.is_crowd and not mask.any():
+            mask = _inside(item.box, mask.shape)
         _solid(picture, item.box, item.color)
         if item.jittered_box is not None:
             _dashed(picture, item.jittered_box, item.color)
-        drawn.append(DrawnObject(mask=mask, box=item.box, label_text=_short(item.tag), color=item.color))
+        drawn.append(
+            DrawnObject(mask=mask, box=item.box, label_text=_short(item.tag), color=item.color, hatched=item.is_crowd)
+        )
     return draw_objects(picture, drawn)
 
 
