@@ -1,7 +1,7 @@
 """Make one page to open, report.html, of results: figures, errors, and a player of every video.
 
 python tools/report.py RESULTS --ann ANN.json --images DIR --out DIR [--compare RESULTS2] [--work-dir DIR]
-RESULTS are those of test_video.py (json, zip, pkl) or the json of tracked videos. Without --ann there are tracks alone.
+RESULTS: those of test_video.py (json, zip, pkl) or jsons of tracked videos. Without --ann there are tracks alone.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from mmdet.engine.process.endings import run_command_line
 def main() -> None:
     """Write the page and print its path."""
     parser = CommandParser(description=__doc__)
-    parser.add_argument("results", metavar="RESULTS", help="result json, zip, pkl, or the json of tracked videos")
+    parser.add_argument(
+        "results", nargs="+", metavar="RESULTS", help="result json, zip or pkl, or jsons of tracked videos"
+    )
     parser.add_option("out", required=True, type=Path, metavar="DIR", help="write DIR/report.html")
     parser.add_option("ann", metavar="ANN.json", help="json of the data set, with annotations for figures and errors")
     parser.add_option("images", metavar="DIR", help="folder that the file names of ANN.json are relative to")
@@ -32,7 +34,8 @@ def main() -> None:
 
     options = ReportOptions(
         page=args.out / PAGE,
-        results=[args.results, *([args.compare] if args.compare else [])],
+        results=args.results,
+        compared=args.compare,
         ann_file=args.ann,
         image_folder=args.images,
         threshold=args.thresh,

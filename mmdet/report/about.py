@@ -34,7 +34,7 @@ def about_results(path: str | Path | None, info: Mapping[str, Any], work_dir: Pa
     `work_dir`: of the training, if it is known
     """
     lines = [("results", str(path))] if path else []
-    lines += [(str(key).replace("_", " "), _text(value)) for key, value in info.items() if value not in (None, [], {})]
+    lines += [(str(key).replace("_", " "), _text(value)) for key, value in info.items() if _says_something(value)]
     commands: list[str] = []
     if work_dir is not None:
         environment = _environment(work_dir)
@@ -70,9 +70,13 @@ def _environment(work_dir: Path) -> dict[str, Any]:
     return {}
 
 
+def _says_something(value: Any) -> bool:
+    return value is not None and value != "" and value != [] and value != {} and value != ()
+
+
 def _text(value: Any) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_text(part)}" for key, part in value.items())
+        return ", ".join(f"{key} {_text(part)}" for key, part in value.items() if _says_something(part))
     if isinstance(value, Sequence) and not isinstance(value, str):
         return ", ".join(map(_text, value))
     return str(value)

@@ -38,7 +38,7 @@ class ModelInput:
     training: tuple[Curve, ...] = ()
     threshold: float | None = None  # None: that of the best F1, without a truth `fallback`
     threshold_note: str = "given"
-    fallback: tuple[float, str] = (0.0, "all tracks of the file are shown")
+    fallback: tuple[float, str] = (0.0, "all tracks of the file")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

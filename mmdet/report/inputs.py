@@ -75,6 +75,8 @@ def load_results_or_tracks(path: str | Path) -> Results:
         described = {key: content.get(key) for key in ("videos", "categories")}
         if not all(isinstance(value, list) for value in (*described.values(), content.get("annotations"))):
             raise UserError(f"{path}: results are a list, or an object with videos, categories and annotations")
+        if not all(isinstance(video, dict) for video in content["videos"]):
+            raise UserError(f"{path}: videos are no objects")
         about = content.get("info")
         entries = content["annotations"]
         if entries and not any(isinstance(entry, dict) and "score" in entry for entry in entries):
@@ -84,6 +86,34 @@ def load_results_or_tracks(path: str | Path) -> Results:
         return Results(name=Path(path).stem, entries=entries, about=about, described=described)
     check_results(content, str(path))
     return Results(name=Path(path).stem, entries=list(content), about={})
+
+
+def joined(parts: Sequence[Results], name: str) -> Results:
+    """Return the tracked videos of several files as one set of results; their videos get new ids.
+
+    Raises UserError unless all are tracked videos with the same classes.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    videos: list[dict[str, Any]] = []
+    entries: list[dict[str, Any]] = []
+    names: dict[Any, Any] = {}
+    for part in parts:
+        if part.described is None:
+            raise UserError(f"{part.name}: only jsons of tracked videos go together; --compare takes another model's")
+        for category in part.described["categories"]:
+            if isinstance(category, dict) and names.setdefault(category.get("id"), category) != category:
+                raise UserError(f"{part.name} has other classes than {parts[0].name}: make a report of each")
+        numbers = {}
+        for video in part.described["videos"]:
+            numbers[video.get("id")] = len(videos) + 1
+            videos.append({**video, "id": len(videos) + 1})
+        for entry in part.entries:
+            if entry["video_id"] not in numbers:
+                raise UserError(f"{part.name}: a track of video {entry['video_id']}, which the file does not have")
+            entries.append({**entry, "video_id": numbers[entry["video_id"]]})
+    described = {"videos": videos, "categories": list(names.values())}
+    return Results(name=name, entries=entries, about=parts[0].about, described=described)
 
 
 def load_data_set(ann_file: str | Path | None, image_folder: str | Path | None, results: Results) -> DataSet:

@@ -42,7 +42,10 @@ class PictureSettings:
 
 SETTINGS = tuple(  # best first
     PictureSettings(*values)
-    for values in ((1280, 80), (854, 75), (640, 70), (640, 55), (512, 60), (512, 45), (400, 50), (320, 45))
+    for values in (
+        *((1280, 80), (854, 75), (720, 70), (640, 65), (576, 60), (512, 60), (512, 45), (448, 45)),
+        (400, 45),  # smaller ones do not show where a mask is wrong
+    )
 )
 
 

@@ -13,7 +13,7 @@ from mmdet.errors import UserError
 from mmdet.fileio.overwriting import check_output_file, refuse_overwriting
 from mmdet.report.about import about_results, this_command
 from mmdet.report.build import ModelInput, build_report
-from mmdet.report.inputs import Results, load_data_set, load_results_or_tracks
+from mmdet.report.inputs import Results, joined, load_data_set, load_results_or_tracks
 from mmdet.report.page import write_page
 from mmdet.report.training_curves import LOG, read_training_curves
 
@@ -28,7 +28,8 @@ class ReportOptions:
     """What to report on, and where to."""
 
     page: Path
-    results: Sequence[str | Path]  # one file, or two to compare
+    results: Sequence[str | Path]  # one file, or the jsons of several tracked videos
+    compared: str | Path | None = None  # results of another model on the same data
     ann_file: str | Path | None = None
     image_folder: str | Path | None = None
     threshold: float | None = None
@@ -39,16 +40,18 @@ class ReportOptions:
 
 def make_report(options: ReportOptions) -> Path:
     """Write the page of result files and return its path. Raises UserError before anything is written."""
-    check_page(options.page, [*options.results, options.ann_file])
+    check_page(options.page, [*options.results, options.compared, options.ann_file])
     if options.work_dir is not None and not options.work_dir.is_dir():
         raise UserError(f"--work-dir {options.work_dir} is no folder: give the one that train.py wrote")
     if options.image_folder is not None and not Path(options.image_folder).is_dir():
         raise UserError(f"--images {options.image_folder} is no folder: give the one that file names are relative to")
-    loaded = _named_apart([load_results_or_tracks(path) for path in options.results], options.results)
+    loaded = _load(options)
     data = load_data_set(options.ann_file, options.image_folder, loaded[0])
     models = [
         _model(results, path, options, options.work_dir if index == 0 else None)
-        for index, (results, path) in enumerate(zip(loaded, options.results, strict=True))
+        for index, (results, path) in enumerate(
+            zip(loaded, (", ".join(map(str, options.results)), options.compared), strict=False)
+        )
     ]
     title = options.title or " and ".join(results.name for results in loaded)
     write_page(build_report(data, models, title, options.workers), options.page)
@@ -102,7 +105,7 @@ def check_page(page: Path, inputs: Sequence[str | Path | None]) -> None:
             raise UserError(f"{page} is no report of this program and would be overwritten: choose another folder")
 
 
-def _model(results: Results, path: str | Path, options: ReportOptions, work_dir: Path | None) -> ModelInput:
+def _model(results: Results, path: str | Path | None, options: ReportOptions, work_dir: Path | None) -> ModelInput:
     about = about_results(path, results.about, work_dir)
     about = replace(about, commands=(*about.commands, this_command()))
     return ModelInput(
@@ -118,15 +121,25 @@ def _model(results: Results, path: str | Path, options: ReportOptions, work_dir:
 def _fallback(about: Mapping[str, Any]) -> tuple[float, str]:
     """Return the threshold to use without a truth: tracked videos hold the tracks that count, other results all."""
     if about:
-        return 0.0, "all tracks of the file are shown"
+        kept = about.get("threshold")
+        known = isinstance(kept, int | float) and 0 <= kept <= 1
+        return float(kept) if known and kept is not None else 0.0, "all tracks of the file"
     return UNKNOWN_THRESHOLD, "there is no truth to find one by; choose one by --thresh"
 
 
-def _named_apart(loaded: Sequence[Results], paths: Sequence[str | Path]) -> list[Results]:
-    """Return the results with the names of their files, with as many of their folders as tell them apart."""
-    names = [Path(path).with_suffix("") for path in paths]
-    for count in range(1, max(len(name.parts) for name in names) + 1):
-        short = ["/".join(name.parts[-count:]) for name in names]
-        if len(set(short)) == len(short):
-            return [replace(results, name=name) for results, name in zip(loaded, short, strict=True)]
-    return [replace(results, name=f"{results.name} {number}") for number, results in enumerate(loaded, start=1)]
+def _load(options: ReportOptions) -> list[Results]:
+    """Return the results, and those of the other model; two of one name get as many of their folders as differ."""
+    parts = [load_results_or_tracks(path) for path in options.results]
+    first = Path(options.results[0])
+    own = joined(parts, first.stem if len(parts) == 1 else f"{len(parts)} videos of {first.resolve().parent.name}")
+    if options.compared is None:
+        return [own]
+    other, paths = (
+        load_results_or_tracks(options.compared),
+        [p.with_suffix("") for p in (first, Path(options.compared))],
+    )
+    for count in range(1, max(len(path.parts) for path in paths) + 1):
+        names = ["/".join(path.parts[-count:]) for path in paths]
+        if names[0] != names[1]:
+            return [replace(own, name=names[0]), replace(other, name=names[1])]
+    return [own, replace(other, name=f"{other.name} again")]

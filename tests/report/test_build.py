@@ -11,7 +11,7 @@ from mmdet.evaluation.ap.thresholds import score_curve
 from mmdet.evaluation.association.hota import association_figures
 from mmdet.evaluation.diagnosis.diagnose import diagnose
 from mmdet.report.build import ModelInput, build_report
-from mmdet.report.inputs import Results, load_data_set, load_results_or_tracks
+from mmdet.report.inputs import Results, joined, load_data_set, load_results_or_tracks
 from mmdet.visualization.colors import class_color, track_color
 
 THRESHOLD = 0.4
@@ -166,23 +166,46 @@ def test_results_alone_say_how_large_and_long_their_videos_are(files):
     assert "6 of 6 frames have no picture" in report.notes[0]
 
 
+def tracked(name, categories=CATEGORIES, **info):
+    """The json of a tracked video."""
+    video = {"id": 1, "name": name, "height": SIZE[0], "width": SIZE[1], "length": FRAMES, "fps": 12.5}
+    more = {"file_names": ["0.jpg"] * FRAMES, "times": [0.08 * f for f in range(FRAMES)], "source": f"{name}.mp4"}
+    tracks = [entry | {"id": i, "track_id": 2 * i} for i, entry in enumerate(make_results())]
+    return {"info": info, "videos": [video | more], "categories": categories, "annotations": tracks}
+
+
 def test_the_json_of_a_tracked_video_describes_itself(files):
-    described = {
-        "info": {"made_by": "memcnp-vis predict", "config": "configs/x.py"},
-        "videos": [
-            {
-                "id": 1, "name": "holiday", "height": SIZE[0], "width": SIZE[1], "length": FRAMES, "fps": 12.5,
-                "file_names": ["0.jpg"] * FRAMES, "times": [0.08 * frame for frame in range(FRAMES)], "source": "x.mp4",
-            }
-        ],
-        "categories": CATEGORIES,
-        "annotations": [entry | {"id": i, "track_id": 2 * i} for i, entry in enumerate(make_results())],
-    }  # fmt: skip
-    (files / "results.json").write_text(json.dumps(described))
-    report = report_of(files, ann=None, images=None)
-    (video,) = report.videos
+    (files / "results.json").write_text(json.dumps(tracked("holiday", threshold=0.4)))
+    (video,) = report_of(files, ann=None, images=None).videos
     assert (video.name, video.fps) == ("holiday", 12.5)
     assert [(t.track_id, t.class_name) for t in video.models[0].tracks][:2] == [(0, "ring"), (2, "square")]
+
+
+def test_tracked_videos_of_several_files_stand_on_one_page(files):
+    parts = []
+    for name in ("first", "second"):
+        (files / f"{name}.json").write_text(json.dumps(tracked(name)))
+        parts.append(load_results_or_tracks(files / f"{name}.json"))
+    both = joined(parts, "both")
+    report = build_report(load_data_set(None, None, both), [ModelInput(results=both, threshold=THRESHOLD)], "")
+    assert [video.name for video in report.videos] == ["first", "second"]
+    assert [len(video.models[0].tracks) for video in report.videos] == [5, 5]
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        (make_results(), "only jsons of tracked videos go together"),
+        (tracked("x", [{"id": RING, "name": "cat"}, *CATEGORIES[1:]]), "has other classes"),
+    ],
+)
+def test_files_that_do_not_go_together_are_refused(files, other, said):
+    parts = []
+    for name, content in (("first", tracked("first")), ("second", other)):
+        (files / f"{name}.json").write_text(json.dumps(content))
+        parts.append(load_results_or_tracks(files / f"{name}.json"))
+    with pytest.raises(UserError, match=said):
+        joined(parts, "both")
 
 
 def test_empty_results_miss_everything(files):

@@ -19,7 +19,7 @@ function isKnown(value) {
 function figureText(value, unit) {
   if (!isKnown(value)) return UNKNOWN;
   if (unit === "%") return value.toFixed(1);
-  if (Number.isInteger(value) && (unit || Math.abs(value) > 1)) return value.toLocaleString("en");
+  if (Number.isInteger(value)) return value.toLocaleString("en");
   return value.toFixed(Math.abs(value) < 10 ? 3 : 1);
 }
 
