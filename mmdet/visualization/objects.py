@@ -45,7 +45,7 @@ class TracksLike(Protocol):
 
     @property
     def box_sigma(self) -> Tensor:
-        """Return the std (N, 4) of the sides in shares of the frame."""
+        """Return the uncertainty (N, 4) of the sides of boxes."""
         ...
 
     @property
@@ -98,25 +98,28 @@ def objects_of_tracks(
 ) -> list[DrawnObject]:
     """Return the objects to draw of a frame from a stream: those with a score of at least `threshold`.
 
+    The uncertainty of a box is drawn in shares of its width and height: what it is trained towards, 1 - probability
+    + 1 - IoU (MODEL.md 6), says how far off a box is in proportion to its own size.
+
     `trails`: where the tracks were, updated by the caller
     `labels`, `scores`: (N,) class and mean score of each track so far; by default the `track_labels` and `track_scores`
     of `tracks`, else those of the frame
     """
     labels = getattr(tracks, "track_labels", tracks.labels) if labels is None else labels
     scores = getattr(tracks, "track_scores", tracks.scores) if scores is None else scores
-    height, width = tracks.masks.shape[1:]
-    sigmas = (tracks.box_sigma.cpu() * tracks.box_sigma.new_tensor([width, height, width, height]).cpu()).tolist()
+    boxes = tracks.boxes.cpu()
+    sigmas = tracks.box_sigma.cpu() * (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
     objects = []
     for row in (scores >= threshold).nonzero()[:, 0].tolist():
         label, score, track_id = int(labels[row]), float(scores[row]), int(tracks.track_ids[row])
         objects.append(
             DrawnObject(
                 mask=tracks.masks[row].cpu().numpy(),
-                box=tuple(tracks.boxes[row].tolist()),
+                box=tuple(boxes[row].tolist()),
                 label_text=f"{track_id} {class_names[label]} {score:.2f}",
                 color=class_color(label) if style.color_by == "class" else track_color(track_id),
                 score=score,
-                sigma=tuple(sigmas[row]),
+                sigma=tuple(sigmas[row].tolist()),
                 trail=trails.of(track_id) if trails else (),
             )
         )

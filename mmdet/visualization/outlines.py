@@ -19,7 +19,7 @@ from mmdet.visualization.scene import Picture, Rectangle
 
 DARK: Color = (20, 20, 20)
 WHITE: Color = (255, 255, 255)
-BAND_OPACITY = 0.18
+BAND_OPACITY = 0.15
 FARTHEST_PX = 2**20  # farthest distance of a box from the picture: cv2 uses 32-bit coordinates
 _MOST_CONTOURS = 500  # of one mask that are drawn, the longest: noise has ten thousands
 _FRACTION_BITS = 4  # cv2 draws at sixteenths of a pixel

@@ -66,9 +66,9 @@ def test_the_threshold_is_on_the_scores_that_are_shown():
     assert objects_of_tracks(tracks, NAMES, 0.5) == []
 
 
-def test_the_uncertainty_of_a_stream_is_in_pixels_of_the_frame():
+def test_the_uncertainty_of_a_stream_is_in_shares_of_the_box():
     (item, _) = objects_of_tracks(frame_tracks(size=(20, 40)), NAMES)
-    assert item.sigma == pytest.approx((4, 4, 12, 8))
+    assert item.sigma == pytest.approx((1, 2, 3, 4))
     assert item.box == (2, 4, 12, 14)
     assert item.mask.shape == (20, 40)
 
