@@ -78,9 +78,14 @@ def browse(config: RunConfig, options: BrowseOptions, say: Callable[[str], None]
     model, about = _model(config, dataset, options)
     for note in (*dataset.notes, about):
         say(note)
-    drawn = list(_draw_all(config, dataset, model, options, say))
-    _remove_older(options, len(drawn))
-    write_text_atomically(options.out / INDEX, _page(about, drawn))
+    drawn: list[_Drawn] = []
+    try:
+        for item in _draw_all(config, dataset, model, options, say):
+            drawn.append(item)  # what is drawn before an early end is listed
+    finally:
+        if drawn:
+            _remove_older(options, len(drawn))
+            write_text_atomically(options.out / INDEX, _page(about, drawn))
     objects, without = sum(item.objects for item in drawn), sum(item.untaught for item in drawn)
     said = f"{counted(len(drawn), 'pair')}, {counted(objects, 'object')}, {without} without any positive point"
     return f"{options.out / INDEX}: {said}"

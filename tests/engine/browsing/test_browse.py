@@ -196,6 +196,20 @@ def test_an_unreadable_frame_ends_it_as_it_ends_training(tmp_path, monkeypatch):
         browse(config, BrowseOptions(out=tmp_path / "out"), print)
 
 
+def test_an_early_end_leaves_an_index_of_what_is_drawn(tmp_path):
+    config, out, said = make_config(write_set(tmp_path, TWO_OBJECTS)), tmp_path / "out", []
+
+    def say(line):
+        said.append(line)
+        if "pair_0002.jpg" in line:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        browse(config, BrowseOptions(out=out, number=4), say)
+    assert (out / INDEX).read_text().count("<img") == 2
+    assert {path.name for path in out.iterdir()} == {"pair_0000.jpg", "pair_0001.jpg", INDEX}
+
+
 def test_the_seed_changes_the_pairs_and_the_same_seed_does_not(tmp_path, capsys):
     boxes = [(x, 16, x + 32, 48) for x in range(12)]
     config = make_config(write_set(tmp_path, {7: [(1, False, boxes)]}))

@@ -1,7 +1,9 @@
 """Video that codes like a camera's is read with its colours, in order, at its times and upright."""
 
+import av
 import numpy as np
 import pytest
+from av.video.frame import PictureType
 from natural_clip import colour_bias, make_clip, peak_signal_to_noise, write_clip
 
 from mmdet.fileio.pictures.video import open_video
@@ -53,6 +55,8 @@ def test_untold_colours_of_high_definition_are_bt709(tmp_path):
 
 def test_frames_of_groups_with_b_frames_are_in_order_and_at_their_times(clip, tmp_path):
     path = write_clip(tmp_path / "a.mp4", clip, rate=30)
+    with av.open(str(path)) as container:
+        assert sum(frame.pict_type == PictureType.B for frame in container.decode(video=0)) >= 4
     video = open_video(path)
     frames = list(video)
     likeness = [[peak_signal_to_noise(frame.image, true) for true in clip.frames] for frame in frames]
