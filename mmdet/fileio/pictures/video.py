@@ -6,9 +6,11 @@ Damaged packets are skipped and counted; interlaced pictures are deinterlaced; m
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,8 @@ VIDEO_FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,asf,flv,ogg,mxf,dv,h264,hevc,obu,ivf,m4v,"
     "mjpeg,rm,nut,yuv4mpegpipe,wtv,gxf,nsv,vc1,cavsvideo,h261,h263,swf,dirac,vvc"
 )
+_MARGIN_S = 2.0  # decoded before a place in the middle, so that nothing of the way there is seen
+_CHECKED_FRAMES = 25  # behind a place where decoding may begin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -85,7 +89,7 @@ class VideoFile:
         self._times = _Times(self.rate)
         self._stated = self._stream.frames
         self._length_s, self._slack_s = length_of(self._container, self._stream, self.rate)
-        self._at_end = False
+        self._at_end = self._has_skipped = False
         self._num_read = self._num_hidden = 0
         self._num_broken = self._num_marked = self._num_partial = 0  # packets, packets, frames
 
@@ -97,14 +101,31 @@ class VideoFile:
         upright = Upright()
         with self._container:
             for frame in progressive(self._decoded()):
-                name = f"{self._name}, frame {self._num_read}"
+                time_s = self._times.time_of(frame)
+                place = f"at {time_s:.3f} s" if self._has_skipped else f"frame {self._num_read}"
                 self._num_read += 1
                 self._num_partial += frame.is_corrupt
-                yield LazyFrame(picture=partial(upright, frame), time_s=self._times.time_of(frame), name=name)
+                yield LazyFrame(picture=partial(upright, frame), time_s=time_s, name=f"{self._name}, {place}")
         self._at_end = True
         if self._num_read == 0:
             codec = self._stream.codec_context.name
             raise UserError(f"{self._name}: no frame of its {codec} stream can be decoded; copy it anew or convert it")
+
+    def skip_to(self, time_s: float) -> None:
+        """Leave out frames from the start on, as many as can be found to end a while before `time_s`, undecoded.
+
+        To be called before the frames are read. Where the file gives no sure places to begin, nothing is left out.
+        """
+        if self.path is None:
+            return
+        with suppress(UserError, FFmpegError, OSError):
+            other = open_video(self.path)
+            first_s = next(other._decoded()).time
+            if first_s is not None and other._begins_well(first_s + time_s - _MARGIN_S):
+                self._container.close()
+                self._container, self._stream = other._container, other._stream
+                self._times.begin(first_s)
+                self._has_skipped = True
 
     @property
     def promised(self) -> int | None:
@@ -113,7 +134,7 @@ class VideoFile:
             return self._stated - self._num_hidden
         if self._length_s is None:
             return None
-        if not self._at_end:
+        if not self._at_end or self._has_skipped:
             return round(self._length_s * self.rate)  # a guess if the rate varies
         return round(self._num_read * self._length_s / self._times.file_end_s) if self._is_short else self._num_read
 
@@ -125,16 +146,32 @@ class VideoFile:
         num_partial = max(self._num_partial, self._num_marked)
         if not (short or self._num_broken or num_partial):
             return None
-        whole = f" of {'' if self._stated else 'about '}{promised}" if short else ""
+        whole = f" of {'' if self._stated else 'about '}{promised}" if short and not self._has_skipped else ""
         skipped = f" ({self._num_broken} damaged packets skipped)" if self._num_broken else ""
         partial = f", {num_partial} of them damaged in part" if num_partial else ""
         return f"{self._name}: {self._num_read}{whole} frames read{skipped}{partial}; the file is damaged or cut off"
 
     @property
     def _is_short(self) -> bool:
-        if self._stated:
+        if self._stated and not self._has_skipped:
             return self._num_read < self._stated - self._num_hidden
         return self._length_s is not None and self._times.file_end_s < self._length_s - self._slack_s
+
+    def _begins_well(self, own_s: float) -> bool:
+        """Go to the key frame before a time of the file's clock; return whether frames from there are sure to be right.
+
+        It is if the frames have times of their own, in order, from before `own_s` on, and none is damaged.
+        """
+        self._seek(own_s)
+        frames = list(islice(self._decoded(), _CHECKED_FRAMES))
+        self._seek(own_s)
+        times = [frame.time for frame in frames if frame.time is not None]
+        ordered = all(later > earlier for earlier, later in pairwise(times))
+        sure = len(times) == len(frames) and not any(frame.is_corrupt for frame in frames)
+        return bool(times) and times[0] <= own_s and ordered and sure
+
+    def _seek(self, own_s: float) -> None:
+        self._container.seek(round(own_s / (self._stream.time_base or 1)), stream=self._stream)
 
     def _decoded(self) -> Iterator[av.VideoFrame]:
         for packet in self._packets():
@@ -172,6 +209,10 @@ class _Times:
         self._first: float | None = None
         self._last = -self._step
         self._shown = self._step  # how long the last frame is shown
+
+    def begin(self, first_s: float) -> None:
+        """Say which time the first frame has by the file's clock, where it was left out."""
+        self._first = first_s
 
     @property
     def file_end_s(self) -> float:

@@ -10,12 +10,13 @@ from fractions import Fraction
 from pathlib import Path
 
 from mmdet.errors import UserError, shown
-from mmdet.fileio.pictures.video import LazyFrame, TimedFrame
+from mmdet.fileio.pictures.video import LazyFrame, TimedFrame, VideoFile
 from mmdet.fileio.sources.frame_source import FrameSource, LazySource
 
 _FRAME = re.compile(r"\d{1,12}")
 _SECONDS = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
 _CLOCK = re.compile(r"(?:(\d{1,5}):)?(\d{1,3}):(\d{1,2}(?:\.\d{1,9})?)")
+_WORTH_SKIPPING_S = 20.0  # shorter starts are decoded through
 _ROUNDING_S = 1e-6  # times of frames are rounded, so a frame at 4.5 s may have 4.4999999
 
 
@@ -137,6 +138,9 @@ class SelectedFrames:
         first, stop = self._selection.first, self._selection.stop
         index, time_s, first_index = -1, 0.0, None
         source = self._frames
+        by_time = first.time_s is not None and (stop is None or stop.time_s is not None)  # no frame need be counted
+        if by_time and isinstance(source, VideoFile) and (first.time_s or 0) >= _WORTH_SKIPPING_S:
+            source.skip_to(first.time_s or 0)
         frames: Iterable[LazyFrame | TimedFrame] = source.lazy() if isinstance(source, LazySource) else source
         for index, frame in enumerate(frames):
             time_s = frame.time_s
@@ -161,7 +165,8 @@ class SelectedFrames:
         start, end = self._selection.start, self._selection.end
         if self._selection.stop is not None and self._selection.stop.reached(index + 1, time_s):
             return f"{self.path or 'the source'}: no frame lies from --start {start or 0} to --end {end}"
-        return f"{self.path or 'the source'}: --start {start} lies behind its end ({index + 1} frames, {time_s:.2f} s)"
+        end = f"at {time_s:.2f} s" if self._selection.first.time_s is not None else f"({index + 1} frames)"
+        return f"{self.path or 'the source'}: --start {start} lies behind its end {end}"
 
 
 def _position(option: str, value: str | int | None) -> Position | None:

@@ -123,7 +123,7 @@ def test_a_senseless_choice_names_its_option(options, message):
 
 
 def test_a_start_behind_the_end_says_how_long_the_video_is(clip):
-    with pytest.raises(UserError, match=r"clip\.mkv: --start 3s lies behind its end \(50 frames, 1\.96 s\)"):
+    with pytest.raises(UserError, match=r"clip\.mkv: --start 3s lies behind its end at 1\.96 s"):
         used(clip, start="3s")
 
 
@@ -139,3 +139,53 @@ def test_images_that_are_not_used_are_not_opened(tmp_path, still):
         (tmp_path / f"clip/{index}.png").write_bytes(b"damaged")
     frames = select(open_source(tmp_path / "clip"), Selection(start=1, stride=3, end=8))
     assert [int(frame.image.mean()) for frame in frames] == [10, 40, 70]
+
+
+SECONDS = 40
+LONG = {
+    "a.mp4": ("libx264", {"g": "30", "bf": "3"}),
+    "open.mkv": ("libx264", {"x264-params": "open-gop=1:keyint=40:bframes=3"}),
+    "refresh.mp4": ("libx264", {"x264-params": "intra-refresh=1:keyint=30"}),
+    "hevc.mp4": ("libx265", {"x265-params": "log-level=none:keyint=40"}),
+    "a.ts": ("libx264", {"g": "30", "bf": "2"}),
+    "a.avi": ("mpeg4", {"g": "30", "bf": "2"}),
+    "one_key.mp4": ("libx264", {"g": "100000", "sc_threshold": "0"}),
+}
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_frames_behind_a_late_start_are_those_of_reading_from_the_beginning(videos, scene, name):
+    codec, options = LONG[name]
+    path = videos.write(name, codec, [scene(index % 60) for index in range(10 * SECONDS)], rate=10, **options)
+    whole = [frame for frame in open_source(path) if frame.time_s >= 30.3 - 1e-6]
+    part = list(select(open_source(path), Selection(start="30.3s", end="35s")))
+    assert part[0].time_s == 0
+    for expected, frame in zip(whole, part, strict=False):
+        assert frame.time_s == pytest.approx(expected.time_s - whole[0].time_s)
+        assert np.array_equal(frame.image, expected.image)
+    assert len(part) == len([frame for frame in whole if frame.time_s < 35 - 1e-6])
+
+
+def test_what_lies_long_before_the_start_is_not_decoded(videos, scene):
+    path = videos.write("a.mp4", "libx264", [scene(index % 60) for index in range(10 * SECONDS)], rate=10, g="30")
+    source = open_source(path)
+    frames = select(source, Selection(start="0:30"))
+    assert frames.promised == len(list(frames)) == 100
+    assert source._num_read < 160
+    assert frames.loss is None
+
+
+def test_a_late_start_in_a_damaged_file_keeps_what_is_missing(videos, scene):
+    path = videos.write("a.mkv", "libx264", [scene(index % 60) for index in range(10 * SECONDS)], rate=10, g="30")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 95 // 100])
+    frames = select(open_source(path), Selection(start="30s"))
+    count = len(list(frames))
+    assert 0 < count < 100
+    assert "cut off" in frames.loss
+    assert frames.promised == pytest.approx(100, abs=2)
+
+
+def test_a_late_start_behind_the_end_is_told(videos, scene):
+    path = videos.write("a.mp4", "libx264", [scene(index % 60) for index in range(10 * SECONDS)], rate=10, g="30")
+    with pytest.raises(UserError, match=r"--start 1:00 lies behind its end at 39\.90 s"):
+        list(select(open_source(path), Selection(start="1:00")))
