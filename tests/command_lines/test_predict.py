@@ -14,6 +14,7 @@ import torch
 
 from mmdet.engine.inference.predicting import drawer
 from mmdet.engine.inference.predicting.outputs import drawn
+from mmdet.engine.inference.predicting.outputs.drawn import VideoSink
 from mmdet.engine.inference.predictor import VideoStream
 from mmdet.errors import UserError
 from mmdet.fileio.sources.frame_source import open_source, read_video
@@ -300,7 +301,15 @@ def test_a_part_of_a_video_has_its_times_in_the_video(on_cpu, frames, tmp_path):
     assert [frame.time_s for frame in open_source(tmp_path / "out/clip.mp4")] == pytest.approx([0, 0.2])
 
 
-def test_a_second_ctrl_c_ends_at_once_and_keeps_the_frames_so_far(on_cpu, frames, monkeypatch):
+@pytest.fixture
+def heeds_ctrl_c():
+    """Heed SIGINT, however the suite was started."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_a_second_ctrl_c_ends_at_once_and_keeps_the_frames_so_far(on_cpu, frames, monkeypatch, heeds_ctrl_c):
     push = VideoStream.push_frames
 
     def impatient(stream, given, times_s):
@@ -310,10 +319,21 @@ def test_a_second_ctrl_c_ends_at_once_and_keeps_the_frames_so_far(on_cpu, frames
         return push(stream, given, times_s)
 
     monkeypatch.setattr(VideoStream, "push_frames", impatient)
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        code, said, written = on_cpu(frames)
-    finally:
-        signal.signal(signal.SIGINT, before)
+    code, said, written = on_cpu(frames)
     assert (code, written["videos"][0]["frames_read"]) == (130, 2)
-    assert "interrupted" in said
+    assert "stopped by SIGINT at once; " in said
+    assert "hold the first 2 frames" in said
+
+
+def test_ctrl_c_while_the_files_are_completed_does_not_leave_them_half_done(on_cpu, frames, monkeypatch, heeds_ctrl_c):
+    finish = VideoSink.finish
+
+    def impatient(sink, video):
+        for _ in range(3):
+            signal.raise_signal(signal.SIGINT)
+        finish(sink, video)
+
+    monkeypatch.setattr(VideoSink, "finish", impatient)
+    code, _, written = on_cpu(frames)
+    assert (code, written["videos"][0]["frames_read"], written["videos"][0]["complete"]) == (0, 6, True)
+    assert written["info"]["files"] == ["frames.mp4"]

@@ -10,6 +10,7 @@ import signal
 import numpy as np
 import pytest
 
+from mmdet.engine.inference.predicting.outputs.drawn import VideoSink
 from mmdet.engine.inference.stream import VideoStream
 from mmdet.evaluation.ap.evaluate import evaluate
 from mmdet.fileio.annotations.raw_json import load_ground_truth
@@ -182,3 +183,22 @@ def test_a_wrong_choice_is_told_with_the_remedy_and_nothing_is_written(on_cpu, f
     assert code == 2
     assert message in said.splitlines()[-1]
     assert not (tmp_path / "out").exists()
+
+
+def test_a_signal_while_a_source_is_completed_ends_the_run_before_the_next(on_cpu, videos, monkeypatch, tmp_path):
+    finish = VideoSink.finish
+
+    def stopped(sink, video):
+        signal.raise_signal(signal.SIGTERM)
+        finish(sink, video)
+
+    monkeypatch.setattr(VideoSink, "finish", stopped)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        code, said, written = on_cpu(*videos)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert code == 143
+    assert "stopped by SIGTERM before source 2" in said
+    assert len(list((tmp_path / "out").glob("*.json"))) == 1
+    assert written["videos"][0]["complete"] is True

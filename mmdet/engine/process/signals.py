@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -28,6 +30,7 @@ class StopSignals:
 
     def __init__(self) -> None:
         self.received = 0
+        self._is_finishing = False
         self._owner = os.getpid()
         self._previous: dict[int, Any] = {}
 
@@ -40,10 +43,19 @@ class StopSignals:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
 
+    @contextmanager
+    def finishing(self) -> Iterator[None]:
+        """Note signals only, a second SIGINT too, while inside: for short work that must not stay half done."""
+        self._is_finishing = True
+        try:
+            yield
+        finally:
+            self._is_finishing = False
+
     def _remember(self, number: int, frame: FrameType | None) -> None:
         if os.getpid() != self._owner:  # forked inside this context
             return
-        if self.received == number == signal.SIGINT:
+        if self.received == number == signal.SIGINT and not self._is_finishing:
             raise KeyboardInterrupt
         # the parent passes a signal that the whole group got on as SIGTERM: the original signal counts
         if self.received in (0, signal.SIGTERM):

@@ -35,7 +35,7 @@ SINKS: dict[str, Callable[[str], Sink]] = {
     "csv": CsvSink,
     "cutout": CutoutSink,
 }
-_DRAWN = {"video", "frames"}
+_DRAWN, _OF_OBJECTS = {"video", "frames"}, {"masks", "crops", "cutout"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +70,7 @@ class Part:
         self.place = Place(options.out, name, sinks)
         self.place.open(VideoStart(size=size, picture_size=self._drawer.picture_size, rate=self._rate))
         self._draws = window is not None or bool(_DRAWN.intersection(options.save))
+        self._shows_objects = bool(_OF_OBJECTS.intersection(options.save))
         self.times_s: list[float] = []  # since the first used frame of the source
         self._names: list[str] = []
         self.num_tracks = 0
@@ -86,7 +87,7 @@ class Part:
                 index=index,
                 time_s=float(index / self._rate) if self._options.fps else frame.time_s - first_s,
                 image=frame.image,
-                objects=shown_objects(shown),
+                objects=shown_objects(shown) if self._shows_objects else (),
                 picture=picture,
             )
         )

@@ -6,6 +6,7 @@ A source that fails does not end the others; a signal, a full disk and a full GP
 from __future__ import annotations
 
 import sys
+from signal import Signals
 
 from mmdet.engine.inference.predicting.model import load_model
 from mmdet.engine.inference.predicting.names import check_folder
@@ -67,6 +68,9 @@ def _predict_all(job: Job, sources: list[Source]) -> None:
                 raise
             tell(f"{title}: {error}")
             failed.append(source.text)
+        if job.stop.received and number < len(sources):
+            name = Signals(job.stop.received).name
+            raise RunEnded(f"stopped by {name} before source {number + 1}", SIGNAL_CODE_BASE + job.stop.received)
     if failed:
         raise RunEnded(f"{len(failed)} of {len(sources)} sources failed: {short_list(failed, LONGEST_PATH)}; see above")
 

@@ -84,6 +84,8 @@ class SourceRun:
             if not self._count and fault is None:
                 raise
             raise RunEnded(f"{fault or error}; {self._kept()}") from error
+        except KeyboardInterrupt:  # the second Ctrl-C
+            raise self._stopped(f" at once; {self._kept()}") from None
         finally:
             progress.close()
         return self._ended(frames, progress)
@@ -131,7 +133,8 @@ class SourceRun:
             dropped=dropped - self._num_dropped,
             start_s=frames.start_s if isinstance(frames, SelectedFrames) else 0.0,
         )
-        part.finish(result, end)
+        with self._job.stop.finishing():
+            part.finish(result, end)
         self._num_dropped = dropped
         self._num_tracks += part.num_tracks
         if self._is_live:

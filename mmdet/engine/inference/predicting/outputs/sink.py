@@ -28,7 +28,7 @@ class ShownObject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictedFrame:
-    """A frame with the objects to show, best first. `picture` is drawn, None if no writer needs it."""
+    """A frame with the objects to show, best first, and the drawn picture; () and None if no writer needs them."""
 
     index: int  # 0-based, among the frames of the output
     time_s: float  # since the first frame of the output
