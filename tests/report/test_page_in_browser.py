@@ -7,7 +7,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from made_report import FRAMES, make_report, make_video, picture
+from made_report import FRAMES, event, make_report, make_video, picture
 
 from mmdet.report.page import write_page
 
@@ -127,13 +127,22 @@ def test_space_plays_and_a_key_goes_to_the_next_error(visit, written):
     assert page.inner_text(".play") == "Play"
 
 
-def test_the_errors_of_the_frame_stand_below_it(visit, written):
+def named_errors(page):
+    return page.locator(".now li").evaluate_all("items => items.map((item) => item.lastChild.textContent)")
+
+
+def test_the_errors_of_the_frame_stand_below_it_the_worst_first(visit, written):
     page = visit(written(), "#video=1&frame=4")
-    assert page.locator(".now li").evaluate_all("items => items.map((item) => item.lastChild.textContent)") == [
-        "ring 1 is missed",
-        "cross 3 is taken for ring",
-        "track 4 (cross) is false",
-    ]
+    assert named_errors(page) == ["cross 3 is taken for ring", "ring 1 is missed", "track 4 (cross) is false"]
+
+
+def test_of_many_errors_the_worst_are_named_and_the_others_counted(visit, tmp_path):
+    video = make_video(0)
+    events = [event("missed", 0, 3, 0, None, weight, f"error {weight}") for weight in range(12)]
+    crowded = replace(video, models=[replace(video.models[0], events=events)])
+    write_page(replace(make_report(videos=1), videos=[crowded]), tmp_path / "page.html")
+    page = visit(tmp_path / "page.html")
+    assert named_errors(page) == [f"error {weight}" for weight in range(11, 3, -1)] + ["and 4 more"]
 
 
 @pytest.mark.parametrize("name", ["masks", "outlines", "tags"])

@@ -62,17 +62,19 @@ function figureBar(figure) {
   return { from: 0, to: share, text: percent(share), kind: "reached" };
 }
 
+const UPRIGHT_CLASSES = 10; // names of more columns are turned
+
 /** The confusion matrix: true classes down, predicted ones across; the shade is the share of the row. */
 function confusionMatrix(confusion, title) {
   const across = [...confusion.names, "missed"];
   const down = [...confusion.names, "false"];
-  const heads = across.map((name) => element("th", { scope: "col" }, name));
+  const heads = across.map((name) => element("th", { scope: "col", title: name }, element("span", {}, name)));
   const lines = down.map((name, row) => {
     const sum = confusion.counts[row].reduce((a, b) => a + b, 0);
     const cells = confusion.counts[row].map((count, column) => confusionCell(count, sum, row === column));
-    return element("tr", {}, element("th", { scope: "row" }, name), cells);
+    return element("tr", {}, element("th", { scope: "row", title: name }, name), cells);
   });
-  const table = element("table", { class: "confusion" }, element("caption", {}, `${title}: true down, predicted across`),
+  const table = element("table", { class: across.length > UPRIGHT_CLASSES ? "confusion turned" : "confusion" }, element("caption", {}, `${title}: true down, predicted across`),
     element("thead", {}, element("tr", {}, element("td"), heads)), element("tbody", {}, lines));
   return element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": title }, table);
 }

@@ -98,15 +98,16 @@ function tagOf(track, short) {
   return `${track.track_id} ${track.class_name}${score}${track.is_crowd ? " (crowd)" : ""}`;
 }
 
-/** Draw a tag above a box, or below tags that are there already. */
+/** Draw a tag above a box, or as near to there as other tags leave room; none where they leave none. */
 function paintTag(sheet, box, text, color) {
   const { context, across, down, taken } = sheet;
   context.font = TAG_FONT;
   const width = Math.min(across, context.measureText(text).width + 8);
   const left = Math.max(0, Math.min(across - width, box.left));
-  let top = Math.max(0, Math.min(down - TAG_HEIGHT, box.top - TAG_HEIGHT - 2));
-  const overlaps = (other) => left < other.left + other.width && other.left < left + width && Math.abs(top - other.top) < TAG_HEIGHT;
-  for (let tries = 0; tries < 12 && taken.some(overlaps); tries++) top = Math.min(down - TAG_HEIGHT, top + TAG_HEIGHT + 1);
+  const wanted = Math.max(0, Math.min(down - TAG_HEIGHT, box.top - TAG_HEIGHT - 2));
+  const top = nearestFree(wanted, TAG_HEIGHT + 1, down - TAG_HEIGHT, (at) =>
+    taken.every((other) => left >= other.left + other.width || other.left >= left + width || Math.abs(at - other.top) >= TAG_HEIGHT));
+  if (top === null) return;
   taken.push({ left, top, width });
   context.fillStyle = color;
   context.beginPath();
@@ -114,6 +115,15 @@ function paintTag(sheet, box, text, color) {
   context.fill();
   context.fillStyle = inkOn(color);
   context.fillText(text, left + 4, top + 12, width - 6);
+}
+
+/** The place nearest to the wanted one, in steps, from 0 to `last`, that is free; null if there is none near. */
+function nearestFree(wanted, step, last, isFree) {
+  for (let steps = 0; steps < 12; steps++) {
+    const found = [wanted + steps * step, wanted - steps * step].find((place) => place >= 0 && place <= last && isFree(place));
+    if (found !== undefined) return found;
+  }
+  return null;
 }
 
 /** Black or white, whatever is read better on a colour (#rrggbb; relative luminance as in WCAG, roughly). */
@@ -126,14 +136,16 @@ function inkOn(color) {
 function paintErrors(sheet, { truth, tracks, events }, frame, quiet) {
   const current = eventsAt(events, frame);
   if (quiet) {
-    const wrong = new Set(current.map((event) => event.prediction).filter(isKnown));
-    tracks.forEach((track, index) => !wrong.has(index) && paintThin(sheet, track, frame));
+    const concerned = new Set(current.map((event) => event.prediction).filter(isKnown));
+    tracks.forEach((track, index) => !concerned.has(index) && paintThin(sheet, track, frame));
   }
-  for (const event of current) {
+  const wrong = current.flatMap((event) => {
     const track = isKnown(event.prediction) && event.kind !== "missed" ? tracks[event.prediction] : truth[event.truth];
     const polygons = track && polygonsAt(track, frame);
-    if (polygons?.length) paintError(sheet, outlineOf(polygons, sheet.scale), event.kind);
-  }
+    return polygons?.length ? [{ kind: event.kind, ...outlineOf(polygons, sheet.scale) }] : [];
+  });
+  wrong.forEach(({ path, kind }) => paintError(sheet.context, path, kind));
+  wrong.forEach(({ box, kind }) => paintSign(sheet, box, kind)); // over all patterns
 }
 
 function paintThin(sheet, track, frame) {
@@ -144,20 +156,20 @@ function paintThin(sheet, track, frame) {
   sheet.context.stroke(outlineOf(polygons, sheet.scale).path);
 }
 
-function paintError(sheet, { path, box }, kind) {
+function paintError(context, path, kind) {
   const { color, dash } = ERROR_KINDS[kind];
-  sheet.context.fillStyle = hatchOf(sheet.context, kind);
-  sheet.context.fill(path, "evenodd");
-  strokeLine(sheet.context, path, color, 2.25, dash);
-  paintSign(sheet, box, kind);
+  context.fillStyle = hatchOf(context, kind);
+  context.fill(path, "evenodd");
+  strokeLine(context, path, color, 2.25, dash);
 }
 
 /** Put the sign of an error in the middle of a box, beside signs that are there already. */
 function paintSign({ context, across, down, signs }, box, kind) {
   const { color, letter, shape } = ERROR_KINDS[kind];
   const y = Math.max(0, Math.min(down - SIGN_PX, (box.top + box.bottom - SIGN_PX) / 2));
-  let x = Math.max(0, Math.min(across - SIGN_PX, (box.left + box.right - SIGN_PX) / 2));
-  while (signs.some((other) => Math.abs(other.x - x) < SIGN_PX && Math.abs(other.y - y) < SIGN_PX)) x += SIGN_PX;
+  const wanted = Math.max(0, Math.min(across - SIGN_PX, (box.left + box.right - SIGN_PX) / 2));
+  const isFree = (at) => signs.every((other) => Math.abs(other.x - at) >= SIGN_PX || Math.abs(other.y - y) >= SIGN_PX);
+  const x = nearestFree(wanted, SIGN_PX, across - SIGN_PX, isFree) ?? wanted;
   signs.push({ x, y });
   context.save();
   context.translate(x + 1, y + 1);

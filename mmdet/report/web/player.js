@@ -28,7 +28,7 @@ function makePlayer(report, note) {
     view.choice.value = String(state.index);
     view.slider.max = String(Math.max(0, count - 1));
     view.figures.replaceChildren(...videoFigures(report, video()));
-    view.nextError.hidden = view.errorKey.hidden = !video().models.some((model) => model.events.length);
+    view.nextError.hidden = view.errorKey.hidden = view.now.hidden = !video().models.some((model) => model.events.length);
     view.box.setAttribute("aria-label", `Player of ${name}`);
   }
 

@@ -1,5 +1,7 @@
 // What the player consists of: its controls, and the panels that fit a video.
 
+const NAMED_ERRORS = 8; // of a frame
+
 function playerView(report) {
   const button = (text, title) => element("button", { type: "button", title, "aria-label": title }, text);
   const view = {
@@ -106,7 +108,10 @@ function videoFigures(report, video) {
   });
 }
 
+/** The errors of a frame in words, the worst first. */
 function eventsNow(report, video, frame) {
-  return video.models.flatMap((model, index) => eventsAt(model.events, frame).map((event) =>
-    element("li", {}, badge(event.kind), report.models.length > 1 ? `${letterOf(index)}: ` : "", event.text)));
+  const current = video.models.flatMap((model, index) => eventsAt(model.events, frame).map((event) => ({ event, index })));
+  const items = current.sort((a, b) => b.event.weight - a.event.weight).slice(0, NAMED_ERRORS).map(({ event, index }) =>
+    element("li", {}, badge(event.kind), report.models.length > 1 ? `${letterOf(index)}: ` : "", event.text));
+  return current.length > NAMED_ERRORS ? [...items, element("li", {}, `and ${current.length - NAMED_ERRORS} more`)] : items;
 }
