@@ -59,6 +59,7 @@ def open_mp4(path: Path, size: Size, fps: float | Fraction) -> Iterator[Append]:
         stream.pix_fmt = "yuv420p"
         stream.options = {"crf": CRF, "preset": PRESET}
         context = stream.codec_context
+        context.thread_type = "FRAME"  # twice as fast on two cores as PyAV's default, slices
         context.time_base = tick
         matrix, *tags = _BT709 if size[0] >= _HD_LINES else _BT601
         context.color_range = ColorRange.MPEG
