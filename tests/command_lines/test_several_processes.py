@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from mmdet.engine.checkpoints.file import load_checkpoint
 
@@ -41,3 +42,22 @@ def test_training_resumes_with_another_number_of_processes_for_the_same_batches_
     done = run("train", *arguments, "data.train.batch_size=1", "--resume_from", "auto")
     assert done.code == 2
     assert "batches_per_epoch 4, now it is 8" in done.err
+
+
+def test_a_validation_by_two_processes_finds_and_draws_what_one_does(together, config, tmp_path):
+    found = []
+    for count in (1, 2):
+        work = tmp_path / str(count)
+        values = ("schedule.steps=1", "optimizer.lr=1e-12", f"data.train.batch_size={2 // count}")
+        assert together.run_program(
+            "train.py", count, config, "--work_dir", work, "--validate", "--cfg-options", *values
+        ) == [0] * count  # fmt: skip
+        lines = [json.loads(line) for line in (work / "train.jsonl").read_text().splitlines()]
+        board = EventAccumulator(str(work / "tensorboard")).Reload()
+        images = {tag: [image.step for image in board.Images(tag)] for tag in board.Tags()["images"]}
+        threshold = load_checkpoint(work / "step_1.pth")["score_threshold"]
+        found.append((lines[-1], images, threshold))
+    one, two = found
+    assert one[0] == pytest.approx(two[0], abs=1e-6)
+    assert one[1:] == two[1:]
+    assert one[1] == {"videos/valid_0000": [1], "videos/valid_0002": [1]}

@@ -98,3 +98,30 @@ def test_figures_come_one_step_late():
         taken = [(done.step, done.figures) for done in readback.take()]
         assert taken == ([] if step == 1 else [(1, {"loss": 1.0})])
     assert [done.step for done in readback.take(everything=True)] == [2]
+
+
+def test_measuring_the_use_of_the_memory_waits_for_nothing(tiny_vis, tmp_path, gpu):
+    trainer = tiny_vis.make_trainer(tmp_path / "run", gpu, amp="off", cuda_graphs=False)
+    batches = [batch.to(gpu.device) for batch in trainer.loader]
+    trainer.make_step(batches[:1], measure=True)  # the first step allocates
+    with torch.no_grad():
+        outputs = [trainer.model(batch.images, batch.valid) for batch in batches[1:2]]
+    counts = torch.ones(trainer.model.head.memory.slots.shape[0], device=gpu.device)
+    torch.cuda.synchronize()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        entropy = trainer.model.read_entropy(outputs, batches[1:2])
+        figures = trainer.make_step.memory_use.meet(counts, measure=True)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert entropy.device.type == "cuda"
+    assert all(value.device.type == "cuda" for value in figures.values())
+
+
+def test_a_gpu_run_logs_its_memory(tiny_vis, tmp_path, gpu):
+    tiny_vis.make_trainer(tmp_path / "run", gpu).run()
+    entries = [json.loads(line) for line in (tmp_path / "run" / "train.jsonl").read_text().splitlines()]
+    for entry in entries:
+        assert 0 < entry["allocated_gib"] <= entry["peak_gib"] <= entry["reserved_gib"] + 1
+        assert entry["rss_gib"] > 0
+    assert any(0 < entry.get("memory_read_entropy", 0) <= 1.001 for entry in entries)

@@ -63,7 +63,8 @@ class Opened:
 def check_loggers(names: Sequence[str]) -> None:
     """Raise UserError if a logger's package is not installed."""
     for name in names:
-        if importlib.util.find_spec(name) is None:
+        found = importlib.util.find_spec(name)
+        if found is None or found.origin is None:  # without an origin it is any folder of this name
             raise UserError(f"{KEY}: {name} is not installed here: pip install {name}, or leave it out")
 
 

@@ -1,6 +1,7 @@
 """Figures, curves and pictures of a run beside its own files: what sinks get, what a resumed run repeats, who fails."""
 
 import json
+import sys
 import types
 
 import numpy as np
@@ -192,7 +193,7 @@ def stand_in(monkeypatch):
     """Put a module in place of a package that is not installed."""
 
     def put(module):
-        monkeypatch.setitem(__import__("sys").modules, module.__name__, module)
+        monkeypatch.setitem(sys.modules, module.__name__, module)
         return module
 
     return put
@@ -272,7 +273,16 @@ def test_a_logger_that_does_not_start_ends_the_run_in_one_line(tmp_path, monkeyp
 
 
 def test_a_logger_whose_package_is_missing_is_told_with_its_remedy(monkeypatch):
-    monkeypatch.setattr(sinks.importlib.util, "find_spec", lambda name: None if name == "wandb" else object())
+    installed = types.SimpleNamespace(origin="somewhere/__init__.py")
+    monkeypatch.setattr(sinks.importlib.util, "find_spec", lambda name: None if name == "wandb" else installed)
     check_loggers(["tensorboard", "mlflow"])
     with pytest.raises(UserError, match="wandb is not installed here: pip install wandb, or leave it out"):
         check_loggers(["tensorboard", "wandb"])
+
+
+def test_a_folder_named_like_a_logger_is_not_taken_for_its_package(tmp_path, monkeypatch):
+    (tmp_path / "wandb" / "offline-run-1").mkdir(parents=True)
+    monkeypatch.setattr("sys.path", [str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "wandb", raising=False)
+    with pytest.raises(UserError, match="wandb is not installed here"):
+        check_loggers(["wandb"])
