@@ -136,11 +136,11 @@ class VISModel(nn.Module):
     @torch.no_grad()
     def update_memory(
         self, outputs: Sequence[HeadOutputs], batches: Sequence[ClipBatch], made: Tensor | None = None
-    ) -> Tensor:
+    ) -> Tensor | None:
         """Write the foreground points of the batches of one optimiser step to the memory. Call it after the step.
 
         `made` (a bool scalar on the device) is false for a step that was skipped; then nothing is written. Returns how
-        much was written to each slot (M,), by all ranks.
+        much was written to each slot (M,), by all ranks; None if the memory does not say.
         """
         features, targets, foreground = [], [], []
         for output, batch in zip(outputs, batches, strict=True):
@@ -148,11 +148,18 @@ class VISModel(nn.Module):
             features.append(output.memory_query.flatten(0, 1))
             targets.append(target.flatten(0, 1))
             foreground.append(inside.flatten() if made is None else inside.flatten() & made)
-        return self.head.memory.write(torch.cat(features), torch.cat(targets), torch.cat(foreground))
+        counts: Tensor | None = self.head.memory.write(torch.cat(features), torch.cat(targets), torch.cat(foreground))
+        return counts
 
     @torch.no_grad()
-    def read_entropy(self, outputs: Sequence[HeadOutputs], batches: Sequence[ClipBatch]) -> Tensor:
-        """Return how evenly the slots count in what is read at foreground points (see CNPMemory.read_entropy)."""
+    def read_entropy(self, outputs: Sequence[HeadOutputs], batches: Sequence[ClipBatch]) -> Tensor | None:
+        """Return how evenly the slots count in what is read at foreground points (see CNPMemory.read_entropy).
+
+        None for a memory of another kind, which cannot say.
+        """
+        if not hasattr(self.head.memory, "read_entropy"):
+            return None
         inside = [memory_targets(o.points, b.truth_of_pairs)[1] for o, b in zip(outputs, batches, strict=True)]
         queries = torch.cat([output.memory_query.flatten(0, 1) for output in outputs])
-        return self.head.memory.read_entropy(queries, torch.cat([one.flatten() for one in inside]))
+        entropy: Tensor = self.head.memory.read_entropy(queries, torch.cat([one.flatten() for one in inside]))
+        return entropy

@@ -19,8 +19,8 @@ READ_ENTROPY = "memory_read_entropy"  # of the weights of slots, where objects a
 class ReadsMemory(Protocol):
     """A model that can say how its memory is read."""
 
-    def read_entropy(self, outputs: Sequence[HeadOutputs], batches: Sequence[ClipBatch]) -> Tensor:
-        """Return the mean entropy of the weights, as a ratio of the largest possible one."""
+    def read_entropy(self, outputs: Sequence[HeadOutputs], batches: Sequence[ClipBatch]) -> Tensor | None:
+        """Return the mean entropy of the weights, as a ratio of the largest possible one; None if it is not known."""
 
 
 class MemoryUse:

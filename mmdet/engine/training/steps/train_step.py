@@ -91,7 +91,8 @@ class TrainStep:
                 figures[name] = figures.get(name, 0) + value.detach() / len(batches)
         norm = self._update()
         if measure and isinstance(self.model, ReadsMemory):
-            figures[READ_ENTROPY] = self.model.read_entropy(outputs, batches)
+            entropy = self.model.read_entropy(outputs, batches)
+            figures |= {} if entropy is None else {READ_ENTROPY: entropy}
         written = self.model.update_memory(outputs, batches, norm.isfinite())
         return {**figures, "grad_norm": norm, **self.memory_use.meet(written, measure)}
 
