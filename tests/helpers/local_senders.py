@@ -1,5 +1,6 @@
 """Servers on 127.0.0.1 that send videos: files over HTTP, and streams without end over HTTP, TCP and RTSP."""
 
+import io
 import re
 import socket
 import struct
@@ -10,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import av
 import numpy as np
+from PIL import Image
 
 _TS_PACKET = 188
 _RTP = struct.Struct(">BBHII")
@@ -76,6 +78,24 @@ def send_live(count, **settings):
         handler.send_header("Content-Type", "video/mp2t")
         handler.end_headers()
         write_stream(handler.wfile.write, count, **settings)
+        handler.close_connection = True
+
+    return send
+
+
+def send_jpegs(count, pause_s):
+    """Return a function that answers as web cameras do: JPEGs one after the other, without times, then breaks off."""
+    picture = io.BytesIO()
+    Image.fromarray(np.zeros((24, 32, 3), np.uint8)).save(picture, "JPEG")
+    part = b"--x\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%b\r\n"
+
+    def send(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Type", "multipart/x-mixed-replace; boundary=x")
+        handler.end_headers()
+        for _ in range(count):
+            handler.wfile.write(part % (len(picture.getvalue()), picture.getvalue()))
+            time.sleep(pause_s)
         handler.close_connection = True
 
     return send

@@ -26,6 +26,8 @@ from mmdet.fileio.sources.senders.addresses import why_broken
 _DEVICE = re.compile(r"/dev/video(\d{1,3})")
 _DEVICES = Path("/dev")
 _V4L2 = "v4l2"  # FFmpeg's name of Linux's cameras
+# formats without times, for which FFmpeg makes up those of 25 frames per second: the times of arrival are better
+_TIMELESS = {"mpjpeg", "mjpeg", "h264", "hevc", "m4v", "mpegvideo", "obu", "vc1", "dirac", "vvc"}
 _BROKEN_PIPE = 32  # of a picture that OpenCV does not get
 
 
@@ -69,9 +71,9 @@ class PyavConnection:
 
     def shots(self) -> Iterator[Shot]:
         """Yield the frames as they are decoded."""
-        upright = Upright()
+        upright, has_times = Upright(), self.container.format.name not in _TIMELESS
         for frame in progressive(self._decoded()):
-            yield Shot(time_s=frame.time, picture=partial(upright, frame))
+            yield Shot(time_s=frame.time if has_times else None, picture=partial(upright, frame))
 
     def close(self) -> None:
         """Close the container."""

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from local_senders import HttpSender, TcpSender, rtsp, send_live, silent, stream_to_socket, write_stream
+from local_senders import HttpSender, TcpSender, rtsp, send_jpegs, send_live, silent, stream_to_socket, write_stream
 
 from mmdet.errors import UserError
 from mmdet.fileio.sources.finding import find_sources
@@ -91,6 +91,13 @@ def chunked(count, **settings):
         handler.wfile.write(b"0\r\n\r\n")
 
     return send
+
+
+def test_pictures_of_a_web_camera_have_the_times_of_their_arrival(serve):
+    sender = serve(HttpSender, {"/video": send_jpegs(12, pause_s=0.1)})
+    frames, _ = opened(f"{sender.address}/video", Patience(tries=0))
+    times = [frame.time_s for frame in frames]
+    assert 0.5 < times[-1] < 3  # 25 frames per second would be 0.44 s
 
 
 def test_a_broken_stream_is_connected_again_and_its_times_go_on(serve):
