@@ -18,8 +18,8 @@ from mmdet.errors import UserError
 from mmdet.evaluation.tracks.cases import Truth, VideoCase
 from mmdet.evaluation.tracks.join import join_results, prepare_truth
 from mmdet.fileio.annotations.json_fields import get_list
-from mmdet.fileio.annotations.raw_json import load_ground_truth
 from mmdet.fileio.annotations.vis_json import VideoInfo, parse_categories, parse_video
+from mmdet.fileio.results.predicted_entries import is_predictions, result_entries
 from mmdet.fileio.results.result_file import check_results, is_finite_number, is_id, parse_results
 from mmdet.structures import Size
 from mmdet.visualization.video_writer import picture_names
@@ -68,28 +68,38 @@ class Results:
     described: dict[str, Any] | None = None  # videos and categories as the json itself gives them
 
 
-def load_results_or_tracks(path: str | Path) -> Results:
-    """Read a result file, or the json of tracked videos. Raises UserError."""
+def load_results_or_tracks(path: str | Path, truth: Mapping[str, Any] | None = None) -> Results:
+    """Read a result file, the json of tracked videos, or a folder of such jsons. Raises UserError.
+
+    Tracked videos and their classes get the ids that they have in `truth`, the json of a data set (None: their own).
+    """
+    if Path(path).is_dir():
+        files = [file for file in sorted(Path(path).glob("*.json")) if is_predictions(parse_results(file))]
+        if not files:
+            raise UserError(f"{path} is a folder without jsons of tracked videos: give a result file")
+        return joined([load_results_or_tracks(file, truth) for file in files], Path(path).name, truth)
     content = parse_results(path)
-    if isinstance(content, dict):
-        described = {key: content.get(key) for key in ("videos", "categories")}
-        if not all(isinstance(value, list) for value in (*described.values(), content.get("annotations"))):
-            raise UserError(f"{path}: results are a list, or an object with videos, categories and annotations")
-        if not all(isinstance(video, dict) for video in content["videos"]):
-            raise UserError(f"{path}: videos are no objects")
-        about = content.get("info")
-        entries = content["annotations"]
-        if entries and not any(isinstance(entry, dict) and "score" in entry for entry in entries):
-            raise UserError(f"{path} has annotations without scores: it is a truth, which --ann takes, not results")
-        check_results(entries, str(path))
-        about = about if isinstance(about, dict) else {}
-        return Results(name=Path(path).stem, entries=entries, about=about, described=described)
-    check_results(content, str(path))
-    return Results(name=Path(path).stem, entries=list(content), about={})
+    if not isinstance(content, dict):
+        check_results(content, str(path))
+        return Results(name=Path(path).stem, entries=list(content), about={})
+    described = {key: content.get(key) for key in ("videos", "categories")}
+    if not all(isinstance(value, list) for value in (*described.values(), content.get("annotations"))):
+        raise UserError(f"{path}: results are a list, or an object with videos, categories and annotations")
+    if not all(isinstance(video, dict) for video in content["videos"]):
+        raise UserError(f"{path}: videos are no objects")
+    tracks = content["annotations"]
+    if tracks and not any(isinstance(track, dict) and "score" in track for track in tracks):
+        raise UserError(f"{path} has annotations without scores: it is a truth, which --ann takes, not results")
+    check_results(tracks, str(path))
+    about = content["info"] if isinstance(content.get("info"), dict) else {}
+    if truth is not None and is_predictions(content):
+        entries = result_entries(content, truth, str(path))
+        tracks = [{**track, **entry} for track, entry in zip(tracks, entries, strict=True)]
+    return Results(name=Path(path).stem, entries=tracks, about=about, described=described)
 
 
-def joined(parts: Sequence[Results], name: str) -> Results:
-    """Return the tracked videos of several files as one set of results; their videos get new ids.
+def joined(parts: Sequence[Results], name: str, truth: Mapping[str, Any] | None = None) -> Results:
+    """Return the tracked videos of several files as one set of results, with new ids unless they have those of a truth.
 
     Raises UserError unless all are tracked videos with the same classes.
     """
@@ -104,25 +114,26 @@ def joined(parts: Sequence[Results], name: str) -> Results:
         for category in part.described["categories"]:
             if isinstance(category, dict) and names.setdefault(category.get("id"), category) != category:
                 raise UserError(f"{part.name} has other classes than {parts[0].name}: make a report of each")
-        numbers = {}
-        for video in part.described["videos"]:
-            numbers[video.get("id")] = len(videos) + 1
-            videos.append({**video, "id": len(videos) + 1})
-        for entry in part.entries:
-            if entry["video_id"] not in numbers:
-                raise UserError(f"{part.name}: a track of video {entry['video_id']}, which the file does not have")
-            entries.append({**entry, "video_id": numbers[entry["video_id"]]})
+        numbers = {video.get("id"): number for number, video in enumerate(part.described["videos"], len(videos) + 1)}
+        videos += [{**video, "id": numbers[video.get("id")]} for video in part.described["videos"]]
+        strange = {entry["video_id"] for entry in part.entries} - numbers.keys()
+        if strange and truth is None:
+            raise UserError(f"{part.name}: a track of video {min(strange)}, which the file does not have")
+        entries += [
+            entry if truth is not None else {**entry, "video_id": numbers[entry["video_id"]]} for entry in part.entries
+        ]
     described = {"videos": videos, "categories": list(names.values())}
     return Results(name=name, entries=entries, about=parts[0].about, described=described)
 
 
-def load_data_set(ann_file: str | Path | None, image_folder: str | Path | None, results: Results) -> DataSet:
-    """Return the data set of `ann_file`, else as the results describe it. Raises UserError for what cannot be used."""
-    if ann_file is not None:
-        raw, where = load_ground_truth(ann_file), str(ann_file)
-    else:
-        raw, where = results.described or _described_by(results.entries), results.name
-    raw = {**raw, "annotations": (raw.get("annotations") or []) if ann_file is not None else []}
+def load_data_set(truth: Mapping[str, Any] | None, image_folder: str | Path | None, results: Results) -> DataSet:
+    """Return the data set of `truth`, the json of a data set, else as the results describe it.
+
+    Raises UserError for what cannot be used.
+    """
+    where = "the data set" if truth is not None else results.name
+    raw = truth if truth is not None else results.described or _described_by(results.entries)
+    raw = {**raw, "annotations": (raw.get("annotations") or []) if truth is not None else []}
     infos = [
         parse_video(entry, f"{where}: videos[{i}]", Counter()) for i, entry in enumerate(get_list(raw, "videos", where))
     ]

@@ -10,6 +10,7 @@ from typing import Any
 from mmdet.engine.inference.testing.run import Tested
 from mmdet.engine.training.run_about import describe_environment
 from mmdet.errors import UserError
+from mmdet.fileio.annotations.raw_json import load_ground_truth
 from mmdet.fileio.overwriting import check_output_file, refuse_overwriting
 from mmdet.report.about import about_results, this_command
 from mmdet.report.build import ModelInput, build_report
@@ -45,8 +46,9 @@ def make_report(options: ReportOptions) -> Path:
         raise UserError(f"--work-dir {options.work_dir} is no folder: give the one that train.py wrote")
     if options.image_folder is not None and not Path(options.image_folder).is_dir():
         raise UserError(f"--images {options.image_folder} is no folder: give the one that file names are relative to")
-    loaded = _load(options)
-    data = load_data_set(options.ann_file, options.image_folder, loaded[0])
+    truth = None if options.ann_file is None else load_ground_truth(options.ann_file)
+    loaded = _load(options, truth)
+    data = load_data_set(truth, options.image_folder, loaded[0])
     models = [
         _model(results, path, options, options.work_dir if index == 0 else None)
         for index, (results, path) in enumerate(
@@ -74,7 +76,7 @@ def report_test(tested: Tested, page: Path, title: str, config_file: str, checkp
         threshold_note=tested.threshold_note,
         fallback=_fallback({}),
     )
-    data = load_data_set(tested.ann_file, tested.image_folder, results)
+    data = load_data_set(load_ground_truth(tested.ann_file), tested.image_folder, results)
     write_page(build_report(data, [model], title), page)
     return page
 
@@ -127,15 +129,15 @@ def _fallback(about: Mapping[str, Any]) -> tuple[float, str]:
     return UNKNOWN_THRESHOLD, "there is no truth to find one by; choose one by --thresh"
 
 
-def _load(options: ReportOptions) -> list[Results]:
+def _load(options: ReportOptions, truth: Mapping[str, Any] | None) -> list[Results]:
     """Return the results, and those of the other model; two of one name get as many of their folders as differ."""
-    parts = [load_results_or_tracks(path) for path in options.results]
+    parts = [load_results_or_tracks(path, truth) for path in options.results]
     first = Path(options.results[0])
-    own = joined(parts, first.stem if len(parts) == 1 else f"{len(parts)} videos of {first.resolve().parent.name}")
+    own = joined(parts, f"{len(parts)} videos of {first.resolve().parent.name}", truth)
     if options.compared is None:
         return [own]
     other, paths = (
-        load_results_or_tracks(options.compared),
+        load_results_or_tracks(options.compared, truth),
         [p.with_suffix("") for p in (first, Path(options.compared))],
     )
     for count in range(1, max(len(path.parts) for path in paths) + 1):

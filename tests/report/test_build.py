@@ -10,11 +10,16 @@ from mmdet.evaluation.ap.evaluate import evaluate
 from mmdet.evaluation.ap.thresholds import score_curve
 from mmdet.evaluation.association.hota import association_figures
 from mmdet.evaluation.diagnosis.diagnose import diagnose
+from mmdet.fileio.annotations.raw_json import load_ground_truth
 from mmdet.report.build import ModelInput, build_report
 from mmdet.report.inputs import Results, joined, load_data_set, load_results_or_tracks
 from mmdet.visualization.colors import class_color, track_color
 
 THRESHOLD = 0.4
+
+
+def data_of(ann_file, image_folder, results):
+    return load_data_set(load_ground_truth(ann_file) if ann_file else None, image_folder, results)
 
 
 def report_of(files, results=None, ann="truth.json", images="images", **more):
@@ -23,7 +28,7 @@ def report_of(files, results=None, ann="truth.json", images="images", **more):
         if results is None
         else Results(name="made", entries=results, about={})
     )
-    data = load_data_set(files / ann if ann else None, files / images if images else None, loaded)
+    data = data_of(files / ann if ann else None, files / images if images else None, loaded)
     return build_report(data, [ModelInput(results=loaded, threshold=THRESHOLD)], "a title", **more)
 
 
@@ -86,7 +91,7 @@ def test_precision_and_recall_are_those_of_the_evaluation(model, truth, results)
 
 def test_the_threshold_is_that_of_the_best_f1_unless_it_is_given(files, truth, results):
     loaded = load_results_or_tracks(files / "results.json")
-    data = load_data_set(files / "truth.json", None, loaded)
+    data = data_of(files / "truth.json", None, loaded)
     model = build_report(data, [ModelInput(results=loaded)], "").models[0]
     curve = score_curve(truth, results)
     assert model.threshold == model.thresholds.suggested == curve.best
@@ -130,7 +135,7 @@ def test_results_that_have_track_ids_keep_them(files):
 def test_two_models_stand_side_by_side(files):
     first = load_results_or_tracks(files / "results.json")
     second = Results(name="other", entries=make_results()[:1], about={})
-    data = load_data_set(files / "truth.json", files / "images", first)
+    data = data_of(files / "truth.json", files / "images", first)
     report = build_report(data, [ModelInput(results=own, threshold=THRESHOLD) for own in (first, second)], "")
     assert [model.name for model in report.models] == ["results", "other"]
     assert [len(model.tracks) for model in report.videos[0].models] == [5, 1]
@@ -170,7 +175,7 @@ def tracked(name, categories=CATEGORIES, **info):
     """The json of a tracked video."""
     video = {"id": 1, "name": name, "height": SIZE[0], "width": SIZE[1], "length": FRAMES, "fps": 12.5}
     more = {"file_names": ["0.jpg"] * FRAMES, "times": [0.08 * f for f in range(FRAMES)], "source": f"{name}.mp4"}
-    tracks = [entry | {"id": i, "track_id": 2 * i} for i, entry in enumerate(make_results())]
+    tracks = [entry | {"id": i, "track_id": 2 * i, "bboxes": None} for i, entry in enumerate(make_results())]
     return {"info": info, "videos": [video | more], "categories": categories, "annotations": tracks}
 
 
@@ -187,9 +192,29 @@ def test_tracked_videos_of_several_files_stand_on_one_page(files):
         (files / f"{name}.json").write_text(json.dumps(tracked(name)))
         parts.append(load_results_or_tracks(files / f"{name}.json"))
     both = joined(parts, "both")
-    report = build_report(load_data_set(None, None, both), [ModelInput(results=both, threshold=THRESHOLD)], "")
+    report = build_report(data_of(None, None, both), [ModelInput(results=both, threshold=THRESHOLD)], "")
     assert [video.name for video in report.videos] == ["first", "second"]
     assert [len(video.models[0].tracks) for video in report.videos] == [5, 5]
+
+
+def test_tracked_videos_are_those_of_the_truth_with_the_same_name_and_keep_their_track_ids(files):
+    truth = json.loads((files / "truth.json").read_text())
+    truth["videos"][0]["id"] = 70
+    for entry in truth["annotations"]:
+        entry["video_id"] = 70
+    other = truth["videos"][0] | {"id": 71, "file_names": [f"other/{frame}.png" for frame in range(FRAMES)]}
+    (files / "truth.json").write_text(json.dumps(truth | {"videos": [*truth["videos"], other]}))
+    folder = files / "tracked"
+    folder.mkdir()
+    for name in ("clip", "other"):
+        (folder / f"{name}.json").write_text(json.dumps(tracked(name, made_by="memcnp-vis predict")))
+    (folder / "foreign.json").write_text("[]")
+    loaded = load_results_or_tracks(folder, load_ground_truth(files / "truth.json"))
+    report = build_report(
+        data_of(files / "truth.json", None, loaded), [ModelInput(results=loaded, threshold=THRESHOLD)], ""
+    )
+    assert [video.models[0].figures["missed"] for video in report.videos] == [2, 0]
+    assert [track.track_id for track in report.videos[0].models[0].tracks] == [0, 2, 4, 6, 8]
 
 
 @pytest.mark.parametrize(
