@@ -16,7 +16,7 @@ import torch
 from mmdet.fileio.atomic import write_atomically
 from mmdet.fileio.pictures.drawn_jpeg import encode_drawing
 from mmdet.structures import FrameTruth
-from mmdet.visualization.draw import Color, DrawnObject, Picture, contact_sheet, draw_objects, track_color
+from mmdet.visualization.draw import Color, DrawnObject, Picture, contact_sheet, draw_objects, resized_mask, track_color
 from mmdet.visualization.text import render, shortened
 
 TILE_WIDTH_PX = 480
@@ -97,8 +97,7 @@ def _tile(frame: TruthFrame) -> TruthFrame:
     image[:rows, :columns] = cv2.resize(frame.image, (columns, rows), interpolation=interpolation)
     masks = np.zeros((len(frame.truth), *image.shape[:2]), bool)
     for resized, mask in zip(masks, frame.truth.masks.numpy(), strict=True):
-        soft = cv2.resize(mask.astype(np.float32), (columns, rows), interpolation=interpolation)
-        resized[:rows, :columns] = soft > 0.5
+        resized[:rows, :columns] = resized_mask(mask, (rows, columns))
     truth = replace(frame.truth, boxes=frame.truth.boxes * factor, masks=torch.from_numpy(masks))
     return TruthFrame(image=image, truth=truth, caption=frame.caption)
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from mmdet.structures import Box, Size
 from mmdet.visualization.colors import Color, class_color, track_color
@@ -33,6 +34,7 @@ __all__ = [
     "draw_objects",
     "drawing_factor",
     "enlarge",
+    "resized_mask",
     "track_color",
 ]
 
@@ -93,13 +95,21 @@ def enlarge(frame: Picture, objects: Sequence[DrawnObject], factor: int) -> tupl
     size = (frame.shape[1] * factor, frame.shape[0] * factor)
     enlarged = []
     for item in objects:
-        steps = cv2.resize(item.mask.astype(np.float32), size, interpolation=cv2.INTER_NEAREST)
-        mask = cv2.GaussianBlur(steps, (0, 0), _STEP_BLUR * factor) > 0.5
+        mask = resized_mask(item.mask, (size[1], size[0]))
         trail = tuple((x * factor, y * factor) for x, y in item.trail)
         enlarged.append(
             replace(item, mask=mask, box=_times(item.box, factor), sigma=_times(item.sigma, factor), trail=trail)
         )
     return np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_CUBIC), np.uint8), enlarged
+
+
+def resized_mask(mask: NDArray[np.bool_], size: Size) -> NDArray[np.bool_]:
+    """Return a mask at another size (height, width), without the steps of an enlarged one."""
+    values, factor = mask.astype(np.float32), size[0] / mask.shape[0]
+    if factor <= 1:
+        return cv2.resize(values, size[::-1], interpolation=cv2.INTER_AREA) > 0.5
+    steps = cv2.resize(values, size[::-1], interpolation=cv2.INTER_NEAREST)
+    return cv2.GaussianBlur(steps, (0, 0), _STEP_BLUR * factor) > 0.5
 
 
 def contact_sheet(frames: Sequence[Picture], columns: int, gap_px: int = 4) -> Picture:

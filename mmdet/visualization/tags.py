@@ -24,7 +24,7 @@ _TEXT_SHARE = 1 / 36  # size of the text in shorter sides of the picture
 _SMALLEST_TEXT_PX = 13
 _SHRUNK = 0.77  # of the size, where room is short: 10 px at least, which can still be read
 _WIDEST_SHARE = 0.4  # of the picture's width; longer names are cut
-_COVERED_FREELY = 0.2  # share of a tag that may lie over masks at a place that is as good as one over none
+_COVERED_FREELY = 0.35  # share of a tag that may lie over masks at a place that is as good as one over none
 _WORSE_BY_PLACE = 0.04  # how much worse each place is than the one before it, in the same unit
 _DEAR = 0.6  # a tag that would cost more becomes smaller first
 _COARSE = 8  # masks are looked at in squares of so many pixels
@@ -89,7 +89,8 @@ class _Board:
         best, least = None, most
         for rank in np.flatnonzero(self._is_free(places)).tolist():
             x1, y1, x2, y2 = (int(side) for side in places[rank])
-            cost = max(self._covered_share((x1, y1, x2, y2)) - _COVERED_FREELY, 0) + _WORSE_BY_PLACE * rank
+            free = _COVERED_FREELY if (upper_left[rank] == corners[rank]).all() else 0  # not where the border moved it
+            cost = max(self._covered_share((x1, y1, x2, y2)) - free, 0) + _WORSE_BY_PLACE * rank
             if cost < least:
                 best, least = (x1, y1, x2, y2), cost
         if best:
