@@ -18,6 +18,7 @@ HEAVY = {"torch", "torchvision", "mmengine", "cv2", "timm", "av", "scipy"}
 TAKE_A_CONFIG = {
     "train": ["{}"],
     "test_video": ["{}", "c.pth"],
+    "predict": ["{}", "c.pth", "v.mp4"],
     "benchmark": ["{}"],
     "browse_dataset": ["{}"],
     "measure_memory": ["--config={}"],

@@ -161,10 +161,11 @@ def test_a_signal_keeps_the_frames_so_far(on_cpu, frames, tmp_path, monkeypatch,
     assert len(list(read_video(tmp_path / "out/frames.mp4"))) == 3
 
 
-def test_a_damaged_frame_in_the_middle_keeps_those_before_it(on_cpu, frames, tmp_path):
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_damaged_frame_in_the_middle_keeps_those_before_it(on_cpu, frames, tmp_path, batch):
     bad = sorted(frames.iterdir())[4]
     bad.write_bytes(bad.read_bytes()[:300])
-    code, said, written = on_cpu(frames)
+    code, said, written = on_cpu(frames, "--batch", batch)
     assert code == 1
     assert f"{bad.name} is damaged or no image" in said
     assert "hold the first 4 frames" in said

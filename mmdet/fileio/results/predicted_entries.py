@@ -14,6 +14,7 @@ from mmdet.fileio.annotations.json_fields import get_field, get_integer, get_lis
 
 MADE_BY = "memcnp-vis predict"
 _KEYS = ("score", "segmentations", "bboxes")
+_TRUTH = "the ground truth"
 
 
 def is_predictions(raw: Any) -> bool:
@@ -47,34 +48,31 @@ def result_entries(raw: Mapping[str, Any], truth: Mapping[str, Any] | None, sour
 
 def _video_ids(raw: Mapping[str, Any], truth: Mapping[str, Any], source: str) -> dict[int, int]:
     """Return the ids of the truth's videos by those of the file."""
-    known = [video for video in get_list(truth, "videos", "the ground truth") if isinstance(video, dict)]
+    known = _dicts(truth, "videos", _TRUTH)
     ids = {}
-    for index, video in enumerate(get_list(raw, "videos", source)):
+    for index, video in enumerate(_dicts(raw, "videos", source)):
         where = f"{source}: videos[{index}]"
-        ids[get_integer(video, "id", where)] = get_integer(_same_video(video, known, where), "id", "the ground truth")
+        ids[get_integer(video, "id", where)] = get_integer(_same_video(video, known, where), "id", _TRUTH)
     return ids
 
 
 def _same_video(video: Mapping[str, Any], known: Sequence[dict[str, Any]], where: str) -> dict[str, Any]:
     """Return the video of the same frames; of the same folder and length; or the only one, of the same length."""
-    names = get_list(video, "file_names", where)
+    names, name = get_list(video, "file_names", where), str(video.get("name"))
     for other in known:
         if other.get("file_names") == names:
             return other
-    folders = {PurePosixPath(str(names[0])).parent.name, str(video.get("name"))}
-    alike = [other for other in known if len(known) == 1 or _folder(other) in folders]
-    same_length = [other for other in alike if len(other.get("file_names") or ()) == len(names)]
+    alike = [other for other in known if len(known) == 1 or _folder(other) in (_folder(video), name)]
+    same_length = [other for other in alike if len(_frames(other)) == len(names)]
     if len(same_length) == 1:
         return same_length[0]
-    name = shown(video.get("name"))
     if alike:
-        lengths = len(alike[0].get("file_names") or ())
         raise UserError(
-            f"{where}: {name} has {len(names)} frames, in the ground truth {lengths}: predict on all of its frames"
+            f"{where}: {shown(name)} has {len(names)} frames, in the ground truth {len(_frames(alike[0]))}: predict on "
+            "all of its frames"
         )
-    raise UserError(
-        f"{where}: the ground truth has no video {name}; {suggestion(str(video.get('name')), _names(known))}"
-    )
+    hint = suggestion(name, [_folder(other) for other in known])
+    raise UserError(f"{where}: the ground truth has no video {shown(name)}; {hint}")
 
 
 def _category_ids(raw: Mapping[str, Any], truth: Mapping[str, Any], source: str) -> dict[int, int]:
@@ -82,24 +80,25 @@ def _category_ids(raw: Mapping[str, Any], truth: Mapping[str, Any], source: str)
 
     Classes that the truth does not have get ids that it does not have, so that they are left out and counted.
     """
-    known = {
-        str(category.get("name")): get_integer(category, "id", "the ground truth")
-        for category in get_list(truth, "categories", "the ground truth")
-    }
-    own = {
-        get_integer(category, "id", source): str(category.get("name"))
-        for category in get_list(raw, "categories", source)
-    }
-    if not set(own.values()) & set(known):
+    known, own = (
+        {str(entry.get("name")): get_integer(entry, "id", where) for entry in _dicts(content, "categories", where)}
+        for content, where in ((truth, _TRUTH), (raw, source))
+    )
+    if not set(own) & set(known):
         return {}
     unused = max(known.values(), default=0) + 1
-    return {number: known.get(name, unused + place) for place, (number, name) in enumerate(own.items())}
+    return {number: known.get(name, unused + place) for place, (name, number) in enumerate(own.items())}
+
+
+def _dicts(raw: Mapping[str, Any], key: str, where: str) -> list[dict[str, Any]]:
+    return [entry for entry in get_list(raw, key, where) if isinstance(entry, dict)]
+
+
+def _frames(video: Mapping[str, Any]) -> list[Any]:
+    names = video.get("file_names")
+    return names if isinstance(names, list) else []
 
 
 def _folder(video: Mapping[str, Any]) -> str:
-    names = video.get("file_names") or [""]
-    return PurePosixPath(str(names[0])).parent.name
-
-
-def _names(videos: Sequence[Mapping[str, Any]]) -> list[str]:
-    return [_folder(video) for video in videos]
+    """Return the name of the folder of a video's frames."""
+    return PurePosixPath(str((_frames(video) or [""])[0])).parent.name

@@ -132,6 +132,6 @@ def read_info(path: Path) -> dict[str, Any] | None:
         if not head.startswith(_START):
             return None
         info, _ = json.JSONDecoder().raw_decode(head, head.index("{", 1))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return dict(info)

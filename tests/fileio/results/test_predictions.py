@@ -160,3 +160,36 @@ def test_only_a_json_of_a_prediction_tells_of_its_making(tmp_path):
     (tmp_path / "other.json").write_text('{"info": {"description": "mine"}}')
     assert read_info(tmp_path / "other.json") is None
     assert read_info(tmp_path / "none.json") is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"annotations": [5]},
+        {"annotations": [{"video_id": 1, "category_id": 20}]},
+        {"annotations": {}},
+        {"videos": [{"id": 1, "file_names": []}]},
+        {"videos": [{"id": 1}]},
+        {"videos": None},
+        {"categories": [{"name": "ring"}]},
+    ],
+    ids=str,
+)
+def test_a_json_that_was_changed_is_refused_in_one_line(tmp_path, change):
+    raw = json.loads(write_json(tmp_path / "clip.json").read_text())
+    (tmp_path / "clip.json").write_text(json.dumps({**raw, **change}))
+    truth = truth_of((4, ["other/a.jpg"] * LENGTH), (5, ["clip/a.png"] * LENGTH))
+    with pytest.raises(UserError, match="clip.json"):
+        load_results(tmp_path / "clip.json", truth=truth)
+
+
+@pytest.mark.parametrize("videos", [[5], [{"id": 4}], [{"id": 4, "file_names": 5}, {"id": 5, "file_names": [5]}], []])
+def test_a_ground_truth_that_is_none_is_refused_in_one_line(tmp_path, videos):
+    truth = {"videos": videos, "categories": [5, {"id": 30, "name": "ring"}]}
+    with pytest.raises(UserError):
+        load_results(write_json(tmp_path / "clip.json"), truth=truth)
+
+
+def test_a_beginning_that_is_nested_without_end_tells_nothing(tmp_path):
+    (tmp_path / "a.json").write_text('{"info": {"made_by": "memcnp-vis predict", "source": ' + "[" * 100_000)
+    assert read_info(tmp_path / "a.json") is None

@@ -73,7 +73,8 @@ def is_free(out: Path, name: str, identity: str) -> bool:
 
 def files_of(info: dict[str, Any]) -> list[str]:
     """Return the outputs beside the json, of its run and of earlier ones, relative to the folder."""
-    return [str(file) for key in ("files", "older_files") for file in info.get(key) or ()]
+    lists = (info.get(key) for key in ("files", "older_files"))
+    return [file for files in lists if isinstance(files, list) for file in files if isinstance(file, str) and file]
 
 
 def _places(out: Path, name: str) -> Iterable[Path]:
