@@ -7,7 +7,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from made_report import FRAMES, event, make_report, make_video, picture
+from made_report import FRAMES, event, make_report, make_video, picture, track
 
 from mmdet.report.page import write_page
 
@@ -136,6 +136,22 @@ def test_the_errors_of_the_frame_stand_below_it_the_worst_first(visit, written):
     assert named_errors(page) == ["cross 3 is taken for ring", "ring 1 is missed", "track 4 (cross) is false"]
 
 
+def test_an_error_is_shown_where_its_object_is_seen(visit, tmp_path):
+    video = make_video(0)
+    hidden_for_a_while = track(1, 0, [0, 1, 2, 6, 7], "ring")
+    model = replace(video.models[0], events=[event("missed", 1, 7, 0, None, 0.1, "ring 1 is missed")])
+    video = replace(video, truth=[hidden_for_a_while], models=[model])
+    write_page(replace(make_report(videos=1), videos=[video]), tmp_path / "page.html")
+    page = visit(tmp_path / "page.html", "#video=0&frame=2")
+    assert named_errors(page) == ["ring 1 is missed"]
+    page.keyboard.press("ArrowRight")
+    wait_for(page, 0, 3)
+    assert named_errors(page) == []
+    missed = page.locator(".timeline .error.missed")
+    widths = [part.evaluate("part => parseFloat(part.style.width)") / 100 * FRAMES for part in missed.all()]
+    assert widths == pytest.approx([2, 2], abs=0.01)  # frames 1 to 2 and 6 to 7
+
+
 def test_of_many_errors_the_worst_are_named_and_the_others_counted(visit, tmp_path):
     video = make_video(0)
     events = [event("missed", 0, 3, 0, None, weight, f"error {weight}") for weight in range(12)]
@@ -201,6 +217,18 @@ def test_the_ten_worst_errors_come_first_and_open_the_player(visit, written):
     assert items.nth(0).inner_text() == "C\ncross 3 is taken for ring\nvideo_3 · frames 0–11"
     items.nth(2).get_by_role("link").click()
     wait_for(page, 3, 3)
+
+
+def test_a_link_followed_twice_leads_back_each_time(visit, written):
+    page = visit(written())
+    link = page.locator("#worst-list a").nth(2)
+    link.click()
+    wait_for(page, 3, 3)
+    page.click(".play")
+    until(page, lambda: shown(page)[1] > 4)
+    link.click()
+    wait_for(page, 3, 3)
+    assert page.inner_text(".play") == "Play"
 
 
 def test_errors_can_be_shown_by_kind(visit, written):

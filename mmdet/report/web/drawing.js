@@ -134,14 +134,13 @@ function inkOn(color) {
 
 /** Draw what is right as thin outlines, and over it the errors of the frame with pattern, outline and sign. */
 function paintErrors(sheet, { truth, tracks, events }, frame, quiet) {
-  const current = eventsAt(events, frame);
+  const current = eventsAt(events, truth, tracks, frame);
   if (quiet) {
     const concerned = new Set(current.map((event) => event.prediction).filter(isKnown));
     tracks.forEach((track, index) => !concerned.has(index) && paintThin(sheet, track, frame));
   }
   const wrong = current.flatMap((event) => {
-    const track = isKnown(event.prediction) && event.kind !== "missed" ? tracks[event.prediction] : truth[event.truth];
-    const polygons = track && polygonsAt(track, frame);
+    const polygons = polygonsAt(trackOf(event, truth, tracks), frame);
     return polygons?.length ? [{ kind: event.kind, ...outlineOf(polygons, sheet.scale) }] : [];
   });
   wrong.forEach(({ path, kind }) => paintError(sheet.context, path, kind));

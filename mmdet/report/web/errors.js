@@ -29,8 +29,15 @@ function allErrors(report) {
   return errors.sort((a, b) => b.weight - a.weight);
 }
 
-function eventsAt(events, frame) {
-  return events.filter((event) => event.first_frame <= frame && frame <= event.last_frame);
+/** The track that an error is seen at: what is missed in the truth, all else in the prediction. */
+function trackOf(event, truth, tracks) {
+  return event.kind === "missed" || !isKnown(event.prediction) ? truth[event.truth] : tracks[event.prediction];
+}
+
+/** The errors that are seen in a frame: an error may go on while its object is hidden. */
+function eventsAt(events, truth, tracks, frame) {
+  const isSeen = (event) => event.first_frame <= frame && frame <= event.last_frame && trackOf(event, truth, tracks)?.places.has(frame);
+  return events.filter(isSeen);
 }
 
 /** What the player listens to: the address is the one place that says which video and frame are shown. */

@@ -68,6 +68,10 @@ function followAddress(player, errors) {
     player.box.focus({ preventScroll: true });
   };
   window.addEventListener("hashchange", follow);
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[href^='#video=']");
+    if (link && link.hash === location.hash) follow(); // the same address again is no change of it
+  });
   if (asked()) follow();
   else player.open(...firstShown(errors));
 }

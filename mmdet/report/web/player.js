@@ -8,13 +8,15 @@ function makePlayer(report, note) {
   const state = { index: -1, frame: 0, data: null, panels: [], playing: false, shows: { masks: true, outlines: true, tags: true } };
   const view = playerView(report);
   const video = () => report.videos[state.index];
+  view.box.inert = true; // until the browser has the pictures
 
   async function open(index, frame) {
+    stop();
     if (index !== state.index) {
-      stop();
       const data = await readVideo(index);
       Object.assign(state, { index, data });
       setUp();
+      view.box.inert = false;
     }
     await show(frame);
   }
@@ -48,7 +50,7 @@ function makePlayer(report, note) {
     view.slider.value = String(frame);
     view.slider.setAttribute("aria-valuetext", `frame ${frame} of 0 to ${last}`);
     view.number.textContent = `${frame} / ${last}`;
-    view.now.replaceChildren(...eventsNow(report, video(), frame));
+    view.now.replaceChildren(...eventsNow(report, video(), state.data, frame));
     moveTimeline(view.timeline.firstChild, frame, video().num_frames);
   }
 
@@ -122,7 +124,7 @@ function listenToKeys(view, state, { go, goToVideo, nextError, play }) {
   const inside = { ArrowUp: () => goToVideo(state.index - 1, -1), ArrowDown: () => goToVideo(state.index + 1), e: nextError, " ": play };
   const anywhere = { ArrowLeft: () => go(state.frame - 1), ArrowRight: () => go(state.frame + 1) };
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target === view.choice) return;
+    if (!state.data || event.ctrlKey || event.metaKey || event.altKey || event.target === view.choice) return;
     const isInside = view.box.contains(event.target);
     const presses = event.key === " " && event.target.closest("button, input, summary, a");
     const action = (isInside && inside[event.key]) || ((isInside || event.target === document.body) && anywhere[event.key]);

@@ -109,8 +109,8 @@ function videoFigures(report, video) {
 }
 
 /** The errors of a frame in words, the worst first. */
-function eventsNow(report, video, frame) {
-  const current = video.models.flatMap((model, index) => eventsAt(model.events, frame).map((event) => ({ event, index })));
+function eventsNow(report, video, { truth, models }, frame) {
+  const current = video.models.flatMap((model, index) => eventsAt(model.events, truth ?? [], models[index], frame).map((event) => ({ event, index })));
   const items = current.sort((a, b) => b.event.weight - a.event.weight).slice(0, NAMED_ERRORS).map(({ event, index }) =>
     element("li", {}, badge(event.kind), report.models.length > 1 ? `${letterOf(index)}: ` : "", event.text));
   return current.length > NAMED_ERRORS ? [...items, element("li", {}, `and ${current.length - NAMED_ERRORS} more`)] : items;

@@ -43,8 +43,14 @@ function trackRow(track, events, numFrames, go) {
   const strip = element("div", { class: "strip", "aria-hidden": "true" },
     runs.length > 1 ? stretch("gap", runs[0][0], runs.at(-1)[1], numFrames) : null,
     runs.map(([first, last]) => stretch("run", first, last, numFrames, { background: track.color })),
-    events.map((event) => stretch(`error ${event.kind}`, event.first_frame, event.last_frame, numFrames, {}, badge(event.kind))));
+    events.flatMap((event) => errorStretches(track, event, numFrames)));
   return element("div", { class: "row" }, label, strip);
+}
+
+/** An error where the track is seen, with its sign where that begins. */
+function errorStretches(track, event, numFrames) {
+  const runs = runsOf(track.frames.filter((frame) => event.first_frame <= frame && frame <= event.last_frame));
+  return runs.map(([first, last], index) => stretch(`error ${event.kind}`, first, last, numFrames, {}, index === 0 ? badge(event.kind) : null));
 }
 
 function stretch(kind, first, last, numFrames, style = {}, ...children) {
