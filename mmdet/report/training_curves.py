@@ -13,8 +13,18 @@ from mmdet.report.document import Curve
 
 LOG = "train.jsonl"
 MOST_POINTS = 400  # of a curve; longer ones show means of neighbours
-_GROUPS = {"lr": "learning rate", "images_per_second": "speed", "grad_norm": "gradient norm"}
-_UNITS = {"speed": "images/s"}
+_GROUPS = {
+    "lr": "learning rate",
+    "images_per_second": "speed",
+    "grad_norm": "gradient norm",
+    "memory_slots_a_step": "written slots of the memory",
+    "memory_slots_written": "written slots of the memory",
+    "memory_read_entropy": "entropy of reads of the memory",
+    **dict.fromkeys(("rss_gib", "allocated_gib", "reserved_gib", "peak_gib"), "memory of the process"),
+    **dict.fromkeys(("F1", "F1_precision", "F1_recall", "score_threshold"), "tracks at the best F1"),
+}
+_BY_CLASS = "AP/"
+_UNITS = {"speed": "images/s", "memory of the process": "GiB"}
 _ABOUT = ("kind", "step", "epoch")
 _Points = list[tuple[int, float | None]]
 
@@ -53,7 +63,7 @@ def _entry(line: str) -> dict[str, Any]:
 
 def _group(kind: str, name: str) -> str:
     if kind != "train":
-        return "validation"
+        return "AP by class" if name.startswith(_BY_CLASS) else _GROUPS.get(name, "validation")
     return "losses" if name.startswith("loss") else _GROUPS.get(name, name.replace("_", " "))
 
 

@@ -29,6 +29,31 @@ def test_figures_are_grouped_and_losses_come_first(tmp_path):
     assert [group for group, _ in curves] == ["losses", "losses", "validation", "learning rate", "speed"]
 
 
+def test_figures_of_classes_of_the_memory_and_of_the_best_f1_have_charts_of_their_own(tmp_path):
+    write_log(
+        tmp_path,
+        {
+            "kind": "train",
+            "step": 1,
+            "rss_gib": 1.5,
+            "peak_gib": 2.0,
+            "memory_slots_a_step": 4,
+            "memory_slots_written": 9,
+        },
+        {"kind": "validation", "step": 1, "AP": 0.3, "F1": 0.5, "score_threshold": 0.4, "AP/ring": 0.2, "AP/star": 0.4},
+    )
+    groups = {}
+    for group, name in curves_of(tmp_path):
+        groups.setdefault(group, []).append(name)
+    assert groups == {
+        "validation": ["AP"],
+        "memory of the process": ["rss_gib", "peak_gib"],
+        "written slots of the memory": ["memory_slots_a_step", "memory_slots_written"],
+        "tracks at the best F1": ["F1", "score_threshold"],
+        "AP by class": ["AP/ring", "AP/star"],
+    }
+
+
 def test_lines_that_no_run_wrote_and_values_that_are_no_numbers_are_left_out(tmp_path):
     good = {"kind": "train", "step": 1, "loss": 1.0, "note": "text", "flag": True}
     write_log(tmp_path, good, "{cut off", "[1, 2]", {"kind": "train", "step": "x", "loss": 7.0}, {"step": 3, "loss": 7})
