@@ -86,7 +86,9 @@ def open_source(path: Path, one_size: bool = False, notes: tuple[str, ...] = ())
 def _opened(path: Path, one_size: bool) -> VideoFile | MovingPicture | ImageSequence:
     if not path.exists():
         if _ADDRESS.match(str(path)):
-            raise UserError(f"{path} is an address: download the video and give the file")
+            raise UserError(
+                f"{path} is an address, which find_sources opens; here give a video file or a folder of images"
+            )
         raise UserError(f"{path} does not exist: give a video file or a folder of images")
     if path.is_dir():
         return _folder(path, one_size)

@@ -287,4 +287,4 @@ def test_a_playlist_opens_no_other_file_even_if_it_is_not_told_for_one(videos, f
 
 
 def test_an_address_is_no_video(tmp_path):
-    assert "is an address: download" in told(tmp_path.__class__("https://example.org/a.mp4"))
+    assert "is an address, which find_sources opens" in told(tmp_path.__class__("https://example.org/a.mp4"))
