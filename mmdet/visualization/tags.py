@@ -24,7 +24,7 @@ _TEXT_SHARE = 1 / 36  # size of the text in shorter sides of the picture
 _SMALLEST_TEXT_PX = 13
 _SHRUNK = 0.77  # of the size, where room is short: 10 px at least, which can still be read
 _WIDEST_SHARE = 0.4  # of the picture's width; longer names are cut
-_COVERED_FREELY = 0.35  # share of a tag that may lie over masks at a place that is as good as one over none
+_HIDDEN_FREELY = 0.1  # share of an object that a tag may hide at a place that is as good as one where it hides none
 _WORSE_BY_PLACE = 0.04  # how much worse each place is than the one before it, in the same unit
 _DEAR = 0.6  # a tag that would cost more becomes smaller first
 _COARSE = 8  # masks are looked at in squares of so many pixels
@@ -72,13 +72,14 @@ class _Board:
     def __init__(self, layers: Sequence[Layer], size: tuple[int, int], gap: int) -> None:
         self.tags: list[Tag] = []
         self._size, self._gap = size, gap
-        coarse = np.zeros((-(-size[0] // _COARSE), -(-size[1] // _COARSE)), np.uint8)
+        shares = np.zeros((-(-size[0] // _COARSE), -(-size[1] // _COARSE)), np.float32)
         for layer in layers:
             if layer.area:
                 x1, y1, x2, y2 = (side // _COARSE for side in layer.place)
-                part = coarse[y1 : y2 + 1, x1 : x2 + 1]
-                np.maximum(part, cv2.resize(layer.mask, part.shape[::-1], interpolation=cv2.INTER_NEAREST), out=part)
-        self._sums = cv2.integral(coarse)
+                part = shares[y1 : y2 + 1, x1 : x2 + 1]
+                seen = cv2.resize(layer.mask, part.shape[::-1], interpolation=cv2.INTER_NEAREST)
+                part += seen / max(cv2.countNonZero(seen), 1)
+        self._sums = cv2.integral(shares)
 
     def put(self, picture: Picture, anchor: Rectangle, most: float) -> bool:
         """Put a tag at the best place around `anchor`; return False if none is left that costs at most `most`."""
@@ -89,8 +90,7 @@ class _Board:
         best, least = None, most
         for rank in np.flatnonzero(self._is_free(places)).tolist():
             x1, y1, x2, y2 = (int(side) for side in places[rank])
-            free = _COVERED_FREELY if (upper_left[rank] == corners[rank]).all() else 0  # not where the border moved it
-            cost = max(self._covered_share((x1, y1, x2, y2)) - free, 0) + _WORSE_BY_PLACE * rank
+            cost = max(self._hidden_share((x1, y1, x2, y2)) - _HIDDEN_FREELY, 0) + _WORSE_BY_PLACE * rank
             if cost < least:
                 best, least = (x1, y1, x2, y2), cost
         if best:
@@ -105,12 +105,11 @@ class _Board:
         shared = np.clip(lower_right - upper_left, 0, None).prod(axis=2)  # pixels
         return np.equal(shared.sum(axis=1), 0)
 
-    def _covered_share(self, place: Rectangle) -> float:
-        """Return which share of a rectangle lies over masks."""
+    def _hidden_share(self, place: Rectangle) -> float:
+        """Return which share of their objects a rectangle hides, summed: little of a large one is little."""
         x1, y1, x2, y2 = place[0] // _COARSE, place[1] // _COARSE, -(-place[2] // _COARSE), -(-place[3] // _COARSE)
         sums = self._sums
-        covered = sums[y2, x2] - sums[y1, x2] - sums[y2, x1] + sums[y1, x1]
-        return float(covered) / ((x2 - x1) * (y2 - y1))
+        return float(sums[y2, x2] - sums[y1, x2] - sums[y2, x1] + sums[y1, x1])
 
 
 def _forms(text: str, color: Color, size: tuple[int, int]) -> Iterator[tuple[Picture, float]]:

@@ -81,6 +81,16 @@ def test_a_tag_makes_room_for_the_mask_of_another_object():
     assert above.mask[y1:y2, x1:x2].mean() < 0.2
 
 
+def test_a_tag_rather_lies_over_a_large_object_than_over_a_small_one():
+    size = (480, 640)
+    large = DrawnObject(mask=disc(size, 320, 240, 230) & ~disc(size, 320, 240, 60), color=GREY)
+    small = DrawnObject(mask=disc(size, 300, 185, 12), color=GREY)
+    (tag,) = tags_of([large, small, item(size, 320, 240, 45, score=0.95)], size)
+    x1, y1, x2, y2 = tag.place
+    assert not small.mask[y1:y2, x1:x2].any()
+    assert large.mask[y1:y2, x1:x2].any()
+
+
 def test_the_best_object_chooses_its_place_first():
     size = (480, 640)
     better, poorer = (item(size, 300, 300, 50, f"{i} disc", score=score) for i, score in enumerate((0.9, 0.5)))
