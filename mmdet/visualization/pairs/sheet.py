@@ -37,7 +37,7 @@ def draw_pair(view: PairView) -> Picture:
     strides = ", ".join(map(str, view.strides))
     panels = [
         _titled(_draw_objects(key), f"{key.title}: boxes and masks"),
-        _titled(_draw_objects(reference), f"{reference.title}: boxes; dashed: jittered, as the model gets them"),
+        _titled(_draw_objects(reference), f"{reference.title}: boxes; dashed: jittered, for the model"),
         _titled(_draw_points(key, view.positives, factor), f"positive points of strides {strides}, smallest first"),
         _titled(
             _draw_memory(key, view.memory, factor), "points that write to the memory; lines: l, t, r, b of one each"
