@@ -21,6 +21,7 @@ from av.video.reformatter import ColorRange, Colorspace
 MARGIN = 1.4  # side of the world, as a multiple of the frame's
 SHUTTER, SUBFRAMES = 0.5, 4  # open part of a frame's time, and the pictures that are averaged over it
 READ_NOISE, SHOT_NOISE = 1.2, 0.03  # standard deviation at black; variance per grey value
+LEAST_INSIDE_PX = 50  # of an object, for a mean colour without much noise
 _MATRIX_AT = 44  # of the display matrix behind "tkhd" (ISO 14496-12, 8.3.2)
 _CODES = {"bt709": (Colorspace.ITU709, 1), "bt601": (Colorspace.SMPTE170M, 6)}  # PyAV's name, number of ITU-T H.273
 
@@ -105,11 +106,13 @@ def peak_signal_to_noise(image, expected) -> float:
 def colour_bias(image, expected, masks) -> float:
     """Return the largest difference of the mean colours of two pictures inside of an object (N, H, W).
 
-    Edges are left out, because video codes colours at half the resolution.
+    Edges are left out, because video codes colours at half the resolution, and objects of which little else is seen.
     """
     kernel = np.ones((7, 7), np.uint8)
     insides = [cv2.erode(mask.astype(np.uint8), kernel, borderValue=0) > 0 for mask in masks]
-    differences = [(image.astype(float) - expected)[inside].mean(axis=0) for inside in insides if inside.any()]
+    differences = [
+        (image.astype(float) - expected)[inside].mean(axis=0) for inside in insides if inside.sum() >= LEAST_INSIDE_PX
+    ]
     return float(np.abs(differences).max())
 
 
