@@ -220,6 +220,13 @@ def test_a_full_disk_under_the_json_keeps_the_mp4_and_says_so(on_cpu, frames, mo
     assert len(list(read_video(tmp_path / "out" / f"{frames.name}.mp4"))) == 6
 
 
+def test_a_picture_that_fits_into_no_mp4_leaves_nothing(on_cpu, tmp_path):
+    cv2.imwrite(str(tmp_path / "long.png"), np.zeros((16, 17000, 3), np.uint8))
+    code, said, written = on_cpu(tmp_path / "long.png")
+    assert (code, written) == (2, None)
+    assert "pictures of 17000x16 cannot be drawn into an mp4" in said
+
+
 def test_a_damaged_first_frame_leaves_nothing(on_cpu, frames, tmp_path):
     sorted(frames.iterdir())[0].write_bytes(b"x")
     code, said, written = on_cpu(frames)

@@ -96,10 +96,10 @@ def chosen_threshold(options: PredictOptions, predictor: VideoPredictor) -> tupl
     """Return the threshold and where it comes from."""
     if options.threshold is not None:
         return options.threshold, "from --thresh"
-    stored = getattr(predictor, "score_threshold", None)
+    stored = predictor.score_threshold
     name = Path(options.checkpoint).name
     if stored is not None:
-        return float(stored), f"the best F1 at validation, from {name}; --thresh sets another"
+        return stored, f"the best F1 at validation, from {name}; --thresh sets another"
     return DEFAULT_THRESHOLD, f"the default, as {name} names none; --thresh sets another"
 
 

@@ -154,7 +154,8 @@ class SourceRun:
         return RunEnded(f"stopped by {Signals(number).name}{kept}", SIGNAL_CODE_BASE + number)
 
     def _choose_name(self) -> None:
-        self._name = name_of_file(self._job.options.out, self._source, self._job.taken)
+        options = self._job.options
+        self._name = name_of_file(options.out, self._source, self._job.taken, options.save)
         self._job.taken.add(self._name)
 
     def _kept(self) -> str:

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from mmdet.engine.inference.predicting.names import check_folder, identity_of, name_of_file, name_of_part
+from mmdet.engine.inference.predicting.options import KINDS
 from mmdet.errors import UserError
 from mmdet.fileio.results.predictions import MADE_BY
 from mmdet.fileio.sources.finding import find_sources
@@ -17,9 +18,9 @@ def out(tmp_path):
     return folder
 
 
-def choose(out, path, taken=()):
+def choose(out, path, taken=(), save=KINDS):
     [found] = find_sources([str(path)])
-    return name_of_file(out, found, taken)
+    return name_of_file(out, found, taken, save)
 
 
 def finish(out, path, files=None):
@@ -107,6 +108,15 @@ def test_a_folder_that_the_earlier_run_wrote_is_written_again(tmp_path, out):
     assert finish(out, clip, ["a/frames"]) == choose(out, clip) == "a"
     (out / "a.mp4").touch()  # by the user
     assert choose(out, clip) == f"{tmp_path.name}_a.mp4"
+
+
+def test_a_json_alone_may_lie_beside_its_source(tmp_path):
+    clip = source(tmp_path, "d/clip.mp4")
+    assert choose(tmp_path / "d", clip, save=("json",)) == "clip"
+    assert choose(tmp_path / "d", clip, save=("json", "frames")) == "clip"
+    (tmp_path / "d/clip").mkdir()
+    assert choose(tmp_path / "d", clip, save=("json",)) == "clip"
+    assert choose(tmp_path / "d", clip, save=("json", "frames")) == "d_clip.mp4"
 
 
 def test_a_name_goes_to_one_source_of_a_run(tmp_path, out):

@@ -30,10 +30,14 @@ class Place:
         self._hidden = out / f".{name}.{secrets.token_hex(6)}.tmp"
 
     def open(self, start: VideoStart) -> None:
-        """Create the folder and open all outputs."""
+        """Create the folder and open all outputs. Leaves nothing if one cannot be opened."""
         self._hidden.mkdir(parents=True)
-        for sink in self.sinks:
-            sink.open(self._hidden, start)
+        try:
+            for sink in self.sinks:
+                sink.open(self._hidden, start)
+        except BaseException:
+            self.discard()
+            raise
 
     def add(self, frame: PredictedFrame) -> None:
         """Give a frame to all outputs."""
