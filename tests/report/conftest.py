@@ -48,9 +48,9 @@ def files(tmp_path):
     return tmp_path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
-    """Chromium, without a window."""
+    """Chromium, without a window; closed after the module, as playwright keeps an event loop in the main thread."""
     program = shutil.which("chromium")
     if program is None:
         pytest.skip("no Chromium: install the package `chromium` of the system to try the report page in a browser")
@@ -61,7 +61,7 @@ def browser():
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def written(tmp_path_factory):
     """Write the page of a made-up report, once for equal arguments, and return its path."""
     folder = tmp_path_factory.mktemp("pages")
@@ -77,13 +77,13 @@ def written(tmp_path_factory):
     return write
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def complaints():
     """What the browser has complained of since the last test."""
     return []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def window(browser, complaints):
     """A page that most tests use one after the other, since opening one takes longer than most tests."""
     page = browser.new_page(viewport={"width": 1280, "height": 800})
