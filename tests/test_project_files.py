@@ -34,6 +34,13 @@ def test_the_package_carries_its_types():
     assert "py.typed" in PROJECT["tool"]["setuptools"]["package-data"]["mmdet"]
 
 
+def test_the_package_carries_its_fonts_and_their_licences():
+    fonts = Path(mmdet.__file__).parent / "visualization" / "fonts"
+    assert "fonts/*" in PROJECT["tool"]["setuptools"]["package-data"]["mmdet.visualization"]
+    assert {path.suffix for path in fonts.iterdir()} == {".ttf", ".txt"}
+    assert "recursive-include mmdet/visualization/fonts *.ttf *.txt" in (ROOT / "MANIFEST.in").read_text()
+
+
 def test_trackeval_has_one_range_of_versions():
     (wanted,) = PROJECT["project"]["optional-dependencies"]["hota"]
     assert f'"{wanted}"' in (ROOT / "tools" / "make_env.sh").read_text()

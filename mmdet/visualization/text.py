@@ -113,7 +113,7 @@ def _font(path: Path, size_px: int) -> ImageFont.FreeTypeFont:
 @lru_cache(maxsize=1)
 def _system_fonts() -> tuple[Path, ...]:
     """Return the fonts that are installed, in a fixed order."""
-    home = Path.home()
+    home = Path(os.path.expanduser("~"))  # Path.home fails where there is none
     folders = [Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), home / ".local/share/fonts", home / ".fonts"]
     if sys.platform == "darwin":
         folders = [Path("/System/Library/Fonts"), Path("/Library/Fonts"), home / "Library/Fonts"]
