@@ -177,6 +177,10 @@ def test_a_panel_can_be_shown_alone(visit, written):
     page.get_by_role("button", name="Errors", exact=True).click()
     assert [canvas.is_visible() for canvas in page.locator("canvas").all()] == [False, False, True]
     until(page, lambda: page.locator("canvas").nth(2).evaluate("canvas => canvas.width") > 1.5 * width)
+    page.focus("#player-box")
+    page.keyboard.press("ArrowUp")
+    wait_for(page, 2, 0)
+    assert [canvas.is_visible() for canvas in page.locator("canvas").all()] == [False, False, True]
     page.get_by_role("button", name="Errors", exact=True).click()
     assert all(canvas.is_visible() for canvas in page.locator("canvas").all())
 

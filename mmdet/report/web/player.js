@@ -5,7 +5,8 @@ const PREPARED_FRAMES = 4;
 
 /** Make the player of a report. Return its element, and `open(video, frame)`; `note` hears where the reader has gone. */
 function makePlayer(report, note) {
-  const state = { index: -1, frame: 0, data: null, panels: [], playing: false, shows: { masks: true, outlines: true, tags: true } };
+  const shows = { masks: true, outlines: true, tags: true };
+  const state = { index: -1, frame: 0, data: null, picture: undefined, panels: [], playing: null, shows };
   const view = playerView(report);
   const video = () => report.videos[state.index];
   view.box.inert = true; // until the browser has the pictures
@@ -14,7 +15,7 @@ function makePlayer(report, note) {
     stop();
     if (index !== state.index) {
       const data = await readVideo(index);
-      Object.assign(state, { index, data });
+      Object.assign(state, { index, data, picture: undefined });
       setUp();
       view.box.inert = false;
     }
@@ -23,8 +24,11 @@ function makePlayer(report, note) {
 
   function setUp() {
     const { num_frames: count, name } = video();
+    const alone = state.panels.find((panel) => panel.isAlone())?.title;
     state.panels = panelsOf(report, video(), state.data);
     view.panels.replaceChildren(...state.panels.map((panel) => panel.figure));
+    view.panels.classList.remove("alone");
+    state.panels.find((panel) => panel.title === alone)?.showAlone(true);
     view.panels.style.setProperty("--panels", String(state.panels.length));
     view.timeline.replaceChildren(makeTimeline(timelineGroups(report, video(), state.data), count, go));
     view.choice.value = String(state.index);
@@ -38,11 +42,12 @@ function makePlayer(report, note) {
     const frame = Math.max(0, Math.min(video().num_frames - 1, wanted));
     state.frame = frame;
     say(frame);
-    const picture = await state.data.pictures.get(frame);
-    if (state.frame !== frame) return; // the reader has gone on
+    const { data } = state;
+    const picture = await data.pictures.get(frame);
+    if (state.data !== data || state.frame !== frame) return; // the reader has gone on
     state.picture = picture;
     paint();
-    state.data.pictures.prepare(frame, PREPARED_FRAMES);
+    data.pictures.prepare(frame, PREPARED_FRAMES);
   }
 
   function say(frame) {
@@ -55,6 +60,7 @@ function makePlayer(report, note) {
   }
 
   function paint() {
+    if (state.picture === undefined) return; // the first one is on its way
     state.panels.forEach((panel) => panel.paint(state.picture, state.frame, state.shows));
     view.box.dataset.shown = `${state.index}:${state.frame}`; // what is on the canvases, once it is
   }
@@ -79,18 +85,18 @@ function makePlayer(report, note) {
   }
 
   function stop() {
-    state.playing = false;
+    state.playing = null;
     view.play.textContent = "Play";
   }
 
   async function play() {
     if (state.playing) return go(state.frame);
-    state.playing = true;
+    const run = (state.playing = {}); // so that a run that was stopped does not go on with the next
     view.play.textContent = "Pause";
     const pause = 1000 / Math.min(60, Math.max(1, video().fps));
-    while (state.playing) {
+    while (state.playing === run) {
       await new Promise((resolve) => setTimeout(resolve, pause));
-      if (state.playing) await show((state.frame + 1) % video().num_frames);
+      if (state.playing === run) await show((state.frame + 1) % video().num_frames);
     }
   }
 
@@ -121,7 +127,12 @@ function connect(view, state, actions) {
  * focus, since they do nothing else there.
  */
 function listenToKeys(view, state, { go, goToVideo, nextError, play }) {
-  const inside = { ArrowUp: () => goToVideo(state.index - 1, -1), ArrowDown: () => goToVideo(state.index + 1), e: nextError, " ": play };
+  const inside = {
+    ArrowUp: () => goToVideo(state.index - 1, -1),
+    ArrowDown: () => goToVideo(state.index + 1),
+    e: nextError,
+    " ": play,
+  };
   const anywhere = { ArrowLeft: () => go(state.frame - 1), ArrowRight: () => go(state.frame + 1) };
   document.addEventListener("keydown", (event) => {
     if (!state.data || event.ctrlKey || event.metaKey || event.altKey || event.target === view.choice) return;

@@ -3,6 +3,7 @@
 const NAMED_ERRORS = 8; // of a frame
 
 function playerView(report) {
+  const videos = report.videos.map((video, index) => (video.has_player ? element("option", { value: index }, video.name) : null));
   const button = (text, title) => element("button", { type: "button", title, "aria-label": title }, text);
   const view = {
     panels: element("div", { class: "panels" }),
@@ -11,7 +12,7 @@ function playerView(report) {
     figures: element("p", { class: "video-figures" }),
     slider: element("input", { type: "range", min: "0", value: "0", "aria-label": "Frame" }),
     number: element("output", { class: "frame-number", "aria-live": "off" }),
-    choice: element("select", { "aria-label": "Video" }, report.videos.map((video, index) => (video.has_player ? element("option", { value: index }, video.name) : null))),
+    choice: element("select", { "aria-label": "Video" }, videos),
     play: element("button", { type: "button", class: "play", title: "Space" }, "Play"),
     back: button("‹", "Previous frame"),
     forth: button("›", "Next frame"),
@@ -61,14 +62,17 @@ function paintScene(sheet, tracks, frame, shows, errors = null) {
 function makePanel(video, title, tracks, draw, dim = false) {
   const [height, width] = video.shown_size;
   const canvas = element("canvas", { role: "img", style: { "aspect-ratio": `${width} / ${height}` } });
-  const enlarge = element("button", { type: "button", class: "enlarge", "aria-pressed": "false", title: "Show this panel alone" }, title);
-  const figure = element("figure", { class: "panel", style: { "--aspect": String(width / height) } }, element("figcaption", {}, enlarge), canvas);
-  enlarge.addEventListener("click", () => {
-    const alone = enlarge.getAttribute("aria-pressed") !== "true";
+  const attributes = { type: "button", class: "enlarge", "aria-pressed": "false", title: "Show this panel alone" };
+  const enlarge = element("button", attributes, title);
+  const style = { "--aspect": String(width / height) };
+  const figure = element("figure", { class: "panel", style }, element("figcaption", {}, enlarge), canvas);
+  const isAlone = () => enlarge.getAttribute("aria-pressed") === "true";
+  const showAlone = (alone) => {
     enlarge.setAttribute("aria-pressed", String(alone));
     figure.parentElement.classList.toggle("alone", alone);
     figure.classList.toggle("chosen", alone);
-  });
+  };
+  enlarge.addEventListener("click", () => showAlone(!isAlone()));
   const paint = (picture, frame, shows) => {
     const notice = pictureNotice(picture, frame);
     canvas.setAttribute("aria-label", panelWords(title, frame, tracks) + (notice && `; ${notice}`));
@@ -78,7 +82,7 @@ function makePanel(video, title, tracks, draw, dim = false) {
     draw(sheet, frame, shows);
     if (notice) paintTag(sheet, { left: 0, top: sheet.down }, notice, "#f2f2f2");
   };
-  return { figure, paint };
+  return { title, figure, isAlone, showAlone, paint };
 }
 
 /** What to say of a frame that has no picture of its own. */
@@ -95,7 +99,10 @@ function panelWords(title, frame, tracks) {
 
 function timelineGroups(report, video, { truth, models }) {
   const several = models.length > 1;
-  const groups = models.map((tracks, index) => ({ title: several ? letterOf(index) : "Prediction", tracks, events: video.models[index].events, isTruth: false }));
+  const groups = models.map((tracks, index) => {
+    const title = several ? letterOf(index) : "Prediction";
+    return { title, tracks, events: video.models[index].events, isTruth: false };
+  });
   const missed = several ? [] : video.models[0].events; // of two models the truth cannot say who missed it
   return truth ? [{ title: "Truth", tracks: truth, events: missed, isTruth: true }, ...groups] : groups;
 }
@@ -110,8 +117,11 @@ function videoFigures(report, video) {
 
 /** The errors of a frame in words, the worst first. */
 function eventsNow(report, video, { truth, models }, frame) {
-  const current = video.models.flatMap((model, index) => eventsAt(model.events, truth ?? [], models[index], frame).map((event) => ({ event, index })));
-  const items = current.sort((a, b) => b.event.weight - a.event.weight).slice(0, NAMED_ERRORS).map(({ event, index }) =>
-    element("li", {}, badge(event.kind), report.models.length > 1 ? `${letterOf(index)}: ` : "", event.text));
+  const current = video.models.flatMap((model, index) => {
+    const letter = report.models.length > 1 ? `${letterOf(index)}: ` : "";
+    return eventsAt(model.events, truth ?? [], models[index], frame).map((event) => ({ ...event, letter }));
+  });
+  const worst = current.sort((a, b) => b.weight - a.weight).slice(0, NAMED_ERRORS);
+  const items = worst.map(({ kind, letter, text }) => element("li", {}, badge(kind), letter, text));
   return current.length > NAMED_ERRORS ? [...items, element("li", {}, `and ${current.length - NAMED_ERRORS} more`)] : items;
 }
