@@ -23,10 +23,15 @@ def info_of(source: Source, model: dict[str, Any], options: dict[str, Any]) -> d
         "source": identity_of(source),
         "source_state": state_of(source),
         "version": mmdet.__version__,
-        "date": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "date": now(),
         **model,
         "options": options,
     }
+
+
+def now() -> str:
+    """Return the date and time, with the zone."""
+    return datetime.now().astimezone().isoformat(timespec="seconds")
 
 
 def is_finished(out: Path, name: str, info: dict[str, Any]) -> bool:

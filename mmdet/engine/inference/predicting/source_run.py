@@ -13,7 +13,7 @@ from mmdet.engine.inference.predicting.names import name_of_file, name_of_part, 
 from mmdet.engine.inference.predicting.options import PredictOptions
 from mmdet.engine.inference.predicting.part import Part, SourceEnd
 from mmdet.engine.inference.predicting.progress import Progress
-from mmdet.engine.inference.predicting.resume import info_of, is_finished
+from mmdet.engine.inference.predicting.resume import info_of, is_finished, now
 from mmdet.engine.inference.predicting.window import Window
 from mmdet.engine.process.endings import SIGNAL_CODE_BASE, RunEnded
 from mmdet.engine.process.faults import known_fault
@@ -118,7 +118,8 @@ class SourceRun:
     def _next_part(self, frames: FrameSource, size: Size) -> Part:
         options = self._job.options
         name = name_of_part(options.out, self._name) if self._is_live else self._name
-        return Part(options, self._job.model, self._source, name, size, frames.rate, self._info, self._job.window)
+        info = {**self._info, "date": now()}
+        return Part(options, self._job.model, self._source, name, size, frames.rate, info, self._job.window)
 
     def _write(self, part: Part, opened: FrameSource, frames: FrameSource, result: VideoResult, complete: bool) -> None:
         """Write a part to its end, or remove it if it has no frame."""
