@@ -126,12 +126,14 @@ def joined(parts: Sequence[Results], name: str, truth: Mapping[str, Any] | None 
     return Results(name=name, entries=entries, about=parts[0].about, described=described)
 
 
-def load_data_set(truth: Mapping[str, Any] | None, image_folder: str | Path | None, results: Results) -> DataSet:
+def load_data_set(
+    truth: Mapping[str, Any] | None, image_folder: str | Path | None, results: Results, source: object = "the data set"
+) -> DataSet:
     """Return the data set of `truth`, the json of a data set, else as the results describe it.
 
-    Raises UserError for what cannot be used.
+    `source` names the truth in errors. Raises UserError for what cannot be used.
     """
-    where = "the data set" if truth is not None else results.name
+    where = str(source) if truth is not None else results.name
     raw = truth if truth is not None else results.described or _described_by(results.entries)
     raw = {**raw, "annotations": (raw.get("annotations") or []) if truth is not None else []}
     infos = [

@@ -48,7 +48,7 @@ def make_report(options: ReportOptions) -> Path:
         raise UserError(f"--images {options.image_folder} is no folder: give the one that file names are relative to")
     truth = None if options.ann_file is None else load_ground_truth(options.ann_file)
     loaded = _load(options, truth)
-    data = load_data_set(truth, options.image_folder, loaded[0])
+    data = load_data_set(truth, options.image_folder, loaded[0], options.ann_file)
     models = [
         _model(results, path, options, options.work_dir if index == 0 else None)
         for index, (results, path) in enumerate(
@@ -56,7 +56,12 @@ def make_report(options: ReportOptions) -> Path:
         )
     ]
     title = options.title or " and ".join(results.name for results in loaded)
-    write_page(build_report(data, models, title, options.workers), options.page)
+    try:
+        report = build_report(data, models, title, options.workers)
+    except UserError as error:
+        files = [*options.results, options.compared, options.ann_file]
+        raise UserError(f"{' with '.join(str(file) for file in files if file)}: {error}") from error
+    write_page(report, options.page)
     return options.page
 
 

@@ -46,8 +46,7 @@ def read_training_curves(work_dir: Path) -> tuple[Curve, ...]:
     for entry in map(_entry, lines):
         for name, value in entry.items():
             if name not in _ABOUT and isinstance(value, int | float) and not isinstance(value, bool):
-                finite = float(value) if math.isfinite(value) else None
-                points[_group(entry["kind"], name), name].append((entry["step"], finite))
+                points[_group(entry["kind"], name), name].append((entry["step"], _known(entry["kind"], float(value))))
     return tuple(_curve(group, name, own) for (group, name), own in sorted(points.items(), key=_rank))
 
 
@@ -59,6 +58,11 @@ def _entry(line: str) -> dict[str, Any]:
         return {}
     sound = isinstance(entry, dict) and isinstance(entry.get("kind"), str) and type(entry.get("step")) is int
     return entry if sound else {}
+
+
+def _known(kind: str, value: float) -> float | None:
+    """Return a finite value; -1 of a validation says that there was nothing to measure."""
+    return value if math.isfinite(value) and not (kind != "train" and value == -1) else None
 
 
 def _group(kind: str, name: str) -> str:

@@ -65,6 +65,13 @@ def test_a_loss_that_is_not_finite_is_unknown(tmp_path):
     assert curves_of(tmp_path)["losses", "loss"] == ([1, 2], [None, 2.0])
 
 
+def test_what_a_validation_could_not_measure_is_unknown(tmp_path):
+    write_log(tmp_path, {"kind": "validation", "step": 5, "AP": 0.5, "APl": -1, "AP/star": -1})
+    curves = curves_of(tmp_path)
+    assert curves["validation", "AP"] == ([5], [0.5])
+    assert curves["validation", "APl"] == curves["AP by class", "AP/star"] == ([5], [None])
+
+
 def test_long_curves_show_means_of_neighbours(tmp_path):
     write_log(tmp_path, *({"kind": "train", "step": step, "loss": float(step)} for step in range(2 * MOST_POINTS)))
     steps, losses = curves_of(tmp_path)["losses", "loss"]
