@@ -20,7 +20,7 @@ from typing import Any
 from mmdet.fileio.atomic import write_atomically
 from mmdet.report.document import Report
 
-STYLES = ("base.css", "figures.css", "player.css", "print.css")
+STYLES = ("base.css", "figures.css", "charts.css", "tables.css", "player.css", "timeline.css", "print.css")
 SCRIPTS = (  # in this order: later ones use what earlier ones define
     "dom.js",
     "format.js",

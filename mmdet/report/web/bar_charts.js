@@ -6,15 +6,25 @@
  */
 function barChart({ title, rows, note = "" }) {
   const count = Math.max(...rows.map(({ bars }) => bars.length));
-  const letters = Array.from({ length: count }, (_, model) => element("th", { scope: "col", class: "value" }, letterOf(model)));
+  const letters = Array.from({ length: count }, (_, model) =>
+    element("th", { scope: "col", class: "value" }, letterOf(model)),
+  );
   const head = count > 1 ? element("thead", {}, element("tr", {}, element("td"), element("td"), letters)) : null;
-  const lines = rows.map(({ label, bars }) => element("tr", {},
-    element("th", { scope: "row" }, label),
-    element("td", { class: "track", "aria-hidden": "true" }, bars.map(pieceOf)),
-    bars.map((bar) => element("td", { class: "value" }, bar?.text ?? UNKNOWN))));
-  return element("figure", { class: "chart" },
+  const lines = rows.map(({ label, bars }) =>
+    element(
+      "tr",
+      {},
+      element("th", { scope: "row" }, label),
+      element("td", { class: "track", "aria-hidden": "true" }, bars.map(pieceOf)),
+      bars.map((bar) => element("td", { class: "value" }, bar?.text ?? UNKNOWN)),
+    ),
+  );
+  return element(
+    "figure",
+    { class: "chart" },
     element("table", { class: "bars" }, element("caption", {}, title), head, element("tbody", {}, lines)),
-    note ? element("p", { class: "note" }, note) : null);
+    note ? element("p", { class: "note" }, note) : null,
+  );
 }
 
 function pieceOf(bar) {
@@ -36,7 +46,12 @@ function waterfallChart(report) {
   const rows = [
     row("AP reached", ({ ap }) => ({ from: 0, to: ap, text: percent(ap), kind: "reached" })),
     ...names.map((name) => row(`+ ${GAIN_NAMES[name] ?? name}`, ({ ap, gains }) => gainBar(ap, gains[name]))),
-    row("missed and false", ({ remaining }) => ({ from: 1 - remaining, to: 1, text: percent(remaining), kind: "rest" })),
+    row("missed and false", ({ remaining }) => ({
+      from: 1 - remaining,
+      to: 1,
+      text: percent(remaining),
+      kind: "rest",
+    })),
   ];
   return barChart({ title: "Where AP is lost: the gain if these were true", rows, note: GAINS_NOTE });
 }
@@ -51,8 +66,16 @@ function occlusionChart(report) {
   const figures = report.models.map(({ occlusion }) => occlusion);
   const names = [...new Set(figures.flat().map(({ name }) => name))];
   if (!names.length) return null;
-  const rows = names.map((name) => ({ label: name, bars: figures.map((list) => figureBar(list.find((figure) => figure.name === name))) }));
-  const notes = new Set(figures.flat().map(({ note }) => note).filter(Boolean));
+  const rows = names.map((name) => ({
+    label: name,
+    bars: figures.map((list) => figureBar(list.find((figure) => figure.name === name))),
+  }));
+  const notes = new Set(
+    figures
+      .flat()
+      .map(({ note }) => note)
+      .filter(Boolean),
+  );
   return barChart({ title: "By occlusion, in per cent", rows, note: [...notes].join(" ") });
 }
 
@@ -74,8 +97,13 @@ function confusionMatrix(confusion, title) {
     const cells = confusion.counts[row].map((count, column) => confusionCell(count, sum, row === column));
     return element("tr", {}, element("th", { scope: "row", title: name }, name), cells);
   });
-  const table = element("table", { class: across.length > UPRIGHT_CLASSES ? "confusion turned" : "confusion" }, element("caption", {}, `${title}: true down, predicted across`),
-    element("thead", {}, element("tr", {}, element("td"), heads)), element("tbody", {}, lines));
+  const table = element(
+    "table",
+    { class: across.length > UPRIGHT_CLASSES ? "confusion turned" : "confusion" },
+    element("caption", {}, `${title}: true down, predicted across`),
+    element("thead", {}, element("tr", {}, element("td"), heads)),
+    element("tbody", {}, lines),
+  );
   return element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": title }, table);
 }
 

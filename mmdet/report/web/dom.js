@@ -1,4 +1,5 @@
-// Elements are made here. Texts are inserted as text, never as html: a class named `<img onerror=...>` is shown as such.
+// Elements are made here. Texts are inserted as text, never as html: a class named `<img onerror=...>` is shown as
+// it is written.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -27,7 +28,12 @@ function fill(node, attributes, children) {
 function part(id, title, ...children) {
   const shown = children.flat().filter((child) => child);
   if (!shown.length) return null;
-  return element("section", { id, "aria-labelledby": `${id}-title` }, element("h2", { id: `${id}-title` }, title), shown);
+  return element(
+    "section",
+    { id, "aria-labelledby": `${id}-title` },
+    element("h2", { id: `${id}-title` }, title),
+    shown,
+  );
 }
 
 /** Make a button that copies a text and says so. */

@@ -9,7 +9,7 @@ const HATCH_PX = 8;
 const SIGN_PX = 18;
 const SIGN_FONT = "700 11px system-ui, sans-serif";
 
-/** Fit a canvas to its place on the page; return a context that draws in pixels of the screen, and the scale of the video. */
+/** Fit a canvas to its place on the page; return what draws on it, in pixels of the screen, and the scale. */
 function fitted(canvas, [height, width]) {
   const across = canvas.clientWidth || width;
   const down = Math.round((across * height) / width);
@@ -106,7 +106,11 @@ function paintTag(sheet, box, text, color) {
   const left = Math.max(0, Math.min(across - width, box.left));
   const wanted = Math.max(0, Math.min(down - TAG_HEIGHT, box.top - TAG_HEIGHT - 2));
   const top = nearestFree(wanted, TAG_HEIGHT + 1, down - TAG_HEIGHT, (at) =>
-    taken.every((other) => left >= other.left + other.width || other.left >= left + width || Math.abs(at - other.top) >= TAG_HEIGHT));
+    taken.every(
+      (other) =>
+        left >= other.left + other.width || other.left >= left + width || Math.abs(at - other.top) >= TAG_HEIGHT,
+    ),
+  );
   if (top === null) return;
   taken.push({ left, top, width });
   context.fillStyle = color;
@@ -120,7 +124,9 @@ function paintTag(sheet, box, text, color) {
 /** The place nearest to the wanted one, in steps, from 0 to `last`, that is free; null if there is none near. */
 function nearestFree(wanted, step, last, isFree) {
   for (let steps = 0; steps < 12; steps++) {
-    const found = [wanted + steps * step, wanted - steps * step].find((place) => place >= 0 && place <= last && isFree(place));
+    const found = [wanted + steps * step, wanted - steps * step].find(
+      (place) => place >= 0 && place <= last && isFree(place),
+    );
     if (found !== undefined) return found;
   }
   return null;
@@ -189,7 +195,12 @@ function hatchOf(context, kind) {
   if (!hatches.has(kind)) {
     const tile = element("canvas", { width: HATCH_PX, height: HATCH_PX });
     const pen = tile.getContext("2d");
-    const lines = { diagonal: "M-2 2l4-4M0 8l8-8M6 10l4-4", cross: "M0 4h8M4 0v8", lines: "M0 2h8M0 6h8", dots: "M2 2h.1M6 6h.1" };
+    const lines = {
+      diagonal: "M-2 2l4-4M0 8l8-8M6 10l4-4",
+      cross: "M0 4h8M4 0v8",
+      lines: "M0 2h8M0 6h8",
+      dots: "M2 2h.1M6 6h.1",
+    };
     pen.strokeStyle = ERROR_KINDS[kind].color;
     pen.lineCap = "round";
     pen.lineWidth = ERROR_KINDS[kind].hatch === "dots" ? 3 : 1.5;

@@ -1,11 +1,25 @@
-// The kinds of errors: colours that colour-blind readers tell apart (Okabe and Ito), and for each a letter, a shape and a
-// pattern, so that nothing is said by colour alone.
+// The kinds of errors: colours that colour-blind readers tell apart (Okabe and Ito), and for each a letter, a shape and
+// a pattern, so that nothing is said by colour alone.
 
 const ERROR_KINDS = {
-  missed: { letter: "M", name: "missed", color: "#d55e00", shape: "M8 1a7 7 0 1 0 .01 0z", hatch: "diagonal", dash: [7, 4] },
+  missed: {
+    letter: "M",
+    name: "missed",
+    color: "#d55e00",
+    shape: "M8 1a7 7 0 1 0 .01 0z",
+    hatch: "diagonal",
+    dash: [7, 4],
+  },
   false: { letter: "F", name: "false", color: "#56b4e9", shape: "M1.5 1.5h13v13h-13z", hatch: "cross", dash: [] },
   switched: { letter: "S", name: "switched", color: "#f0e442", shape: "M8 0l8 8-8 8-8-8z", hatch: "dots", dash: [] },
-  wrong_class: { letter: "C", name: "wrong class", color: "#cc79a7", shape: "M4 1.2h8l4 6.8-4 6.8H4L0 8z", hatch: "lines", dash: [2, 3] },
+  wrong_class: {
+    letter: "C",
+    name: "wrong class",
+    color: "#cc79a7",
+    shape: "M4 1.2h8l4 6.8-4 6.8H4L0 8z",
+    hatch: "lines",
+    dash: [2, 3],
+  },
 };
 
 /** The sign of a kind of error: its shape and letter. */
@@ -36,7 +50,8 @@ function trackOf(event, truth, tracks) {
 
 /** The errors that are seen in a frame: an error may go on while its object is hidden. */
 function eventsAt(events, truth, tracks, frame) {
-  const isSeen = (event) => event.first_frame <= frame && frame <= event.last_frame && trackOf(event, truth, tracks)?.places.has(frame);
+  const isSeen = (event) =>
+    event.first_frame <= frame && frame <= event.last_frame && trackOf(event, truth, tracks)?.places.has(frame);
   return events.filter(isSeen);
 }
 
@@ -58,7 +73,12 @@ function worstErrors(report, errors) {
   const buttons = kinds.map((kind) => {
     const count = errors.filter((error) => error.kind === kind).length;
     const title = `Only errors of this kind: ${ERROR_KINDS[kind].name}`;
-    const button = element("button", { type: "button", "aria-pressed": "false", title }, badge(kind), `${ERROR_KINDS[kind].name} ${count}`);
+    const button = element(
+      "button",
+      { type: "button", "aria-pressed": "false", title },
+      badge(kind),
+      `${ERROR_KINDS[kind].name} ${count}`,
+    );
     button.addEventListener("click", () => {
       only = only === kind ? null : kind;
       buttons.forEach((other, index) => other.setAttribute("aria-pressed", String(kinds[index] === only)));
@@ -81,5 +101,9 @@ function errorItem(report, error) {
   const where = `${model}${error.videoName} · ${frameSpan(error.first_frame, error.last_frame)}`;
   const words = element("span", { class: "words" }, element("span", {}, error.text), element("small", {}, where));
   const href = report.videos[error.videoIndex].has_player ? addressOf(error.videoIndex, error.first_frame) : null;
-  return element("li", {}, element("a", { href, title: href ? null : "This video has no player" }, badge(error.kind), words));
+  return element(
+    "li",
+    {},
+    element("a", { href, title: href ? null : "This video has no player" }, badge(error.kind), words),
+  );
 }

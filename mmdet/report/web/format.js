@@ -1,7 +1,7 @@
 // Numbers as texts. Fractions of 1 that measure quality are shown in per cent, as the command lines do.
 
 const UNKNOWN = "–";
-const COUNTED = new Set(["switches", "missed", "false", "wrong class"]); // figures of a video that are counts; the others are fractions
+const COUNTED = new Set(["switches", "missed", "false", "wrong class"]); // the others are fractions
 
 function percent(fraction) {
   return isKnown(fraction) ? (100 * fraction).toFixed(1) : UNKNOWN;

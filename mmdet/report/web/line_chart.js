@@ -7,19 +7,37 @@ const DOTTED_POINTS = 12; // a line of so few points shows each of them
 const LISTED_POINTS = 60; // of a line in the table
 
 /**
- * Make a chart of `series` of {name, x, y, color (a number; else its place)}. `xRange`, `yRange` are [from, to] or found;
- * `marks` are vertical lines {x, label, dash, lift}.
+ * Make a chart of `series` of {name, x, y, color (a number; else its place)}. `xRange`, `yRange` are [from, to] or
+ * found; `marks` are vertical lines {x, label, dash, lift}.
  */
 function lineChart({ title, xLabel, yLabel = "", series, xRange, yRange, marks = [] }) {
-  const frame = { x: xRange ?? rangeOf(series.flatMap((line) => line.x)), y: yRange ?? roomy(rangeOf(series.flatMap((line) => line.y))) };
+  const frame = {
+    x: xRange ?? rangeOf(series.flatMap((line) => line.x)),
+    y: yRange ?? roomy(rangeOf(series.flatMap((line) => line.y))),
+  };
   const readout = element("p", { class: "readout", "aria-hidden": "true" }, " ");
-  const pointer = drawn("line", { class: "pointer", y1: CHART.top, y2: CHART.height - CHART.bottom, visibility: "hidden" });
+  const pointer = drawn("line", {
+    class: "pointer",
+    y1: CHART.top,
+    y2: CHART.height - CHART.bottom,
+    visibility: "hidden",
+  });
   const plot = drawn(
     "svg",
-    { class: "plot", viewBox: `0 0 ${CHART.width} ${CHART.height}`, role: "img", "aria-label": inWords(title, series, xLabel, marks) },
+    {
+      class: "plot",
+      viewBox: `0 0 ${CHART.width} ${CHART.height}`,
+      role: "img",
+      "aria-label": inWords(title, series, xLabel, marks),
+    },
     axes(frame, xLabel, yLabel),
     marks.map((mark) => markLine(frame, mark)),
-    series.map((line, index) => [drawn("path", { ...lineStyle(line, index), d: pathOf(frame, line) }), dots(frame, line, index)]).flat(),
+    series
+      .map((line, index) => [
+        drawn("path", { ...lineStyle(line, index), d: pathOf(frame, line) }),
+        dots(frame, line, index),
+      ])
+      .flat(),
     pointer,
   );
   plot.addEventListener("pointermove", (event) => readOff(event, plot, frame, series, pointer, readout, xLabel));
@@ -27,7 +45,15 @@ function lineChart({ title, xLabel, yLabel = "", series, xRange, yRange, marks =
     pointer.setAttribute("visibility", "hidden");
     readout.textContent = " ";
   });
-  return element("figure", { class: "chart" }, element("figcaption", {}, title), plot, legendOf(series), readout, numbersOf(title, series, xLabel));
+  return element(
+    "figure",
+    { class: "chart" },
+    element("figcaption", {}, title),
+    plot,
+    legendOf(series),
+    readout,
+    numbersOf(title, series, xLabel),
+  );
 }
 
 function rangeOf(values) {
@@ -46,13 +72,21 @@ function roomy([low, high]) {
 
 /** Colour and dashes of a line: no two of a chart have the same dashes, up to six lines. */
 function lineStyle(line, index) {
-  return { class: `line series-${(line.color ?? index) % 6}`, "stroke-dasharray": DASHES[(index + Math.floor(index / DASHES.length)) % DASHES.length] };
+  return {
+    class: `line series-${(line.color ?? index) % 6}`,
+    "stroke-dasharray": DASHES[(index + Math.floor(index / DASHES.length)) % DASHES.length],
+  };
 }
 
 function dots(frame, line, index) {
   if (line.x.length > DOTTED_POINTS) return null;
-  const known = line.x.flatMap((x, at) => (isKnown(line.y[at]) ? [place(frame, x, line.y[at]).map((value) => value.toFixed(1))] : []));
-  return drawn("path", { class: `dots series-${(line.color ?? index) % 6}`, d: known.map(([x, y]) => `M${x} ${y}h.01`).join("") });
+  const known = line.x.flatMap((x, at) =>
+    isKnown(line.y[at]) ? [place(frame, x, line.y[at]).map((value) => value.toFixed(1))] : [],
+  );
+  return drawn("path", {
+    class: `dots series-${(line.color ?? index) % 6}`,
+    d: known.map(([x, y]) => `M${x} ${y}h.01`).join(""),
+  });
 }
 
 function place(frame, x, y) {
@@ -71,7 +105,8 @@ function ticks([low, high], count) {
   const step = power * [1, 2, 5, 10].find((factor) => factor * power >= rough * 0.999);
   const first = Math.ceil(low / step - 1e-9);
   const found = [];
-  for (let index = first; index * step <= high + step * 1e-9; index++) found.push(Number((index * step).toPrecision(12)));
+  for (let index = first; index * step <= high + step * 1e-9; index++)
+    found.push(Number((index * step).toPrecision(12)));
   return found;
 }
 
@@ -80,23 +115,54 @@ function axes(frame, xLabel, yLabel) {
   const [right, top] = place(frame, frame.x[1], frame.y[1]);
   const across = ticks(frame.y, 4).map((y) => {
     const height = place(frame, frame.x[0], y)[1];
-    return [drawn("line", { class: "grid", x1: left, x2: right, y1: height, y2: height }),
-      drawn("text", { class: "tick", x: left - 6, y: height + 4, "text-anchor": "end" }, shortNumber(y))];
+    return [
+      drawn("line", { class: "grid", x1: left, x2: right, y1: height, y2: height }),
+      drawn("text", { class: "tick", x: left - 6, y: height + 4, "text-anchor": "end" }, shortNumber(y)),
+    ];
   });
   const along = ticks(frame.x, 5).map((x) =>
-    drawn("text", { class: "tick", x: place(frame, x, frame.y[0])[0], y: bottom + 16, "text-anchor": "middle" }, shortNumber(x)));
-  return drawn("g", { "aria-hidden": "true" }, across.flat(), along,
+    drawn(
+      "text",
+      { class: "tick", x: place(frame, x, frame.y[0])[0], y: bottom + 16, "text-anchor": "middle" },
+      shortNumber(x),
+    ),
+  );
+  return drawn(
+    "g",
+    { "aria-hidden": "true" },
+    across.flat(),
+    along,
     drawn("line", { class: "axis", x1: left, x2: right, y1: bottom, y2: bottom }),
     drawn("text", { class: "axis-label", x: right, y: CHART.height - 4, "text-anchor": "end" }, xLabel),
-    yLabel ? drawn("text", { class: "axis-label", x: 4, y: top - 10 }, yLabel) : null);
+    yLabel ? drawn("text", { class: "axis-label", x: 4, y: top - 10 }, yLabel) : null,
+  );
 }
 
 function markLine(frame, mark) {
   const [x, top] = place(frame, mark.x, frame.y[1]);
   const end = x > CHART.width * 0.6;
-  return drawn("g", { "aria-hidden": "true" },
-    drawn("line", { class: "mark", x1: x, x2: x, y1: top, y2: CHART.height - CHART.bottom, "stroke-dasharray": mark.dash ?? "" }),
-    drawn("text", { class: "mark-label", x: x + (end ? -5 : 5), y: CHART.height - CHART.bottom - (mark.lift ?? 8), "text-anchor": end ? "end" : "start" }, mark.label));
+  return drawn(
+    "g",
+    { "aria-hidden": "true" },
+    drawn("line", {
+      class: "mark",
+      x1: x,
+      x2: x,
+      y1: top,
+      y2: CHART.height - CHART.bottom,
+      "stroke-dasharray": mark.dash ?? "",
+    }),
+    drawn(
+      "text",
+      {
+        class: "mark-label",
+        x: x + (end ? -5 : 5),
+        y: CHART.height - CHART.bottom - (mark.lift ?? 8),
+        "text-anchor": end ? "end" : "start",
+      },
+      mark.label,
+    ),
+  );
 }
 
 function thinned(length, most) {
@@ -125,17 +191,27 @@ function pathOf(frame, line) {
 
 function legendOf(series) {
   if (series.length < 2) return null;
-  const items = series.map((line, index) => element("li", {},
-    drawn("svg", { viewBox: "0 0 28 10", "aria-hidden": "true" },
-      drawn("path", { ...lineStyle(line, index), d: "M1 5H27" })),
-    line.name));
+  const items = series.map((line, index) =>
+    element(
+      "li",
+      {},
+      drawn(
+        "svg",
+        { viewBox: "0 0 28 10", "aria-hidden": "true" },
+        drawn("path", { ...lineStyle(line, index), d: "M1 5H27" }),
+      ),
+      line.name,
+    ),
+  );
   return element("ul", { class: "legend" }, items);
 }
 
 function inWords(title, series, xLabel, marks) {
   const ends = series.map((line) => {
     const known = line.y.filter(isKnown);
-    return known.length ? `${line.name} from ${shortNumber(known[0])} to ${shortNumber(known.at(-1))}` : `${line.name} unknown`;
+    return known.length
+      ? `${line.name} from ${shortNumber(known[0])} to ${shortNumber(known.at(-1))}`
+      : `${line.name} unknown`;
   });
   const marked = marks.map((mark) => `; ${mark.label}`).join("");
   return `Chart of ${title} over ${xLabel}: ${ends.join(", ")}${marked}`;
@@ -166,14 +242,29 @@ function nearest(values, wanted) {
 /** The numbers as a table, made when it is opened. */
 function numbersOf(title, series, xLabel) {
   const details = element("details", { class: "numbers" }, element("summary", {}, "Numbers", hidden(` of ${title}`)));
-  details.addEventListener("toggle", () => details.open && details.children.length === 1 && details.append(tableOf(title, series, xLabel)));
+  details.addEventListener(
+    "toggle",
+    () => details.open && details.children.length === 1 && details.append(tableOf(title, series, xLabel)),
+  );
   return details;
 }
 
 function tableOf(title, series, xLabel) {
-  const lines = series.flatMap((line) => thinned(line.x.length, LISTED_POINTS).map((index) =>
-    element("tr", {}, element("th", { scope: "row" }, line.name), element("td", {}, shortNumber(line.x[index])), element("td", {}, shortNumber(line.y[index])))));
+  const lines = series.flatMap((line) =>
+    thinned(line.x.length, LISTED_POINTS).map((index) =>
+      element(
+        "tr",
+        {},
+        element("th", { scope: "row" }, line.name),
+        element("td", {}, shortNumber(line.x[index])),
+        element("td", {}, shortNumber(line.y[index])),
+      ),
+    ),
+  );
   const heads = ["line", xLabel, "value"].map((name) => element("th", { scope: "col" }, name));
-  return element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Numbers of ${title}` },
-    element("table", {}, element("thead", {}, element("tr", {}, heads)), element("tbody", {}, lines)));
+  return element(
+    "div",
+    { class: "scroll", tabindex: "0", role: "region", "aria-label": `Numbers of ${title}` },
+    element("table", {}, element("thead", {}, element("tr", {}, heads)), element("tbody", {}, lines)),
+  );
 }

@@ -10,7 +10,11 @@ function build() {
     part("player", "Player", player && element("div", { class: "look" }, player.box, worstErrors(report, errors))),
     part("videos", "Videos", report.videos.length ? videoTable(report) : null),
     part("classes", "Classes", sideBySide([classTable(report), ...confusions(report)])),
-    part("curves", "Precision, recall, threshold", grid([...precisionRecallCharts(report), ...thresholdCharts(report), occlusionChart(report)])),
+    part(
+      "curves",
+      "Precision, recall, threshold",
+      grid([...precisionRecallCharts(report), ...thresholdCharts(report), occlusionChart(report)]),
+    ),
     part("training", "Training", grid(trainingCharts(report))),
     part("made", "How it was made", element("div", { class: "cards" }, howMade(report))),
   ].filter(Boolean);
@@ -25,14 +29,19 @@ function build() {
 function opening() {
   const frames = report.videos.reduce((sum, video) => sum + video.num_frames, 0);
   const named = report.models.filter(({ name }) => name !== report.title);
-  const names = named.map((model, index) => (report.models.length > 1 ? `${letterOf(index)}: ${model.name}` : model.name));
+  const names = named.map((model, index) =>
+    report.models.length > 1 ? `${letterOf(index)}: ${model.name}` : model.name,
+  );
   const facts = [...names, plural(report.videos.length, "video"), plural(frames, "frame")];
   const notes = report.notes.map((note) => element("li", {}, note));
-  return element("section", { id: "overview-part", "aria-labelledby": "page-title" },
+  return element(
+    "section",
+    { id: "overview-part", "aria-labelledby": "page-title" },
     element("h1", { id: "page-title" }, report.title),
     element("p", { class: "facts-line" }, facts.join(" · ")),
     notes.length ? element("ul", { class: "notes", "aria-label": "Notes" }, notes) : null,
-    element("div", { class: "first" }, headline(report), waterfallChart(report)));
+    element("div", { class: "first" }, headline(report), waterfallChart(report)),
+  );
 }
 
 function grid(children) {

@@ -22,7 +22,9 @@ function pageHas(id) {
 async function readVideo(index) {
   await pageHas(`pictures-${index}`);
   const { truth, models } = readBlock(`tracks-${index}`);
-  [truth ?? [], ...models].flat().forEach((track) => (track.places ??= new Map(track.frames.map((frame, place) => [frame, place]))));
+  [truth ?? [], ...models]
+    .flat()
+    .forEach((track) => (track.places ??= new Map(track.frames.map((frame, place) => [frame, place]))));
   return { truth, models, pictures: new Pictures(readBlock(`pictures-${index}`)) };
 }
 
@@ -52,7 +54,13 @@ class Pictures {
     if (!this.images.has(frame)) {
       const image = new Image();
       image.src = this.addresses[frame];
-      this.images.set(frame, image.decode().then(() => image, () => null));
+      this.images.set(
+        frame,
+        image.decode().then(
+          () => image,
+          () => null,
+        ),
+      );
     }
     return this.images.get(frame);
   }

@@ -1,9 +1,9 @@
-// The player: panels of one video side by side, moved by slider, keys and timeline. What is shown stands in `state`; every
-// change goes through `open` and `show`.
+// The player: panels of one video side by side, moved by slider, keys and timeline. What is shown stands in `state`;
+// every change goes through `open` and `show`.
 
 const PREPARED_FRAMES = 4;
 
-/** Make the player of a report. Return its element, and `open(video, frame)`; `note` hears where the reader has gone. */
+/** Make the player of a report. Return its element and `open(video, frame)`; `note` hears where the reader has gone. */
 function makePlayer(report, note) {
   const shows = { masks: true, outlines: true, tags: true };
   const state = { index: -1, frame: 0, data: null, picture: undefined, panels: [], playing: null, shows };
@@ -34,7 +34,10 @@ function makePlayer(report, note) {
     view.choice.value = String(state.index);
     view.slider.max = String(Math.max(0, count - 1));
     view.figures.replaceChildren(...videoFigures(report, video()));
-    view.nextError.hidden = view.errorKey.hidden = view.now.hidden = !video().models.some((model) => model.events.length);
+    view.nextError.hidden =
+      view.errorKey.hidden =
+      view.now.hidden =
+        !video().models.some((model) => model.events.length);
     view.box.setAttribute("aria-label", `Player of ${name}`);
   }
 
@@ -80,7 +83,9 @@ function makePlayer(report, note) {
 
   function nextError() {
     if (view.nextError.hidden) return;
-    const starts = video().models.flatMap((model) => model.events.map((event) => event.first_frame)).sort((a, b) => a - b);
+    const starts = video()
+      .models.flatMap((model) => model.events.map((event) => event.first_frame))
+      .sort((a, b) => a - b);
     go(starts.find((start) => start > state.frame) ?? starts[0]);
   }
 
@@ -114,10 +119,12 @@ function connect(view, state, actions) {
   view.nextError.addEventListener("click", actions.nextError);
   view.slider.addEventListener("input", () => actions.go(Number(view.slider.value)));
   view.choice.addEventListener("change", () => actions.goToVideo(Number(view.choice.value)));
-  view.switches.forEach(({ name, box }) => box.addEventListener("change", () => {
-    state.shows[name] = box.checked;
-    actions.paint();
-  }));
+  view.switches.forEach(({ name, box }) =>
+    box.addEventListener("change", () => {
+      state.shows[name] = box.checked;
+      actions.paint();
+    }),
+  );
   new ResizeObserver(() => state.data && actions.paint()).observe(view.panels);
   listenToKeys(view, state, actions);
 }
@@ -138,7 +145,8 @@ function listenToKeys(view, state, { go, goToVideo, nextError, play }) {
     if (!state.data || event.ctrlKey || event.metaKey || event.altKey || event.target === view.choice) return;
     const isInside = view.box.contains(event.target);
     const presses = event.key === " " && event.target.closest("button, input, summary, a");
-    const action = (isInside && inside[event.key]) || ((isInside || event.target === document.body) && anywhere[event.key]);
+    const action =
+      (isInside && inside[event.key]) || ((isInside || event.target === document.body) && anywhere[event.key]);
     if (!action || presses) return;
     event.preventDefault();
     action();

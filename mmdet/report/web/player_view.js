@@ -3,7 +3,9 @@
 const NAMED_ERRORS = 8; // of a frame
 
 function playerView(report) {
-  const videos = report.videos.map((video, index) => (video.has_player ? element("option", { value: index }, video.name) : null));
+  const videos = report.videos.map((video, index) =>
+    video.has_player ? element("option", { value: index }, video.name) : null,
+  );
   const button = (text, title) => element("button", { type: "button", title, "aria-label": title }, text);
   const view = {
     panels: element("div", { class: "panels" }),
@@ -20,28 +22,43 @@ function playerView(report) {
     after: button("↓", "Next video"),
     errorKey: element("span", {}, ", e goes to the next error"),
     nextError: element("button", { type: "button", title: "Key e" }, "Next error"),
-    switches: ["masks", "outlines", "tags"].map((name) => ({ name, box: element("input", { type: "checkbox", checked: true }) })),
+    switches: ["masks", "outlines", "tags"].map((name) => ({
+      name,
+      box: element("input", { type: "checkbox", checked: true }),
+    })),
   };
   const toggles = view.switches.map(({ name, box }) => element("label", {}, box, name));
-  view.box = element("div", { class: "player", role: "group", tabindex: "-1", id: "player-box" },
+  view.box = element(
+    "div",
+    { class: "player", role: "group", tabindex: "-1", id: "player-box" },
     element("div", { class: "controls" }, view.before, view.after, view.choice, view.figures),
     view.panels,
     element("div", { class: "controls" }, view.play, view.back, view.slider, view.forth, view.number),
-    element("div", { class: "below" }, view.now, view.nextError,
-      element("div", { class: "toggles", role: "group", "aria-label": "Drawn over the pictures" }, toggles)),
+    element(
+      "div",
+      { class: "below" },
+      view.now,
+      view.nextError,
+      element("div", { class: "toggles", role: "group", "aria-label": "Drawn over the pictures" }, toggles),
+    ),
     view.timeline,
-    element("p", { class: "note keys" }, "Keys: ← → a frame, ↑ ↓ a video, space plays", view.errorKey, "."));
+    element("p", { class: "note keys" }, "Keys: ← → a frame, ↑ ↓ a video, space plays", view.errorKey, "."),
+  );
   return view;
 }
 
-/** The panels of a video: truth, prediction and errors, or truth and both models; without truth the predictions alone. */
+/** The panels of a video: truth, prediction and errors, or truth and both models; without truth predictions alone. */
 function panelsOf(report, video, { truth, models }) {
   const several = models.length > 1;
-  const panels = truth ? [makePanel(video, "Truth", truth, (sheet, frame, shows) => paintScene(sheet, truth, frame, shows))] : [];
+  const panels = truth
+    ? [makePanel(video, "Truth", truth, (sheet, frame, shows) => paintScene(sheet, truth, frame, shows))]
+    : [];
   models.forEach((tracks, index) => {
     const title = several ? `${letterOf(index)} · ${report.models[index].name}` : "Prediction";
     const scene = several && truth ? { truth, tracks, events: video.models[index].events } : null;
-    panels.push(makePanel(video, title, tracks, (sheet, frame, shows) => paintScene(sheet, tracks, frame, shows, scene)));
+    panels.push(
+      makePanel(video, title, tracks, (sheet, frame, shows) => paintScene(sheet, tracks, frame, shows, scene)),
+    );
   });
   if (truth && !several) {
     const scene = { truth, tracks: models[0], events: video.models[0].events };
@@ -58,7 +75,7 @@ function paintScene(sheet, tracks, frame, shows, errors = null) {
   if (shows.tags) paintTags(sheet, seen);
 }
 
-/** One panel: a canvas with a title that enlarges it. `tracks` are named to a screen reader, `draw` paints over the picture. */
+/** One panel: a canvas with a title that enlarges it. `tracks` are read out, `draw` paints over the picture. */
 function makePanel(video, title, tracks, draw, dim = false) {
   const [height, width] = video.shown_size;
   const canvas = element("canvas", { role: "img", style: { "aspect-ratio": `${width} / ${height}` } });
@@ -123,5 +140,7 @@ function eventsNow(report, video, { truth, models }, frame) {
   });
   const worst = current.sort((a, b) => b.weight - a.weight).slice(0, NAMED_ERRORS);
   const items = worst.map(({ kind, letter, text }) => element("li", {}, badge(kind), letter, text));
-  return current.length > NAMED_ERRORS ? [...items, element("li", {}, `and ${current.length - NAMED_ERRORS} more`)] : items;
+  return current.length > NAMED_ERRORS
+    ? [...items, element("li", {}, `and ${current.length - NAMED_ERRORS} more`)]
+    : items;
 }

@@ -8,10 +8,22 @@ const LONG_TABLE = 40; // rows; longer ones scroll by themselves, under their he
  */
 function sortableTable({ id, caption, columns, rows, sortBy = 0, descending = false }) {
   const body = element("tbody");
-  const lines = rows.map((row) => ({ row, line: element("tr", {}, columns.map((column, index) => cellOf(column, row, index))) }));
+  const lines = rows.map((row) => ({
+    row,
+    line: element(
+      "tr",
+      {},
+      columns.map((column, index) => cellOf(column, row, index)),
+    ),
+  }));
   const heads = columns.map((column, index) => headOf(column, () => sort(index)));
-  const table = element("table", { id, class: "sortable" }, element("caption", {}, caption),
-    element("thead", {}, element("tr", {}, heads)), body);
+  const table = element(
+    "table",
+    { id, class: "sortable" },
+    element("caption", {}, caption),
+    element("thead", {}, element("tr", {}, heads)),
+    body,
+  );
   let current = { index: null, descending };
 
   function sort(index) {
@@ -44,7 +56,11 @@ function cellOf(column, row, index) {
   const bar = column.bar ? column.bar(row) : null;
   const style = isKnown(bar) ? { "--bar": `${100 * Math.max(0, Math.min(1, bar))}%` } : {};
   const classes = [column.text ? "text" : "", isKnown(bar) ? "with-bar" : ""].join(" ").trim();
-  return element(index === 0 ? "th" : "td", { class: classes || null, style, scope: index === 0 ? "row" : null }, shown);
+  return element(
+    index === 0 ? "th" : "td",
+    { class: classes || null, style, scope: index === 0 ? "row" : null },
+    shown,
+  );
 }
 
 /** Order two values; what is not known comes last either way. */

@@ -3,7 +3,14 @@
 function videoTable(report) {
   const columns = [nameColumn(report), ...figureColumns(report), ...countColumns(report)];
   const sortBy = columns.findIndex((column) => column.name.startsWith("AP"));
-  return sortableTable({ id: "video-table", caption: "Videos; a name opens the player", columns, rows: report.videos, sortBy: Math.max(0, sortBy), descending: false });
+  return sortableTable({
+    id: "video-table",
+    caption: "Videos; a name opens the player",
+    columns,
+    rows: report.videos,
+    sortBy: Math.max(0, sortBy),
+    descending: false,
+  });
 }
 
 function nameColumn(report) {
@@ -24,18 +31,31 @@ function worstFrame(video) {
 /** A column per figure and model; figures that no video has get none. */
 function figureColumns(report) {
   const names = new Set(report.videos.flatMap((video) => video.models.flatMap((model) => Object.keys(model.figures))));
-  return [...names].flatMap((name) => report.models.map((_, index) => {
-    const value = (video) => video.models[index].figures[name];
-    return { name: report.models.length > 1 ? `${name} ${letterOf(index)}` : name, value, show: (video) => videoFigure(name, value(video)), bar: name === "AP" ? value : null };
-  }));
+  return [...names].flatMap((name) =>
+    report.models.map((_, index) => {
+      const value = (video) => video.models[index].figures[name];
+      return {
+        name: report.models.length > 1 ? `${name} ${letterOf(index)}` : name,
+        value,
+        show: (video) => videoFigure(name, value(video)),
+        bar: name === "AP" ? value : null,
+      };
+    }),
+  );
 }
 
 function countColumns(report) {
   const hasTruth = report.videos.some((video) => isKnown(video.true_tracks));
   const several = report.models.length > 1;
   return [
-    ...(hasTruth ? [{ name: "objects", title: "true tracks", value: (video) => (video.has_player ? video.true_tracks : null) }] : []),
-    ...report.models.map((_, index) => ({ name: several ? `tracks ${letterOf(index)}` : "tracks", title: "predicted tracks that are drawn", value: (video) => (video.has_player ? video.models[index].num_tracks : null) })),
+    ...(hasTruth
+      ? [{ name: "objects", title: "true tracks", value: (video) => (video.has_player ? video.true_tracks : null) }]
+      : []),
+    ...report.models.map((_, index) => ({
+      name: several ? `tracks ${letterOf(index)}` : "tracks",
+      title: "predicted tracks that are drawn",
+      value: (video) => (video.has_player ? video.models[index].num_tracks : null),
+    })),
     { name: "frames", value: (video) => video.num_frames },
   ];
 }
