@@ -24,7 +24,7 @@ OTHER_BYTES = 2_000_000  # of these, for figures, texts and the page itself
 PICTURES_SHARE = 0.75  # of the rest; tracks take what is left
 _BYTES_A_NUMBER = 4.5  # of a polygon
 _EVENTS_SHOWN = 300  # of one video and model: the worst
-_PER_PAGE_NOTES = 12
+_MOST_NOTES = 12
 _Item = TypeVar("_Item")
 _Made = TypeVar("_Made")
 
@@ -75,8 +75,13 @@ def build_report(
         made=made_now(),
         models=[model.model for model in judged],
         videos=[_video(data, judged, i, kept.get(i), settings) for i in range(len(data.videos))],
-        notes=[*_picture_notes(data, kept), *notes[:_PER_PAGE_NOTES]],
+        notes=[*_picture_notes(data, kept), *_shortened(notes)],
     )
+
+
+def _shortened(notes: Sequence[str]) -> list[str]:
+    more = len(notes) - _MOST_NOTES
+    return [*notes[:_MOST_NOTES], *([f"and {more} more such notes"] if more > 0 else [])]
 
 
 def _judge(data: DataSet, given: ModelInput, workers: int) -> _JudgedModel:

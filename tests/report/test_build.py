@@ -1,4 +1,5 @@
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -10,10 +11,13 @@ from mmdet.evaluation.ap.evaluate import evaluate
 from mmdet.evaluation.ap.thresholds import score_curve
 from mmdet.evaluation.association.hota import association_figures
 from mmdet.evaluation.diagnosis.diagnose import diagnose
+from mmdet.evaluation.loaded_results import rebuild_results
 from mmdet.fileio.annotations.raw_json import load_ground_truth
+from mmdet.fileio.annotations.vis_json import load_vis_json
 from mmdet.report.build import ModelInput, build_report
 from mmdet.report.inputs import Results, joined, load_data_set, load_results_or_tracks
 from mmdet.visualization.colors import class_color, track_color
+from mmdet.visualization.objects import objects_of_frame
 
 THRESHOLD = 0.4
 
@@ -125,6 +129,41 @@ def test_ids_count_the_entries_of_a_video_and_colours_follow_ids(report):
     assert [track.track_id for track in tracks] == [0, 1, 2, 3, 4]
     assert [track.color for track in tracks] == [hexed(track_color(number)) for number in range(5)]
     assert [track.score for track in tracks] == [0.9, 0.8, 0.7, 0.6, 0.5]
+
+
+def test_ids_and_colours_are_those_of_drawn_videos(files, report):
+    truth = load_vis_json(files / "truth.json")
+    categories = [category.category_id for category in truth.categories]
+    (result,) = rebuild_results(make_results(), truth.videos, categories, "truth.json")
+    tracks = report.videos[0].models[0].tracks
+    for frame in range(FRAMES):
+        drawn = {item.color: item.label_text.split()[0] for item in objects_of_frame(result, frame, ["r", "q", "s"])}
+        shown = {track.color: str(track.track_id) for track in tracks if frame in track.frames}
+        assert shown.items() <= {hexed(color): number for color, number in drawn.items()}.items()
+
+
+def test_without_trackeval_hota_is_unknown_and_the_page_says_why(files, monkeypatch):
+    monkeypatch.setitem(sys.modules, "trackeval.metrics", None)
+    report = report_of(files)
+    shown = {figure.name: figure.value for figure in report.models[0].headline}
+    assert (shown["HOTA"], shown["IDF1"], shown["switches"]) == (None, None, 1)
+    assert report.videos[0].models[0].figures["HOTA"] is None
+    assert any("pip install memcnp-vis[hota]" in note for note in report.notes)
+
+
+def test_many_notes_are_cut_and_counted(files):
+    truth = json.loads((files / "truth.json").read_text())
+    truth["videos"] += [truth["videos"][0] | {"id": number} for number in range(2, 32)]
+    truth["annotations"] += [
+        entry | {"id": 100 * number + entry["id"], "video_id": number}
+        for number in range(2, 32)
+        for entry in truth["annotations"]
+    ]
+    (files / "truth.json").write_text(json.dumps(truth))
+    short = [result(RING, [box(0)] * 2) | {"video_id": number} for number in range(1, 32)]
+    notes = report_of(files, short, images=None).notes
+    assert len(notes) == 14
+    assert notes[-1] == "and 19 more such notes"
 
 
 def test_results_that_have_track_ids_keep_them(files):
