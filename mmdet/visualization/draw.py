@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 REFERENCE_SIDE_PX = 480  # shorter side at which a line is 2 px wide
-SMALL_SIDE_PX = 384  # smaller pictures are enlarged, so that tags are small compared with objects
+SMALL_SIDE_PX = 360  # shorter sides are enlarged to at least this, so that tags are small compared with objects
 LARGE_SIDE_PX = 4096  # limit of an enlarged picture: encoders and players limit the sides
 PLAIN = DrawStyle()
 _STEP_BLUR = 0.4  # pixels of a small mask by which its steps are smoothed; single pixels remain
@@ -85,7 +85,7 @@ def _draw_outlines(picture: Picture, layers: Sequence[Layer], pen: Pen) -> None:
 
 def drawing_factor(size: Size) -> int:
     """Return the factor by which frames of `size` are enlarged: above 1 for small frames that are not too long."""
-    return max(1, min(SMALL_SIDE_PX // min(size), LARGE_SIDE_PX // max(size)))
+    return max(1, min(-(-SMALL_SIDE_PX // min(size)), LARGE_SIDE_PX // max(size)))
 
 
 def enlarge(frame: Picture, objects: Sequence[DrawnObject], factor: int) -> tuple[Picture, list[DrawnObject]]:

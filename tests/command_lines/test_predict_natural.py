@@ -15,7 +15,7 @@ from mmdet.engine.process.endings import end_of
 from mmdet.fileio.annotations.vis_json import load_vis_json
 from mmdet.fileio.pictures.video import open_video
 
-LENGTH, RATE, FACTOR = 10, 30, 2  # a frame of 144 rows is drawn twice as large
+LENGTH, RATE, FACTOR = 10, 30, 3  # a frame of 144 rows is drawn three times as large
 LEAST_PSNR_DB = 29  # after coding twice
 MOST_BIAS = 5  # grey values, of the mean colour inside of an object: right are 2.5 to 4, wrong matrix or range 11 to 21
 

@@ -178,7 +178,17 @@ def test_a_contact_sheet_of_nothing_is_an_error():
 
 @pytest.mark.parametrize(
     ("size", "factor"),
-    [((128, 192), 3), ((720, 1280), 1), ((16, 16), 24), ((16, 4000), 1), ((4000, 16), 1), ((16, 1000), 4)],
+    [
+        ((128, 192), 3),
+        ((288, 352), 2),
+        ((144, 176), 3),
+        ((360, 640), 1),
+        ((720, 1280), 1),
+        ((16, 16), 23),
+        ((16, 4000), 1),
+        ((4000, 16), 1),
+        ((16, 1000), 4),
+    ],
 )
 def test_small_frames_are_drawn_enlarged_unless_they_are_long(size, factor):
     assert drawing_factor(size) == factor
