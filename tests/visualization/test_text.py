@@ -66,6 +66,7 @@ def test_a_font_of_the_system_is_asked_for_what_the_bundled_ones_lack(monkeypatc
 
 
 def test_accents_that_stand_apart_are_drawn_like_letters_with_accents():
+    assert [part for _, part in text._runs("e\u0301")] == ["é"]
     assert np.array_equal(render("e\u0301", 20), render("é", 20))
 
 
