@@ -8,7 +8,7 @@ not known: without ground truth there are no figures and no errors, without a tr
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
 from mmdet.structures import Size
@@ -122,6 +122,10 @@ class Track:
     polygons: Sequence[Sequence[Polygon]]  # of each frame
     is_crowd: bool = False
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the track as json content; unlike by `asdict` its many numbers are not copied."""
+        return {own.name: getattr(self, own.name) for own in fields(self)}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorEvent:
@@ -169,8 +173,8 @@ class Video:
 
     def tracks(self) -> dict[str, Any]:
         """Return the true and predicted tracks as json content: what the page reads when the video is opened."""
-        truth = None if self.truth is None else [asdict(track) for track in self.truth]
-        return {"truth": truth, "models": [[asdict(track) for track in model.tracks] for model in self.models]}
+        truth = None if self.truth is None else [track.to_json() for track in self.truth]
+        return {"truth": truth, "models": [[track.to_json() for track in model.tracks] for model in self.models]}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
