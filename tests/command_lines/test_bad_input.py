@@ -126,7 +126,7 @@ def test_an_out_that_cannot_be_written(run, config, checkpoint, tmp_path):
 
 
 def test_nothing_to_do(run, config, checkpoint):
-    refused(run("test_video", config, checkpoint), "--out, --eval segm, --format-only and --show")
+    refused(run("test_video", config, checkpoint), "--out, --eval segm, --format-only, --show and --report")
 
 
 def test_a_result_file_with_an_object_inside(run, config, tmp_path):

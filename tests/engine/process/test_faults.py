@@ -72,7 +72,7 @@ def test_a_full_disk_under_the_log_is_one_line(miniature, tmp_path, monkeypatch)
     def full(*arguments):
         raise OSError(errno.ENOSPC, "No space left on device", "train.jsonl")
 
-    monkeypatch.setattr("mmdet.engine.training.logs.train_log.json.dumps", full)
+    monkeypatch.setattr("mmdet.engine.training.logs.log_files.json.dumps", full)
     assert "the disk is full (train.jsonl): No space left on device; make room" in end_of(trainer).message
 
 
