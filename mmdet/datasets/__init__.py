@@ -4,8 +4,10 @@ from mmdet.datasets.items import ClipDataset, ItemKey
 from mmdet.datasets.loader import make_test_loader, make_train_loader
 from mmdet.datasets.mixed import MixedDataset
 from mmdet.datasets.samplers import ChunkSampler, PairBatchSampler, VideoFrame
+from mmdet.datasets.transforms.copy_paste import CopyPaste
 from mmdet.datasets.transforms.geometric import RandomFlip, RawFrame, ResizeKeepRatio, Transform
 from mmdet.datasets.transforms.independent_crop import IndependentCrop
+from mmdet.datasets.transforms.photometric import ColorJitter
 from mmdet.datasets.vis_dataset import VISDataset
 from mmdet.fileio.annotations.vis_json import Category, Track, VideoInfo, VISJson, load_vis_json, write_vis_json
 
@@ -13,6 +15,8 @@ __all__ = [
     "Category",
     "ChunkSampler",
     "ClipDataset",
+    "ColorJitter",
+    "CopyPaste",
     "IndependentCrop",
     "ItemKey",
     "MixedDataset",

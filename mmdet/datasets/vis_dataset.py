@@ -17,6 +17,7 @@ import torch
 from mmdet.config.ranges import Amount, Natural, Seed
 from mmdet.datasets.items import ItemKey, choose_reference
 from mmdet.datasets.seen_objects import seen_box, training_notes
+from mmdet.datasets.transforms.copy_paste import CopyPaste
 from mmdet.datasets.transforms.geometric import RandomFlip, RawFrame, ResizeKeepRatio, Transform
 from mmdet.datasets.transforms.independent_crop import IndependentCrop
 from mmdet.errors import FrameError, UserError
@@ -47,6 +48,7 @@ class VISDataset:
     `min_box_size`: least width and height of a box inside of the image that counts as seen, in pixels
     `seed`: decides, with epoch and item, all random draws
     `check_files`: raise UserError at once if a frame is missing
+    `reference_masks`: give reference frames their masks too, for models that learn from both frames
     """
 
     def __init__(
@@ -59,12 +61,15 @@ class VISDataset:
         min_box_size: Amount = 1,
         seed: Seed = 0,
         check_files: bool = True,
+        reference_masks: bool = False,
     ) -> None:
         data = load_vis_json(ann_file)
         self.ann_file, self.img_prefix = str(ann_file), str(img_prefix)
         self.test_mode, self.max_gap, self.min_box_size, self.seed = test_mode, max_gap, min_box_size, seed
         self.transforms: list[Transform] = [TRANSFORMS.build(t) if isinstance(t, dict) else t for t in transforms]
-        self._reads_reference_masks = any(type(transform) not in _MASKS_ALONE for transform in self.transforms)
+        self.reference_masks = reference_masks
+        needed = any(type(transform) not in _MASKS_ALONE for transform in self.transforms)
+        self._reads_reference_masks = reference_masks or needed
         self.videos: list[VideoInfo] = data.videos
         self.category_ids = tuple(category.category_id for category in data.categories)  # index: label
         self.class_names = tuple(category.name for category in data.categories)
@@ -89,11 +94,9 @@ class VISDataset:
         if self.test_mode:
             return self.test_sample(video_index, frame_index)
         rng = np.random.default_rng([self.seed, key.epoch, key.index, key.repeat])
-        reference = choose_reference(self._item_frames[video_index], frame_index, rng, self.max_gap)
-        key_frame, key_tracks = self._read(video_index, frame_index)
-        reference_frame, reference_tracks = self._read(video_index, reference, self._reads_reference_masks)
-        frames = self._transform([key_frame, reference_frame], rng)
-        truths = self._truth(frames[0], key_tracks), self._truth(frames[1], reference_tracks, with_masks=False)
+        pair, reference = self._read_pair(video_index, frame_index, rng)
+        frames = self._transform(pair, rng)
+        truths = self._truth(frames[0]), self._truth(frames[1], with_masks=self.reference_masks)
         jitter = rng.uniform(-_MAX_JITTER, _MAX_JITTER, (len(truths[1]), 4)).astype(np.float32)
         return ClipSample(
             images=_to_images(frames),
@@ -130,8 +133,8 @@ class VISDataset:
 
     def frame_truth(self, video_index: int, frame_index: int) -> tuple[np.ndarray, FrameTruth]:
         """Return a frame (H, W, 3) uint8 RGB without transforms, and the truth that training sees in it."""
-        raw, tracks = self._read(video_index, frame_index)
-        return raw.image, self._truth(raw, tracks)
+        raw = self._read(video_index, frame_index)
+        return raw.image, self._truth(raw)
 
     @property
     def num_classes(self) -> int:
@@ -175,15 +178,21 @@ class VISDataset:
                     [f"{self.ann_file} has no {needed}", *(n.removeprefix(f"{self.ann_file}: ") for n in self.notes)]
                 )
             )
-        drawn = [type(t).__name__ for t in self.transforms if isinstance(t, RandomFlip | IndependentCrop)]
+        drawn = [type(t).__name__ for t in self.transforms if isinstance(t, RandomFlip | IndependentCrop | CopyPaste)]
         if self.test_mode and drawn:
             raise UserError(f"{drawn[0]} cannot be undone in the results: leave it out of the transforms for testing")
 
-    def _read(self, video_index: int, frame_index: int, with_masks: bool = True) -> tuple[RawFrame, list[Track]]:
-        """Return a frame with the boxes (and masks, `with_masks`) of the tracks seen in it, and these tracks."""
+    def _read_pair(self, video_index: int, frame_index: int, rng: np.random.Generator) -> tuple[list[RawFrame], int]:
+        """Return a frame and the reference drawn for it, and the index of the reference."""
+        reference = choose_reference(self._item_frames[video_index], frame_index, rng, self.max_gap)
+        frames = self._read(video_index, frame_index), self._read(video_index, reference, self._reads_reference_masks)
+        return list(frames), reference
+
+    def _read(self, video_index: int, frame_index: int, with_masks: bool = True) -> RawFrame:
+        """Return a frame with the boxes (and masks, `with_masks`) of the tracks seen in it."""
         size = self.videos[video_index].size
         tracks = [t for t in self._tracks[video_index] if seen_box(t, frame_index, size, self.min_box_size)]
-        return self._raw_frame(video_index, frame_index, tracks, with_masks), tracks
+        return self._raw_frame(video_index, frame_index, tracks, with_masks)
 
     def _raw_frame(self, video_index: int, frame_index: int, tracks: list[Track], with_masks: bool = True) -> RawFrame:
         video = self.videos[video_index]
@@ -200,6 +209,8 @@ class VISDataset:
             scale=1.0,
             original_size=video.size,
             is_crowd=np.array([track.is_crowd for track in tracks], bool),
+            labels=np.array([self._labels[track.category_id] for track in tracks], np.int64),
+            instance_ids=np.array([track.annotation_id for track in tracks], np.int64),
         )
 
     def _masks(self, tracks: list[Track], frame_index: int, size: Size) -> np.ndarray:
@@ -218,18 +229,29 @@ class VISDataset:
 
     def _transform(self, frames: list[RawFrame], rng: np.random.Generator) -> list[RawFrame]:
         for transform in self.transforms:
-            frames = transform(frames, rng)
+            if isinstance(transform, CopyPaste):
+                frames = transform.paste(frames, self._other_pair, rng)
+            else:
+                frames = transform(frames, rng)
         return frames
 
-    def _truth(self, raw: RawFrame, tracks: list[Track], with_masks: bool = True) -> FrameTruth:
+    def _other_pair(self, rng: np.random.Generator) -> list[RawFrame]:
+        """Draw a pair of frames of any video."""
+        video_index, frame_index = self._items[int(rng.integers(len(self._items)))]
+        return self._read_pair(video_index, frame_index, rng)[0]
+
+    def _truth(self, raw: RawFrame, with_masks: bool = True) -> FrameTruth:
         """Return the truth after the transforms: the rows whose box still has an area."""
-        masks = raw.masks if with_masks else np.zeros((len(tracks), 0, 0), np.uint8)
+        masks = raw.masks if with_masks else np.zeros((len(raw.boxes), 0, 0), np.uint8)
+        assert raw.labels is not None
+        assert raw.instance_ids is not None
+        assert raw.is_crowd is not None
         truth = FrameTruth(
             boxes=torch.from_numpy(raw.boxes),
-            labels=torch.tensor([self._labels[track.category_id] for track in tracks], dtype=torch.int64),
+            labels=torch.from_numpy(raw.labels),
             masks=torch.from_numpy(np.ascontiguousarray(masks)).bool(),
-            instance_ids=torch.tensor([track.annotation_id for track in tracks], dtype=torch.int64),
-            is_crowd=torch.tensor([track.is_crowd for track in tracks], dtype=torch.bool),
+            instance_ids=torch.from_numpy(raw.instance_ids),
+            is_crowd=torch.from_numpy(raw.is_crowd),
         )
         kept = (truth.boxes[:, 2:] > truth.boxes[:, :2]).all(dim=1)
         return truth if kept.all() else truth[kept]

@@ -1,7 +1,19 @@
 """Models and their parts. Importing the package registers them."""
 
 from mmdet.models import assigners, backbones, heads, losses, necks
+from mmdet.models.detectors.plus_model import PlusModel
 from mmdet.models.detectors.vis_model import VISModel
 from mmdet.models.postprocess.detections import PostProcess
+from mmdet.models.postprocess.dynamic import DynamicPostProcess
 
-__all__ = ["PostProcess", "VISModel", "assigners", "backbones", "heads", "losses", "necks"]
+__all__ = [
+    "DynamicPostProcess",
+    "PlusModel",
+    "PostProcess",
+    "VISModel",
+    "assigners",
+    "backbones",
+    "heads",
+    "losses",
+    "necks",
+]

@@ -5,7 +5,7 @@ from mmdet.structures.clips import ClipBatch, ClipSample, collate_clips
 from mmdet.structures.frames import FrameDetections, FrameMeta, FrameObjects, FrameTracks, FrameTruth, Size
 from mmdet.structures.head_outputs import Assignment, HeadOutputs, PointGrid
 from mmdet.structures.padded_truth import PaddedTruth
-from mmdet.structures.results import RLE, Box, PerFrame, TrackTube, VideoResult, results_to_json
+from mmdet.structures.results import RLE, Box, PerFrame, Ranking, TrackTube, VideoResult, results_to_json
 
 __all__ = [
     "RLE",
@@ -23,6 +23,7 @@ __all__ = [
     "PaddedTruth",
     "PerFrame",
     "PointGrid",
+    "Ranking",
     "Size",
     "TrackTube",
     "VideoResult",

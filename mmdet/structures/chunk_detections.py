@@ -26,18 +26,21 @@ _VECTORS = ("boxes", "box_sigma", "embeddings")  # the others are one number per
 class ChunkDetections(ShortText):
     """The detections in B frames, and the values from which their masks are computed."""
 
-    rows: Tensor  # (B, N, 12 + E) float32: see `pack_rows`
+    rows: Tensor  # (B, N, 12 + S + E) float32: see `pack_rows`
     input_boxes: Tensor  # (B, N, 4) input pixels
-    coefficients: Tensor  # (B, N, E) float32, of the mask basis
-    mask_basis: Tensor  # (B, E, H/2, W/2)
+    coefficients: Tensor  # (B, N, E) float32, of the mask basis; with `places` the weights of each object's network
+    mask_basis: Tensor  # (B, E, H/2, W/2); with `places` the features (B, C, H/4, W/4) that the networks draw from
+    places: Tensor | None = None  # (B, N, 3): point x, y and unit of positions of each object's network, input pixels
     masks: Tensor | None = None  # (B, N, H0, W0) bool, original pixels, if all slots are already drawn
+    num_class_scores: int = 0  # S, of the rows: all classes, or none
 
     def __post_init__(self) -> None:
         frames, slots = self.rows.shape[:2]
         for field in fields(self):
-            if field.name == "masks" and self.masks is None:
+            value = getattr(self, field.name)
+            if not isinstance(value, Tensor):
                 continue
-            shape: tuple[int, ...] = tuple(getattr(self, field.name).shape)
+            shape: tuple[int, ...] = tuple(value.shape)
             if shape[0] != frames or (field.name != "mask_basis" and shape[1] != slots):
                 raise ValueError(f"ChunkDetections.{field.name} has shape {shape}, rows {tuple(self.rows.shape)}")
 
@@ -50,18 +53,22 @@ def pack_rows(
     box_sigma: Tensor,
     centerness: Tensor,
     embeddings: Tensor,
+    class_scores: Tensor | None = None,
 ) -> Tensor:
-    """Pack the values of every slot, (B, N) or (B, N, D) each, into one tensor (B, N, 12 + E).
+    """Pack the values of every slot, (B, N) or (B, N, D) each, into one tensor (B, N, 12 + S + E).
 
     `filled` (B, N) bool marks the slots that hold a detection; the other arguments are the fields of FrameObjects.
     Labels are exact in float32 up to 2^24.
     """
-    columns = (filled, boxes, labels, scores, box_sigma, centerness, embeddings)
+    known = () if class_scores is None else (class_scores,)
+    columns = (filled, boxes, labels, scores, box_sigma, centerness, *known, embeddings)
     return torch.cat([column.float() if column.dim() == 3 else column.float()[..., None] for column in columns], dim=2)
 
 
-def unpack_rows(rows: Tensor) -> list[FrameObjects]:
+def unpack_rows(rows: Tensor, num_class_scores: int = 0) -> list[FrameObjects]:
     """Return the detections of every frame from packed rows. Waits for the device of the rows.
+
+    `num_class_scores`: as in ChunkDetections
 
     If the rows are on the CPU, the results are views of them, except the labels.
     """
@@ -70,6 +77,8 @@ def unpack_rows(rows: Tensor) -> list[FrameObjects]:
         filled = row[: np.count_nonzero(row[:, 0] > 0), 1:]
         parts = np.split(filled, _ENDS, axis=1)
         named = {name: part if name in _VECTORS else part[:, 0] for name, part in zip(_NAMES, parts, strict=True)}
+        if num_class_scores:
+            named["class_scores"], named["embeddings"] = np.split(named["embeddings"], [num_class_scores], axis=1)
         named["labels"] = named["labels"].astype(np.int64)
         objects = FrameObjects(**{name: torch.from_numpy(part) for name, part in named.items()})
         frames.append(objects.to(rows.device) if rows.is_cuda else objects)

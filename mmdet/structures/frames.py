@@ -5,7 +5,8 @@ Boxes are half-open xyxy everywhere: a box covers x1 <= x < x2. Masks are bool. 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
 from typing import TypeVar
 
 import torch
@@ -42,18 +43,20 @@ class _Rows(ShortText):
 
     def __getitem__(self: Rows, rows: Tensor | slice | list[int]) -> Rows:
         """Return the rows that an index tensor, a bool mask, a slice or a list of indices selects."""
-        return replace(self, **{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+        return self._mapped(lambda tensor: tensor[rows])
 
     def to(self: Rows, device: torch.device | str, non_blocking: bool = False) -> Rows:
         """Return a copy on `device`."""
-        return replace(
-            self,
-            **{field.name: getattr(self, field.name).to(device, non_blocking=non_blocking) for field in fields(self)},
-        )
+        return self._mapped(lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
     def pin_memory(self: Rows) -> Rows:
         """Return a copy in page-locked memory."""
-        return replace(self, **{field.name: getattr(self, field.name).pin_memory() for field in fields(self)})
+        return self._mapped(Tensor.pin_memory)
+
+    def _mapped(self: Rows, change: Callable[[Tensor], Tensor]) -> Rows:
+        """Return a copy with the function applied to all tensors; what is None stays None."""
+        own = {part.name: getattr(self, part.name) for part in fields(self)}
+        return replace(self, **{name: change(value) for name, value in own.items() if value is not None})
 
     def _check(self, **shapes: tuple[int | None, ...]) -> None:
         """Raise ValueError unless every named tensor has N rows and the given further sizes (None: any)."""
@@ -108,12 +111,15 @@ class FrameObjects(_Rows):
     box_sigma: Tensor  # (N, 4) predicted std of the box sides, min(sigma, 1)
     centerness: Tensor  # (N,) in [0, 1]
     embeddings: Tensor  # (N, E) for association
+    class_scores: Tensor | None = field(default=None, repr=False)  # (N, K) in [0, 1], where a model gives them
 
     def __post_init__(self) -> None:
         self._check(boxes=(4,), labels=(), scores=(), box_sigma=(4,), centerness=(), embeddings=(None,))
+        if self.class_scores is not None:
+            self._check(class_scores=(None,))
 
     def _named(self) -> dict[str, Tensor]:
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        return {part.name: getattr(self, part.name) for part in fields(self)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

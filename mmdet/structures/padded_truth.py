@@ -21,6 +21,22 @@ ROWS_MULTIPLE = 4  # of the number of rows: CUDA graphs and compiled code are ma
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class FrameRows(ShortText):
+    """The truth of all F frames of a batch, keys first, then references: N rows per frame, as in PaddedTruth."""
+
+    boxes: Tensor  # (F, N, 4) float32
+    labels: Tensor  # (F, N) int64
+    valid: Tensor  # (F, N) bool
+    is_crowd: Tensor  # (F, N) bool
+    half_masks: Tensor  # (F, N, H/2, W/2) bool
+    ids: Tensor  # (F, N) int64: of an object in its clip, equal in key and reference; -1 for crowds and padding
+
+    def map_tensors(self, change: Callable[[Tensor], Tensor]) -> FrameRows:
+        """Return a copy with the function applied to every tensor."""
+        return FrameRows(**{field.name: change(getattr(self, field.name)) for field in fields(self)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class PaddedTruth(ShortText):
     """The truth of B pairs: G rows per key frame, R rows per reference frame. Boxes are in input pixels.
 
@@ -36,6 +52,7 @@ class PaddedTruth(ShortText):
     reference_boxes: Tensor  # (B, R, 4) float32, jittered
     reference_valid: Tensor  # (B, R) bool
     match: Tensor  # (B, G) int64: row of the same object in the reference frame, or -1
+    frames: FrameRows | None = None  # None where the masks of reference frames are not read
 
     @property
     def has_objects(self) -> Tensor:
@@ -44,14 +61,24 @@ class PaddedTruth(ShortText):
 
     def map_tensors(self, change: Callable[[Tensor], Tensor]) -> PaddedTruth:
         """Return a copy with the function applied to every tensor, such as a move to a device."""
-        return PaddedTruth(**{field.name: change(getattr(self, field.name)) for field in fields(self)})
+        own = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "frames"}
+        frames = None if self.frames is None else self.frames.map_tensors(change)
+        return PaddedTruth(**{name: change(tensor) for name, tensor in own.items()}, frames=frames)
+
+    def copy_from(self, other: PaddedTruth) -> None:
+        """Overwrite the tensors, in place, with those of a truth of the same sizes. The host does not wait."""
+        theirs: list[Tensor] = []
+        other.map_tensors(lambda tensor: theirs.append(tensor) or tensor)  # type: ignore[func-returns-value]
+        rows = iter(theirs)
+        self.map_tensors(lambda tensor: tensor.copy_(next(rows), non_blocking=True))
 
 
 def pad_truths(truths: Sequence[Sequence[FrameTruth]], reference_jitter: Sequence[Tensor], size: Size) -> PaddedTruth:
     """Pad the truths of pairs (key, reference) and find every object in its reference frame.
 
     `reference_jitter`: per pair the offsets (N_ref, 4) of the reference frame's boxes, as fractions of their sides.
-    `size`: (height, width) of the padded images, even and not smaller than any mask. Masks of references are not read.
+    `size`: (height, width) of the padded images, even and not smaller than any mask
+    The rows of all frames are left out if a reference comes without its masks.
     """
     keys, references = [clip[0] for clip in truths], [clip[1] for clip in truths]
     is_crowd = _pad([key.is_crowd for key in keys])
@@ -69,6 +96,23 @@ def pad_truths(truths: Sequence[Sequence[FrameTruth]], reference_jitter: Sequenc
         reference_boxes=_pad([jitter_boxes(reference.boxes, offsets) for reference, offsets in jittered]),
         reference_valid=reference_valid,
         match=torch.where(same.any(dim=2), same.int().argmax(dim=2), -1),
+        frames=_pad_frames(keys, references, size),
+    )
+
+
+def _pad_frames(keys: Sequence[FrameTruth], references: Sequence[FrameTruth], size: Size) -> FrameRows | None:
+    frames = [*keys, *references]
+    if any(frame.masks.shape[-1] == 0 for frame in frames):
+        return None
+    is_crowd = _pad([frame.is_crowd for frame in frames])
+    valid = _pad([torch.ones_like(frame.is_crowd) for frame in frames]) & ~is_crowd
+    return FrameRows(
+        boxes=_pad([frame.boxes for frame in frames]),
+        labels=_pad([frame.labels for frame in frames]),
+        valid=valid,
+        is_crowd=is_crowd,
+        half_masks=_pad([halve_masks(frame.masks) for frame in frames], size[0] // 2, size[1] // 2),
+        ids=torch.where(valid, _pad([frame.instance_ids for frame in frames]), -1),
     )
 
 

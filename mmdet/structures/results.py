@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypedDict, TypeVar, overload
 
 from mmdet.structures.frames import Size
@@ -91,6 +91,9 @@ class TrackTube(ShortText):
     boxes: Sequence[Box | None]  # xyxy, original pixels
     labels: Sequence[int | None]  # 0-based
     scores: Sequence[float | None]
+    class_scores: tuple[float, ...] | None = field(
+        default=None, repr=False
+    )  # mean score of every class, where the model gives them
 
     @property
     def score(self) -> float:
@@ -105,6 +108,33 @@ class TrackTube(ShortText):
         return min(counts, key=lambda label: (-counts[label], label))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranking:
+    """How tracks with a score for every class are written as results, whose order decides average precision.
+
+    `label_share`: a track counts as each class whose mean score is at least this share of its best; 0: as its own alone
+    `sure_after`: frames that a track needs for its full score; shorter ones get their share of it
+
+    >>> seen = {"segmentations": (), "boxes": (), "labels": (1, 1), "scores": (0.8, 0.8)}
+    >>> tube = TrackTube(track_id=0, class_scores=(0.5, 0.8), **seen)
+    >>> Ranking(label_share=0.5, sure_after=4).of(tube)
+    [(1, 0.4), (0, 0.25)]
+    """
+
+    label_share: float = 0.0
+    sure_after: int = 1
+
+    def of(self, tube: TrackTube) -> list[tuple[int, float]]:
+        """Return the labels and scores that a track is written with, the best first."""
+        means = tube.class_scores
+        if not self.label_share or means is None:
+            return [(tube.label, tube.score)]
+        length = min(1.0, len(seen_values(tube.scores)) / self.sure_after)
+        best = max(means)
+        labels = sorted(range(len(means)), key=lambda label: -means[label])
+        return [(label, means[label] * length) for label in labels if means[label] >= self.label_share * best]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class VideoResult(ShortText):
     """All tracks of one video, in order of first appearance."""
@@ -114,6 +144,7 @@ class VideoResult(ShortText):
     num_frames: int
     tubes: tuple[TrackTube, ...]
     bad_frames: tuple[str, ...] = ()  # why frames could not be read; they have no tracks
+    ranking: Ranking = field(default=Ranking(), repr=False)
 
     def to_json(self, category_ids: Sequence[int], with_boxes: bool = False) -> list[dict[str, Any]]:
         """Return the entries of the result json; label i is written as `category_ids[i]`.
@@ -127,11 +158,12 @@ class VideoResult(ShortText):
 
     def entries(self, category_ids: Sequence[int], with_boxes: bool = False) -> Iterator[dict[str, Any]]:
         """Yield the entries of `to_json`, with per-frame values as in the tubes: each may be a PerFrame."""
-        for tube in self.tubes:
+        ranked = [(tube, *written) for tube in self.tubes for written in self.ranking.of(tube)]
+        for tube, label, score in ranked:
             entry: dict[str, Any] = {
                 "video_id": self.video_id,
-                "score": tube.score,
-                "category_id": category_ids[tube.label],
+                "score": score,
+                "category_id": category_ids[label],
                 "segmentations": tube.segmentations,
             }
             if with_boxes:

@@ -19,7 +19,9 @@ class ShortText:
     __slots__ = ()
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{field.name}={short_text(getattr(self, field.name))}" for field in fields(self))  # type: ignore[arg-type]
+        shown = ", ".join(
+            f"{field.name}={short_text(getattr(self, field.name))}" for field in fields(self) if field.repr
+        )  # type: ignore[arg-type]
         return f"{type(self).__name__}({shown})"
 
 

@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from sys import getsizeof
 
+from torch import Tensor
+
 from mmdet.ops.masks.segmentations import encode_masks
-from mmdet.structures import RLE, Box, FrameTracks, PerFrame, Size, TrackTube, VideoResult
+from mmdet.structures import RLE, Box, FrameTracks, PerFrame, Ranking, Size, TrackTube, VideoResult
 
 
 @dataclass(slots=True)
@@ -23,14 +25,19 @@ class _Sightings:
     boxes: list[Box] = field(default_factory=list)
     labels: list[int] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
+    class_sums: Tensor | None = None  # (K,): scores of every class, added up over frames
+
+    def class_means(self) -> tuple[float, ...] | None:
+        """Return the mean score of every class, None where the model gives none."""
+        return None if self.class_sums is None else tuple((self.class_sums / len(self.frames)).tolist())
 
 
 class VideoAccumulator:
-    """Collects the tracks of one video whose frames have `size` (height, width)."""
+    """Collects the tracks of one video whose frames have `size` (height, width); `ranking` is passed to the result."""
 
-    def __init__(self, video_id: int, size: Size) -> None:
+    def __init__(self, video_id: int, size: Size, ranking: Ranking | None = None) -> None:
         self.video_id = video_id
-        self.size = size
+        self.size, self.ranking = size, ranking or Ranking()
         self.num_frames = 0
         self._sightings: dict[int, _Sightings] = {}  # by track id, in order of first appearance
 
@@ -53,15 +60,18 @@ class VideoAccumulator:
             tracks.boxes.tolist(),
             tracks.labels.tolist(),
             tracks.scores.tolist(),
+            [None] * len(ids) if tracks.class_scores is None else tracks.class_scores.cpu(),
             strict=True,
         )
-        for track_id, rle, (x1, y1, x2, y2), label, score in rows:
+        for track_id, rle, (x1, y1, x2, y2), label, score, by_class in rows:
             seen = self._sightings.setdefault(track_id, _Sightings())
             seen.frames.append(self.num_frames)
             seen.segmentations.append(rle)
             seen.boxes.append((x1, y1, x2, y2))
             seen.labels.append(label)
             seen.scores.append(score)
+            if by_class is not None:
+                seen.class_sums = by_class if seen.class_sums is None else seen.class_sums + by_class
         self.num_frames += 1
 
     def finish(self) -> VideoResult:
@@ -73,11 +83,14 @@ class VideoAccumulator:
                 boxes=PerFrame(self.num_frames, frames, tuple(seen.boxes)),
                 labels=PerFrame(self.num_frames, frames, tuple(seen.labels)),
                 scores=PerFrame(self.num_frames, frames, tuple(seen.scores)),
+                class_scores=seen.class_means(),
             )
             for track_id, seen in self._sightings.items()
             for frames in (tuple(seen.frames),)
         )
-        return VideoResult(video_id=self.video_id, size=self.size, num_frames=self.num_frames, tubes=tubes)
+        return VideoResult(
+            video_id=self.video_id, size=self.size, num_frames=self.num_frames, tubes=tubes, ranking=self.ranking
+        )
 
     def held_bytes(self) -> int:
         """Return the bytes taken by codes, boxes, labels and scores, including the lists and dicts that hold them."""

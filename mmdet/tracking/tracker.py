@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from mmdet.config.ranges import Count, Positive
 from mmdet.errors import UserError, suggestion
 from mmdet.registry import TRACKERS
-from mmdet.structures import FrameObjects
+from mmdet.structures import FrameObjects, Ranking
 from mmdet.tracking.affinity import affinity
 from mmdet.tracking.matching import DROPPED, MATCHINGS, NEW
 from mmdet.tracking.state import Array, TrackState
@@ -31,6 +31,8 @@ class Tracker:
     At most `max_tracks` are remembered; beyond that the tracks seen longest ago are forgotten and their ids are never
     used again.
     """
+
+    ranking = Ranking()  # tracks are written as they are
 
     def __init__(
         self,

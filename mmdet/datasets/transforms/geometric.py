@@ -30,6 +30,8 @@ class RawFrame(ShortText):
     scale: float  # nominal factor from original to current pixels
     original_size: Size
     is_crowd: np.ndarray | None = None  # (N,) bool; None: no row is a crowd
+    labels: np.ndarray | None = None  # (N,) int64, 0-based; None where the rows are not known, as in testing
+    instance_ids: np.ndarray | None = None  # (N,) int64, likewise
     allocate: Callable[[tuple[int, ...]], np.ndarray] | None = None  # memory for resized images; None: cv2's own
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -28,6 +28,7 @@ from mmdet.structures import (
     FrameMeta,
     FrameObjects,
     FrameTracks,
+    Ranking,
     Size,
     VideoResult,
 )
@@ -35,17 +36,18 @@ from mmdet.structures.chunk_detections import unpack_rows
 from mmdet.structures.short_text import ShortText
 from mmdet.tracking.accumulator import VideoAccumulator
 from mmdet.tracking.running import RunningTracks
-from mmdet.tracking.state import TrackState
 from mmdet.tracking.tracker import kept_rows
 
 
 class Assigns(Protocol):
-    """What a stream needs from a tracker; see `Tracker`."""
+    """What a stream needs from a tracker; see `Tracker`. Its state is its own."""
 
-    def start(self) -> TrackState:
+    ranking: Ranking  # how the tracks are written as results
+
+    def start(self) -> Any:
         """Return the state before the first frame."""
 
-    def assign(self, state: TrackState, objects: FrameObjects) -> tuple[TrackState, Tensor]:
+    def assign(self, state: Any, objects: FrameObjects) -> tuple[Any, Tensor]:
         """Return the next state and raw ids (N,)."""
 
 
@@ -100,7 +102,7 @@ class VideoStream:
         self.keep_result = keep_result
         self.state = tracker.start()
         self.context: TemporalContext | None = None
-        self.accumulator = VideoAccumulator(video_id, size)
+        self.accumulator = VideoAccumulator(video_id, size, tracker.ranking)
         self.running = RunningTracks()
         self.num_frames = 0
         self.bad_frames: list[str] = []
@@ -142,7 +144,10 @@ class VideoStream:
     @torch.no_grad()
     def track(self, chunk: LaunchedChunk, times_s: Sequence[float | None] | None = None) -> list[Tracks]:
         """Wait for the detections of a chunk, track them, and draw and encode the masks of those that have a track."""
-        objects, ids = unpack_rows(chunk.rows.wait().clone()), []  # a copy: page-locked memory is scarce
+        objects, ids = (
+            unpack_rows(chunk.rows.wait().clone(), chunk.found.num_class_scores),
+            [],
+        )  # a copy: page-locked memory is scarce
         for index, bad in enumerate(chunk.bad_frames):
             if bad:  # another frame was used in its place
                 objects[index] = objects[index][:0]
@@ -189,5 +194,5 @@ class VideoStream:
     def cut(self) -> VideoResult:
         """Return what `finish` does of the frames since the last cut, and forget them. Tracking goes on."""
         result = self.finish()
-        self.accumulator, self.bad_frames = VideoAccumulator(self.video_id, self.size), []
+        self.accumulator, self.bad_frames = VideoAccumulator(self.video_id, self.size, self.tracker.ranking), []
         return result

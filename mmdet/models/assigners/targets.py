@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from mmdet.ops.boxes import area, centres, points_ltrb
 from mmdet.ops.sampling import rows_at
 from mmdet.structures import PaddedTruth, PointGrid
+from mmdet.structures.padded_truth import FrameRows
 
 CENTERNESS_EPS = 1e-9  # MODEL.md 6, centerness target
 
@@ -45,7 +46,7 @@ def centerness_target(points: PointGrid, truth: PaddedTruth) -> Tensor:
 
 
 @torch.no_grad()
-def memory_targets(points: PointGrid, truth: PaddedTruth) -> tuple[Tensor, Tensor]:
+def memory_targets(points: PointGrid, truth: PaddedTruth | FrameRows) -> tuple[Tensor, Tensor]:
     """Return what the memory stores beside each point's feature (B, P, 4), and which points are foreground (B, P) bool.
 
     A foreground point lies strictly inside an object; its target is 2 * (ltrb / (W, H, W, H) - 0.5) to the sides of the

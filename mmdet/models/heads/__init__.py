@@ -1,6 +1,7 @@
 """Heads: from pyramid maps to the predictions of every point."""
 
 from mmdet.models.heads.cnp_memory import CNPMemory
+from mmdet.models.heads.dynamic_mask_head import DynamicMaskHead
 from mmdet.models.heads.sipmask_head import SipMaskHead
 
-__all__ = ["CNPMemory", "SipMaskHead"]
+__all__ = ["CNPMemory", "DynamicMaskHead", "SipMaskHead"]

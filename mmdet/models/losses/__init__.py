@@ -1,5 +1,6 @@
 """The training losses. Importing the package registers the criterion."""
 
+from mmdet.models.losses.aligned_criterion import AlignedCriterion
 from mmdet.models.losses.criterion import Criterion
 
-__all__ = ["Criterion"]
+__all__ = ["AlignedCriterion", "Criterion"]

@@ -12,7 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mmdet.ops.masks.dynamic import dynamic_masks
 from mmdet.structures import ChunkDetections, FrameMeta
+from mmdet.structures.dynamic_outputs import FEATURE_STRIDE
 from mmdet.structures.head_outputs import BASIS_STRIDE
 
 THRESHOLD = 0.5
@@ -44,6 +46,24 @@ def assemble_masks(basis: Tensor, coefficients: Sequence[Tensor], boxes: Tensor,
     return torch.cat([_enlarge(part, meta) for part in soft.split(max(1, PIXELS_AT_ONCE // (height * width)))])
 
 
+def draw_dynamic(features: Tensor, weights: Sequence[Tensor], places: Sequence[Tensor], meta: FrameMeta) -> Tensor:
+    """Return masks (N, H0, W0) bool at the original size, drawn by the objects' own networks.
+
+    features (B, C, H/4, W/4); weights (n_b, D) and places (n_b, 3) of each frame, as in ChunkDetections. Logits are
+    resized, then compared with 0; nothing is cut at the box.
+    """
+    height, width = meta.original_size
+    if not sum(map(len, weights)):
+        return torch.zeros(0, height, width, dtype=torch.bool, device=features.device)
+    drawn = [
+        dynamic_masks(frame[None].float(), own[None], place[None, :, :2], place[None, :, 2], FEATURE_STRIDE)[0]
+        for frame, own, place in zip(features, weights, places, strict=True)
+        if len(own)
+    ]
+    parts = torch.cat(drawn).split(max(1, PIXELS_AT_ONCE // (height * width)))
+    return torch.cat([_enlarge(part, meta, FEATURE_STRIDE, 0.0) for part in parts])
+
+
 def draw_masks(found: ChunkDetections, rows: Sequence[Sequence[int]], meta: FrameMeta) -> Tensor:
     """Return masks (M, H0, W0) bool of the given slots of each frame, frame after frame, as `assemble_masks` does."""
     slots, device = found.rows.shape[1], found.rows.device
@@ -52,7 +72,11 @@ def draw_masks(found: ChunkDetections, rows: Sequence[Sequence[int]], meta: Fram
         chosen = chosen.pin_memory().to(device, non_blocking=True)
     if found.masks is not None:
         return found.masks.flatten(0, 1)[chosen]
-    coefficients = found.coefficients.flatten(0, 1)[chosen].split([len(own) for own in rows])
+    counts = [len(own) for own in rows]
+    coefficients = found.coefficients.flatten(0, 1)[chosen].split(counts)
+    if found.places is not None:
+        places = found.places.flatten(0, 1)[chosen].split(counts)
+        return draw_dynamic(found.mask_basis, coefficients, places, meta)
     return assemble_masks(found.mask_basis, coefficients, found.input_boxes.flatten(0, 1)[chosen], meta)
 
 
@@ -65,19 +89,22 @@ def draw_all(found: ChunkDetections, meta: FrameMeta) -> ChunkDetections:
     height, width = meta.original_size
     if frames * slots * height * width > PIXELS_AT_ONCE:
         return found
-    masks = assemble_masks(found.mask_basis, list(found.coefficients), found.input_boxes.flatten(0, 1), meta)
+    if found.places is not None:
+        masks = draw_dynamic(found.mask_basis, list(found.coefficients), list(found.places), meta)
+    else:
+        masks = assemble_masks(found.mask_basis, list(found.coefficients), found.input_boxes.flatten(0, 1), meta)
     return replace(found, masks=masks.unflatten(0, (frames, slots)))
 
 
-def _enlarge(soft: Tensor, meta: FrameMeta) -> Tensor:
-    """Resize soft masks (N, h, w) to bool masks at the original size."""
+def _enlarge(soft: Tensor, meta: FrameMeta, stride: int = BASIS_STRIDE, threshold: float = THRESHOLD) -> Tensor:
+    """Resize soft masks (N, h, w), one pixel for `stride` input pixels, to bool masks at the original size."""
     height, width = meta.original_size
     resized = F.interpolate(
         soft[None],
-        scale_factor=BASIS_STRIDE / meta.scale,
+        scale_factor=stride / meta.scale,
         mode="bilinear",
         align_corners=False,
         recompute_scale_factor=False,
     )[0]
-    binary = resized[:, :height, :width] > THRESHOLD
+    binary = resized[:, :height, :width] > threshold
     return F.pad(binary, (0, width - binary.shape[-1], 0, height - binary.shape[-2]))

@@ -137,8 +137,7 @@ class LossGraph:
 
     def replay(self, truth: PaddedTruth) -> Losses:
         """Return the losses; they are valid until the next replay."""
-        for part in fields(truth):
-            getattr(self._truth, part.name).copy_(getattr(truth, part.name), non_blocking=True)
+        self._truth.copy_from(truth)
         self._graph.replay()
         return self._losses
 
