@@ -8,6 +8,7 @@ those of the parts.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
 from typing import Any
 
 import torch
@@ -75,7 +76,7 @@ class AlignedCriterion(nn.Module):
         if rows is None:
             raise UserError("this model learns from both frames of a pair: set reference_masks=True in every data set")
         with torch.autocast(outputs.cls_logits.device.type, enabled=False):
-            return self._losses(outputs, rows)
+            return self._losses(_in_float32(outputs), rows)
 
     def _losses(self, outputs: DynamicOutputs, truth: FrameRows) -> dict[str, Tensor]:
         boxes = outputs.boxes
@@ -97,6 +98,11 @@ class AlignedCriterion(nn.Module):
         )
         weighted = {name: losses[name] * self.loss_weights[name] for name in WEIGHTS}
         return {**weighted, "match_acc": accuracy}
+
+
+def _in_float32(outputs: DynamicOutputs) -> DynamicOutputs:
+    learning = (part.name for part in fields(outputs) if part.name not in ("points", "memory_query"))
+    return replace(outputs, **{name: getattr(outputs, name).float() for name in learning})
 
 
 def class_targets(logits: Tensor, truth: FrameRows, found: AlignedAssignment) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmdet.ops.collectives import gather_over_ranks, gather_sizes, rank, sum_gradient_over_ranks
+from mmdet.ops.collectives import gather_over_ranks, gather_sizes, rank, sum_gradient_over_ranks, world_size
 
 NO_LOGIT = -1e4  # far below any cosine / temperature
 
@@ -24,8 +24,8 @@ def identity_contrast(embeddings: Tensor, weights: Tensor, ids: Tensor, temperat
     against all other objects. Points of objects that only one frame shows do not count.
     """
     frames, objects = ids.shape
-    clip = torch.arange(frames, device=ids.device) % (frames // 2) + rank() * frames
-    frame = torch.arange(frames, device=ids.device) + rank() * frames
+    frame = torch.arange(frames, device=ids.device)
+    clip = frame % (frames // 2) * world_size() + rank()  # numbers that no other rank gives, however many frames it has
     notes = torch.stack((ids, clip[:, None].expand_as(ids), frame[:, None].expand_as(ids)), dim=2).flatten(0, 1)
     # Every process compares all objects of all processes, so that each gets the whole gradient of its own.
     sizes = gather_sizes(frames * objects)
