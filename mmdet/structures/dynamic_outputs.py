@@ -21,8 +21,8 @@ class DynamicOutputs(ShortText):
 
     points: PointGrid
     cls_logits: Tensor  # (F, P, K)
-    box_ltrb: Tensor  # (F, P, 4) > 0: distances to the box sides, fractions of (W, H, W, H)
-    box_sigma: Tensor  # (F, P, 4) > 0: mean error of the sides, fractions of (W, H, W, H)
+    box_ltrb: Tensor  # (F, P, 4) >= 0: distances to the box sides, fractions of (W, H, W, H)
+    box_sigma: Tensor  # (F, P, 4) >= 0: mean error of the sides, fractions of (W, H, W, H)
     quality_logits: Tensor  # (F, P): of the IoU of the object's mask
     mask_weights: Tensor  # (F, P, D): the weights of each object's mask network
     embeddings: Tensor  # (F, P, E) for association

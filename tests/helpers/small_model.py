@@ -18,3 +18,16 @@ def small_model(channels=16, num_slots=6, vit=SHALLOW, **postprocess):
         "criterion": {"type": "Criterion", "assigner": {"type": "UncertaintyAssigner"}},
         "postprocess": {"type": "PostProcess", **postprocess},
     }
+
+
+def small_plus_model(channels=16, vit=SHALLOW, head=None, **postprocess):
+    """Return the parts of a PlusModel of three classes; `head`: further arguments of the head."""
+    parts = small_model(channels, vit=vit)
+    small = {"norm_groups": channels // 4, "tower_depth": 1, "embedding_channels": 8, "mask_channels": 4}
+    return {
+        "backbone": parts["backbone"],
+        "neck": parts["neck"],
+        "head": {"type": "DynamicMaskHead", "num_classes": 3, "mask_width": channels, **small, **(head or {})},
+        "criterion": {"type": "AlignedCriterion", "assigner": {"type": "TaskAlignedAssigner"}},
+        "postprocess": {"type": "DynamicPostProcess", **postprocess},
+    }

@@ -54,7 +54,7 @@ def test_the_cross_entropy_counts_pixels_in_and_around_the_box(drawn):
                 if x1 - across <= j + 0.5 <= x2 + across and y1 - down <= i + 0.5 <= y2 + down:
                     prob = 1 / (1 + np.exp(-logit[i, j]))
                     errors.append(-np.log(prob if mask[i, j] else 1 - prob))
-        assert len(errors) == (len(logit.ravel()) if row == 1 else 8 * 9)
+        assert len(errors) == (len(logit.ravel()) if row == 1 else 8 * 10)
         assert found[0, row, slot].item() == pytest.approx(np.mean(errors), rel=1e-5)
 
 
