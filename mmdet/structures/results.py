@@ -91,9 +91,8 @@ class TrackTube(ShortText):
     boxes: Sequence[Box | None]  # xyxy, original pixels
     labels: Sequence[int | None]  # 0-based
     scores: Sequence[float | None]
-    class_scores: tuple[float, ...] | None = field(
-        default=None, repr=False
-    )  # mean score of every class, where the model gives them
+    # mean score of every class, where the model gives them
+    class_scores: tuple[float, ...] | None = field(default=None, repr=False)
 
     @property
     def score(self) -> float:
@@ -110,9 +109,10 @@ class TrackTube(ShortText):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ranking:
-    """How tracks with a score for every class are written as results, whose order decides average precision.
+    """How tracks are written as results, whose order decides average precision; by default as they are.
 
-    `label_share`: a track counts as each class whose mean score is at least this share of its best; 0: as its own alone
+    `label_share`: a track counts as each class whose mean score is at least this share of its best; 0, or without
+        scores of classes: as its own alone
     `sure_after`: frames that a track needs for its full score; shorter ones get their share of it
 
     >>> seen = {"segmentations": (), "boxes": (), "labels": (1, 1), "scores": (0.8, 0.8)}
@@ -127,9 +127,9 @@ class Ranking:
     def of(self, tube: TrackTube) -> list[tuple[int, float]]:
         """Return the labels and scores that a track is written with, the best first."""
         means = tube.class_scores
-        if not self.label_share or means is None:
-            return [(tube.label, tube.score)]
         length = min(1.0, len(seen_values(tube.scores)) / self.sure_after)
+        if not self.label_share or means is None:
+            return [(tube.label, tube.score * length)]
         best = max(means)
         labels = sorted(range(len(means)), key=lambda label: -means[label])
         return [(label, means[label] * length) for label in labels if means[label] >= self.label_share * best]

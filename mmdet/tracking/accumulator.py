@@ -71,7 +71,8 @@ class VideoAccumulator:
             seen.labels.append(label)
             seen.scores.append(score)
             if by_class is not None:
-                seen.class_sums = by_class if seen.class_sums is None else seen.class_sums + by_class
+                # never the row itself: it would hold its whole chunk in memory
+                seen.class_sums = by_class + (0 if seen.class_sums is None else seen.class_sums)
         self.num_frames += 1
 
     def finish(self) -> VideoResult:

@@ -2,10 +2,11 @@
 
 import json
 import pickle
+from dataclasses import replace
 
 import pytest
 
-from mmdet.structures import PerFrame, TrackTube, VideoResult, results_to_json
+from mmdet.structures import PerFrame, Ranking, TrackTube, VideoResult, results_to_json
 
 RLE = {"size": [2, 2], "counts": "04"}
 
@@ -97,3 +98,43 @@ def test_a_track_that_is_never_seen_is_left_out():
     ]
     (only,) = VideoResult.from_json(entries, 1, (2, 2), 2, [7]).tubes
     assert (only.track_id, only.score) == (1, 0.25)
+
+
+def test_by_default_a_track_is_written_as_its_own_class_with_its_score():
+    plain = tube([1, 1, 0], [0.5, 0.7, 0.3])
+    scored = replace(plain, class_scores=(0.9, 0.1))
+    for one in (plain, scored):
+        assert Ranking().of(one) == [(1, one.score)]
+
+
+def test_a_track_is_written_as_every_class_with_enough_of_its_best_score():
+    scored = replace(tube([1], [0.8]), class_scores=(0.3, 0.8, 0.4, 0.39))
+    assert Ranking(label_share=0.5).of(scored) == [(1, 0.8), (2, 0.4)]
+    assert Ranking(label_share=1.0).of(scored) == [(1, 0.8)]
+    assert [label for label, _ in Ranking(label_share=0.1).of(scored)] == [1, 2, 3, 0]
+
+
+@pytest.mark.parametrize(("frames", "share"), [(1, 0.25), (2, 0.5), (4, 1.0), (9, 1.0)])
+@pytest.mark.parametrize("class_scores", [None, (0.2, 0.8)])
+@pytest.mark.parametrize("label_share", [0.0, 0.9])
+def test_short_tracks_get_their_share_of_the_score(frames, share, class_scores, label_share):
+    short = replace(tube([1] * frames + [None] * 3, [0.8] * frames + [None] * 3), class_scores=class_scores)
+    ((label, score),) = Ranking(label_share=label_share, sure_after=4).of(short)
+    assert label == 1
+    assert score == pytest.approx(0.8 * share)
+
+
+def test_classes_of_a_track_share_its_masks_and_boxes():
+    scored = replace(tube([1, None], [0.5, None]), class_scores=(0.4, 0.5))
+    result = VideoResult(video_id=42, size=(2, 2), num_frames=2, tubes=(scored,), ranking=Ranking(label_share=0.5))
+    first, second = result.to_json([7, 30], with_boxes=True)
+    assert [(entry["category_id"], entry["score"]) for entry in (first, second)] == [(30, 0.5), (7, 0.4)]
+    assert all(first[name] == second[name] for name in ("segmentations", "detections", "cats"))
+
+
+def test_a_result_without_a_ranking_is_written_as_before():
+    own = tube([1, None], [0.5, None])
+    tubes = own, replace(own, class_scores=(0.4, 0.5))
+    results = [VideoResult(video_id=42, size=(2, 2), num_frames=2, tubes=(each,)) for each in tubes]
+    plain, other = (json.dumps(result.to_json([7, 30])) for result in results)
+    assert plain == other

@@ -1,11 +1,12 @@
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from mmdet.ops.masks.segmentations import decode_rle, encode_masks
-from mmdet.structures import FrameTracks
+from mmdet.structures import FrameTracks, Ranking
 from mmdet.tracking.accumulator import VideoAccumulator
 
 SIZE = (12, 20)
@@ -116,3 +117,41 @@ def test_a_result_is_as_large_as_what_was_seen_however_many_tracks_and_frames():
     tracemalloc.stop()
     assert len(result.tubes) == frames * new_ids
     assert grown < 1500 * frames * new_ids  # a full list of 400 frames has 3200 bytes, and there are four
+
+
+def with_class_scores(ids, class_scores):
+    plain = tracks_of(ids, torch.ones(len(ids), *SIZE, dtype=torch.bool))
+    return replace(plain, class_scores=torch.tensor(class_scores))
+
+
+def test_scores_of_classes_are_means_over_the_frames_that_show_the_object():
+    accumulator = VideoAccumulator(1, SIZE)
+    accumulator.add(with_class_scores([3, 4], [[0.5, 0.25], [1.0, 0.0]]))
+    accumulator.add(nothing())
+    accumulator.add(with_class_scores([3], [[1.0, 0.75]]))
+    first, second = accumulator.finish().tubes
+    assert first.class_scores == (0.75, 0.5)
+    assert second.class_scores == (1.0, 0.0)
+
+
+def test_tracks_of_a_model_without_scores_of_classes_have_none():
+    accumulator = VideoAccumulator(1, SIZE)
+    accumulator.add(tracks_of([0], torch.ones(1, *SIZE, dtype=torch.bool)))
+    assert accumulator.finish().tubes[0].class_scores is None
+
+
+def test_scores_of_classes_do_not_hold_the_chunk_that_they_came_in():
+    rows = torch.rand(1000, 2)
+    accumulator = VideoAccumulator(1, SIZE)
+    tracks = with_class_scores([0], [[0.5, 0.5]])
+    accumulator.add(replace(tracks, class_scores=rows[:1]))
+    (seen,) = accumulator._sightings.values()
+    assert seen.class_sums.untyped_storage().nbytes() == 8
+
+
+def test_the_ranking_is_passed_to_the_result():
+    ranking = Ranking(label_share=0.5, sure_after=4)
+    accumulator = VideoAccumulator(1, SIZE, ranking)
+    accumulator.add(with_class_scores([3], [[0.5, 1.0]]))
+    entries = accumulator.finish().to_json([7, 9])
+    assert [(entry["category_id"], entry["score"]) for entry in entries] == [(9, 0.25), (7, 0.125)]

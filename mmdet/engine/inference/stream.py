@@ -144,10 +144,8 @@ class VideoStream:
     @torch.no_grad()
     def track(self, chunk: LaunchedChunk, times_s: Sequence[float | None] | None = None) -> list[Tracks]:
         """Wait for the detections of a chunk, track them, and draw and encode the masks of those that have a track."""
-        objects, ids = (
-            unpack_rows(chunk.rows.wait().clone(), chunk.found.num_class_scores),
-            [],
-        )  # a copy: page-locked memory is scarce
+        packed, ids = chunk.rows.wait().clone(), []  # a copy: page-locked memory is scarce
+        objects = unpack_rows(packed, chunk.found.num_class_scores)
         for index, bad in enumerate(chunk.bad_frames):
             if bad:  # another frame was used in its place
                 objects[index] = objects[index][:0]
