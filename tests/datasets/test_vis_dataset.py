@@ -211,6 +211,22 @@ def test_all_but_their_masks_is_that_of_references_with_masks(two_videos, transf
     assert len(seen) == 2 * len(without)
 
 
+@pytest.mark.parametrize("transforms", [(), RANDOM])
+def test_masks_of_references_are_given_where_a_model_asks_for_them(two_videos, transforms):
+    data = two_videos.write()
+    without = VISDataset(**data, transforms=transforms)
+    asked = VISDataset(**data, transforms=transforms, reference_masks=True)
+    for index in range(len(asked)):
+        sample, plain = asked[ItemKey(2, index)], without[ItemKey(2, index)]
+        key, reference = sample.truths
+        assert reference.masks.shape == (len(reference), *sample.images.shape[-2:])
+        assert reference.masks.flatten(1).any(dim=1).all()
+        assert plain.truths[1].masks.shape[1:] == (0, 0)
+        assert same(key, plain.truths[0])
+        assert same(sample.images, plain.images)
+        assert same(reference.boxes, plain.truths[1].boxes)
+
+
 def test_test_items_are_all_frames_without_truth(two_videos):
     two_videos.raw["annotations"] = None
     dataset = VISDataset(**two_videos.write(), transforms=[DOUBLE], test_mode=True)

@@ -77,25 +77,23 @@ class CopyPaste:
         new = np.stack(masks)[shown]
         over = new.any(axis=0)
         image = cv2.warpAffine(other.image, move, size, flags=cv2.INTER_LINEAR)
-        old = frame.masks * ~over
+        kept = _crowds(frame)[:, None, None] | ~over
+        old = frame.masks * kept
         return replace(
             frame,
             image=_blended(frame.image, image, over),
             masks=np.concatenate([old, new]),
-            boxes=np.concatenate([self._left_boxes(frame, old, over), [self._box(mask) for mask in new]]).astype(
-                np.float32
-            ),
-            is_crowd=np.concatenate([_known(frame.is_crowd, bool), np.zeros(len(new), bool)]),
+            boxes=np.concatenate([self._left_boxes(frame, old), [self._box(mask) for mask in new]], dtype=np.float32),
+            is_crowd=np.concatenate([_crowds(frame), np.zeros(len(new), bool)]),
             labels=np.concatenate([_known(frame.labels), _known(other.labels)[chosen][shown]]),
             instance_ids=np.concatenate([_known(frame.instance_ids), _known(other.instance_ids)[chosen][shown]]),
         )
 
-    def _left_boxes(self, frame: RawFrame, masks: NDArray[np.uint8], over: NDArray[np.bool_]) -> NDArray[np.float32]:
+    def _left_boxes(self, frame: RawFrame, masks: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the boxes (N, 4) of the objects that were there: what is covered in part gets that of the rest."""
         boxes = frame.boxes.copy()
-        for row, (mask, before) in enumerate(zip(masks, frame.masks, strict=True)):
-            if not _known(frame.is_crowd, bool)[row] and (before & over).any():
-                boxes[row] = self._box(mask)
+        for row in np.flatnonzero((masks != frame.masks).any(axis=(1, 2))):
+            boxes[row] = self._box(masks[row])
         return boxes
 
     def _box(self, mask: NDArray[np.uint8]) -> tuple[float, float, float, float]:
@@ -108,11 +106,16 @@ class CopyPaste:
 
 def _ids(frames: Sequence[RawFrame]) -> list[int]:
     """Return the ids of the objects that any frame shows, crowds left out."""
-    return sorted({int(i) for frame in frames for i in _known(frame.instance_ids)[~_known(frame.is_crowd, bool)]})
+    return sorted({int(i) for frame in frames for i in _known(frame.instance_ids)[~_crowds(frame)]})
 
 
-def _known(values: np.ndarray | None, kind: type = np.int64) -> np.ndarray:
-    return np.zeros(0, kind) if values is None else values
+def _crowds(frame: RawFrame) -> NDArray[np.bool_]:
+    """Return (N,): which rows are crowds."""
+    return np.zeros(len(frame.boxes), bool) if frame.is_crowd is None else frame.is_crowd
+
+
+def _known(values: np.ndarray | None) -> np.ndarray:
+    return np.zeros(0, np.int64) if values is None else values
 
 
 def _movement(old: Sequence[int], new: Sequence[int], factor: float, flipped: bool, shift: np.ndarray) -> Matrix:
@@ -122,7 +125,9 @@ def _movement(old: Sequence[int], new: Sequence[int], factor: float, flipped: bo
     """
     down = factor * min(new[0] / old[0], new[1] / old[1])
     across = -down if flipped else down
-    x, y = (0.5 + shift) * (new[1], new[0]) - np.array([across * old[1], down * old[0]]) / 2
+    scale = np.array([across, down])
+    # from middle to middle; OpenCV's whole numbers are middles of pixels
+    x, y = (0.5 + shift) * (new[1], new[0]) - scale * (old[1] - 1, old[0] - 1) / 2 - 0.5
     return np.array([[across, 0, x], [0, down, y]], np.float32)
 
 
