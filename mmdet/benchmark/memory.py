@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from mmdet.engine.inference.predictor import VideoPredictor
 from mmdet.engine.process.memory import resident_bytes
+from mmdet.errors import UserError
 from mmdet.models.detectors.vis_model import VISModel
 from mmdet.models.postprocess.detections import PostProcess
 from mmdet.structures import ChunkDetections, FrameMeta, HeadOutputs, Size
@@ -60,7 +61,10 @@ class _SmoothMasks(PostProcess):
 
 
 def smooth_masks(model: VISModel) -> None:
-    """Make a model's masks have smooth outlines from now on."""
+    """Make a model's masks have smooth outlines from now on. Raises UserError unless they are made of a basis."""
+    kind = type(model.postprocess)
+    if not issubclass(kind, PostProcess):
+        raise UserError(f"masks of {kind.__name__} cannot be made smooth: take a config whose model has a PostProcess")
     model.postprocess = _SmoothMasks(vars(model.postprocess))
 
 

@@ -19,10 +19,9 @@ class ShortText:
     __slots__ = ()
 
     def __repr__(self) -> str:
-        shown = ", ".join(
-            f"{field.name}={short_text(getattr(self, field.name))}" for field in fields(self) if field.repr
-        )  # type: ignore[arg-type]
-        return f"{type(self).__name__}({shown})"
+        shown = [field.name for field in fields(self) if field.repr]  # type: ignore[arg-type]
+        parts = (f"{name}={short_text(getattr(self, name))}" for name in shown)
+        return f"{type(self).__name__}({', '.join(parts)})"
 
 
 def short_text(value: Any) -> str:

@@ -9,6 +9,7 @@ from multiprocessing import Value
 import numpy as np
 import pytest
 import torch
+from small_model import small_plus_model
 
 from mmdet.benchmark import memory as memory_probe
 from mmdet.benchmark.memory import MemorySample, growth, measure, smooth_masks, synthetic_frames
@@ -16,6 +17,8 @@ from mmdet.config import load_config
 from mmdet.datasets import VISDataset, make_test_loader
 from mmdet.datasets.synthetic.demo_set import generate_demo_set
 from mmdet.engine.inference.predictor import VideoPredictor
+from mmdet.errors import UserError
+from mmdet.models import PlusModel
 from mmdet.models.build import build_model
 
 SIZE = (48, 64)
@@ -141,3 +144,8 @@ def test_chunks_are_let_go_while_a_video_is_tested(dataset, predictor):
     (result,) = predictor.run(watched(), dataset.videos)
     assert result.num_frames == 24
     assert max(most) <= 2
+
+
+def test_only_masks_of_a_basis_are_made_smooth():
+    with pytest.raises(UserError, match="masks of DynamicPostProcess cannot be made smooth"):
+        smooth_masks(PlusModel(**small_plus_model()))

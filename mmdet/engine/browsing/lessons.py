@@ -1,8 +1,8 @@
-"""What the points of a key frame learn: the assigner's positives and what the memory is to write.
+"""What the points of a key frame learn: the assigner's positives and what the memory, if there is one, is to write.
 
 The points follow from the size of the input and the strides of the levels, and the memory's targets from the boxes. The
-choice of the uncertainty assigner also depends on the predicted uncertainty. Without a checkpoint it is taken as equal
-at all points, as in a network at its start, so the most central points are chosen; with a checkpoint the network runs.
+choice of the assigners also depends on what is predicted. Without a checkpoint it is taken as equal at all points, as
+in a network at its start, so the most central points are chosen; with a checkpoint the network runs.
 """
 
 from __future__ import annotations
@@ -15,62 +15,122 @@ from torch import Tensor
 
 from mmdet.engine.browsing.pairs import BrowsedBatch
 from mmdet.models.assigners.targets import memory_targets
+from mmdet.models.detectors.plus_model import PlusModel
 from mmdet.models.detectors.vis_model import VISModel
-from mmdet.structures import Assignment, PaddedTruth, PointGrid
+from mmdet.models.heads.dynamic_mask_head import FIRST_DISTANCE, PRIOR
+from mmdet.structures import PaddedTruth, PointGrid
+from mmdet.structures.padded_truth import FrameRows
 
 INITIAL_SIGMA = 0.1 + 0.9 * math.log(2)  # MODEL.md 5 for an output of 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryLessons:
+    """What the memory is to write of P points. `rows` are the objects that the targets belong to."""
+
+    targets: Tensor  # (B, P, 4)
+    points: Tensor  # (B, P) bool: the points that write
+    rows: Tensor  # (B, P) int64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lessons:
-    """What the points of a batch learn. `memory_rows` (B, P) are the objects that the memory's targets belong to."""
+    """What the points of the key frames of a batch learn; G objects, A candidate points of each."""
 
     points: PointGrid
     levels: Tensor  # (P,) int64: index of the level
-    assignment: Assignment
-    memory_targets: Tensor  # (B, P, 4)
-    memory_points: Tensor  # (B, P) bool: the points that write
-    memory_rows: Tensor  # (B, P) int64
+    slots: Tensor  # (B, G, A) int64: indices of points; without meaning if not slot_valid
+    slot_valid: Tensor  # (B, G, A) bool: the point learns this object
+    memory: MemoryLessons | None  # None: the model has none
+    learns_references: bool  # reference frames teach what key frames do
+
+    def learning(self, index: int) -> Tensor:
+        """Return the points (P,) bool of frame `index` that learn an object."""
+        marks = torch.zeros(len(self.levels), dtype=torch.bool)
+        marks[self.slots[index][self.slot_valid[index]]] = True
+        return marks
 
 
-def strides_and_assigner(model: VISModel) -> str:
-    """Return in words which points there are and how they are chosen."""
+def how_points_are_chosen(model: VISModel | PlusModel, checkpoint: str | None) -> str:
+    """Return in words which points there are, by what they are chosen, and by what prediction."""
+    aligned = isinstance(model, PlusModel)
     strides = ", ".join(map(str, model.head.strides))
-    return f"points at strides {strides}, chosen by {type(model.criterion.assigner).__name__}"
+    chosen = f"points at strides {strides}, chosen by {type(model.criterion.assigner).__name__}"
+    if checkpoint is None:
+        alike = "with scores and boxes that are alike" if aligned else "equally uncertain"
+        return f"{chosen}, as by a network at its start, {alike} everywhere"
+    return f"{chosen}, by the {'scores and boxes' if aligned else 'uncertainty'} that {checkpoint} predicts"
 
 
 @torch.no_grad()
-def make_lessons(browsed: BrowsedBatch, model: VISModel, runs: bool) -> Lessons:
+def make_lessons(browsed: BrowsedBatch, model: VISModel | PlusModel, runs: bool) -> Lessons:
     """Return what a batch teaches. The network `runs` if it has weights; otherwise only its settings are used."""
     truth = browsed.batch.truth_of_pairs
-    points, sigma = _predicted(browsed, model) if runs else _at_the_start(browsed, model)
-    targets, writes = memory_targets(points, truth)
-    levels = torch.repeat_interleave(torch.arange(len(points.level_counts)), torch.tensor(points.level_counts))
+    if isinstance(model, PlusModel):
+        points, slots, valid = _aligned(browsed, model, runs)
+    else:
+        points, slots, valid = _certain(browsed, model, runs)
     return Lessons(
         points=points,
-        levels=levels,
-        assignment=model.criterion.assigner(points, sigma, truth),
-        memory_targets=targets,
-        memory_points=writes,
-        memory_rows=_rows_of_targets(points, targets, truth),
+        levels=torch.repeat_interleave(torch.arange(len(points.level_counts)), torch.tensor(points.level_counts)),
+        slots=slots,
+        slot_valid=valid,
+        memory=None if model.head.memory is None else _memory(points, truth),
+        learns_references=isinstance(model, PlusModel),
     )
 
 
-def _at_the_start(browsed: BrowsedBatch, model: VISModel) -> tuple[PointGrid, Tensor]:
-    """Return the points of the input and a sigma (B, P, 4) that is equal everywhere."""
-    clips, height, width = len(browsed.samples), *browsed.batch.images.shape[-2:]
+def _certain(browsed: BrowsedBatch, model: VISModel, runs: bool) -> tuple[PointGrid, Tensor, Tensor]:
+    """Return the points, and those chosen by the uncertainty (B, P, 4) of boxes."""
+    points = _points(browsed, model)
+    if runs:
+        sigma = model(*_inputs(browsed, model)).box_sigma.float().cpu()
+    else:
+        sigma = torch.full((len(browsed.samples), len(points.xy), 4), INITIAL_SIGMA)
+    found = model.criterion.assigner(points, sigma, browsed.batch.truth_of_pairs)
+    return points, found.slots, found.slot_valid
+
+
+def _aligned(browsed: BrowsedBatch, model: PlusModel, runs: bool) -> tuple[PointGrid, Tensor, Tensor]:
+    """Return the points, and those chosen by class scores and boxes."""
+    points, truth, clips = _points(browsed, model), browsed.batch.truth_of_pairs, len(browsed.samples)
+    if runs:
+        outputs = model(*_inputs(browsed, model))
+        probs, boxes = outputs.cls_logits[:clips].sigmoid().cpu(), outputs.boxes[:clips].cpu()
+    else:
+        counts = torch.tensor(points.level_counts)
+        strides = torch.repeat_interleave(torch.tensor(points.strides, dtype=torch.float32), counts)
+        boxes = points.decode(FIRST_DISTANCE * strides[:, None] / points.box_scale).expand(clips, -1, -1)
+        probs = torch.full((clips, len(points.xy), model.num_classes), PRIOR)
+    keys = FrameRows(
+        boxes=truth.boxes,
+        labels=truth.labels,
+        valid=truth.valid,
+        is_crowd=truth.is_crowd,
+        half_masks=truth.half_masks,
+        ids=torch.full_like(truth.labels, -1),
+    )
+    found = model.criterion.assigner(points, probs, boxes, keys)
+    return points, found.slots, found.valid
+
+
+def _points(browsed: BrowsedBatch, model: VISModel | PlusModel) -> PointGrid:
+    """Return the points of the input."""
+    height, width = browsed.batch.images.shape[-2:]
     strides = model.head.strides
     sizes = tuple((-(-height // stride), -(-width // stride)) for stride in strides)
-    points = PointGrid.make((height, width), sizes, strides, torch.device("cpu"))
-    return points, torch.full((clips, len(points.xy), 4), INITIAL_SIGMA)
+    return PointGrid.make((height, width), sizes, strides, torch.device("cpu"))
 
 
-def _predicted(browsed: BrowsedBatch, model: VISModel) -> tuple[PointGrid, Tensor]:
-    """Return the points and the sigma that the network predicts in training mode."""
+def _inputs(browsed: BrowsedBatch, model: VISModel | PlusModel) -> tuple[Tensor, Tensor]:
+    """Return what the network predicts from, on its device."""
     device = next(model.parameters()).device
-    outputs = model(browsed.batch.images.to(device), browsed.batch.valid.to(device))
-    size, sizes, strides = outputs.points.image_size, outputs.points.level_sizes, outputs.points.strides
-    return PointGrid.make(size, sizes, strides, torch.device("cpu")), outputs.box_sigma.float().cpu()
+    return browsed.batch.images.to(device), browsed.batch.valid.to(device)
+
+
+def _memory(points: PointGrid, truth: PaddedTruth) -> MemoryLessons:
+    targets, writes = memory_targets(points, truth)
+    return MemoryLessons(targets=targets, points=writes, rows=_rows_of_targets(points, targets, truth))
 
 
 def _rows_of_targets(points: PointGrid, targets: Tensor, truth: PaddedTruth) -> Tensor:

@@ -13,7 +13,7 @@ import torch
 
 from mmdet.config import RunConfig
 from mmdet.datasets import MixedDataset, VISDataset
-from mmdet.engine.browsing.lessons import make_lessons, strides_and_assigner
+from mmdet.engine.browsing.lessons import how_points_are_chosen, make_lessons
 from mmdet.engine.browsing.pairs import browse_batches
 from mmdet.engine.browsing.views import counted, untaught, view_pair
 from mmdet.engine.checkpoints.weights import load_weights, read_weights
@@ -107,12 +107,12 @@ def _model(config: RunConfig, dataset: VISDataset | MixedDataset, options: Brows
     if options.checkpoint is None:
         with torch.device("meta"):
             model = build_model(config)
-        return model, f"{strides_and_assigner(model)}, as by a network at its start, equally uncertain everywhere"
+        return model, how_points_are_chosen(model, None)
     model = build_model(config)
     weights = read_weights(options.checkpoint, options.trust_checkpoint)
     said = load_weights(model, weights, dataset.class_names)
     model = place_model(model, options.device)
-    return model, f"{strides_and_assigner(model)}, by the uncertainty that {options.checkpoint} predicts; {said[0]}"
+    return model, f"{how_points_are_chosen(model, options.checkpoint)}; {said[0]}"
 
 
 def _files_read(config: RunConfig, dataset: VISDataset | MixedDataset, options: BrowseOptions) -> list[str]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mmdet.datasets import VISDataset
-from mmdet.engine.browsing.lessons import Lessons
+from mmdet.engine.browsing.lessons import Lessons, MemoryLessons
 from mmdet.engine.browsing.pairs import BrowsedBatch
 from mmdet.ops.boxes import points_ltrb
 from mmdet.structures import Box, FrameTruth
@@ -20,13 +20,12 @@ from mmdet.visualization.pairs.views import LearningPoints, Line, PairFrame, Pai
 def view_pair(browsed: BrowsedBatch, lessons: Lessons, index: int, name: str) -> PairView:
     """Return what is shown of pair `index` of a batch; `name` is what the pair is called."""
     colors = _colors(browsed, index)
-    positives, memory = _positives(lessons, index), _memory(lessons, index)
     return PairView(
         key=_key_frame(browsed, index, colors[0]),
-        reference=_reference_frame(browsed, index, colors[1]),
+        reference=_reference_frame(browsed, lessons, index, colors[1]),
         strides=lessons.points.strides,
-        positives=positives,
-        memory=memory,
+        positives=_positives(lessons, index),
+        memory=_memory(lessons, index),
         lines=(
             Line(text=describe_origin(browsed, index, name)),
             describe_lessons(browsed, lessons, index),
@@ -37,7 +36,7 @@ def view_pair(browsed: BrowsedBatch, lessons: Lessons, index: int, name: str) ->
 
 def untaught(browsed: BrowsedBatch, lessons: Lessons, index: int) -> list[int]:
     """Return the rows of the objects of a key frame that no point learns."""
-    valid, learned = browsed.batch.truth_of_pairs.valid[index], lessons.assignment.slot_valid[index].any(dim=1)
+    valid, learned = browsed.batch.truth_of_pairs.valid[index], lessons.slot_valid[index].any(dim=1)
     return _numbers(torch.nonzero(valid & ~learned).flatten())
 
 
@@ -60,11 +59,12 @@ def describe_lessons(browsed: BrowsedBatch, lessons: Lessons, index: int) -> Lin
     truth = browsed.batch.truth_of_pairs
     objects, crowds = int(truth.valid[index].sum()), int(truth.is_crowd[index].sum())
     absent = int((truth.valid[index] & (truth.match[index] < 0)).sum())
-    counts = _by_level(lessons, lessons.assignment.positive[index])
+    counts = _by_level(lessons, lessons.learning(index))
     by_stride = ", ".join(f"{count} at {stride}" for stride, count in zip(lessons.points.strides, counts, strict=True))
     parts = [counted(objects, "object") + (f" ({absent} not in the reference)" if absent else "")]
     parts += [counted(crowds, "crowd region")] if crowds else []
-    parts += [f"positive points by stride: {by_stride}", f"{int(lessons.memory_points[index].sum())} write to memory"]
+    parts.append(f"positive points by stride: {by_stride}")
+    parts += [] if lessons.memory is None else [f"{int(lessons.memory.points[index].sum())} write to memory"]
     rows = untaught(browsed, lessons, index)
     if rows:
         names = ", ".join(_tag(browsed.samples[index].truths[0], row, browsed.sources[index]) for row in rows)
@@ -95,21 +95,22 @@ def _object_facts(lessons: Lessons, index: int, row: int, box: Tensor) -> list[s
 
     Of several objects the nearest one's centre decides, so an object may get points outside of its box, in another's.
     """
-    own = lessons.assignment.slots[index, row][lessons.assignment.slot_valid[index, row]]
+    own = lessons.slots[index, row][lessons.slot_valid[index, row]]
     marks = torch.zeros(len(lessons.levels), dtype=torch.bool)
     marks[own] = True
-    writes = lessons.memory_points[index] & (lessons.memory_rows[index] == row)
     facts = ["positive " + "/".join(map(str, _by_level(lessons, marks))) if len(own) else "NO POSITIVE POINT"]
     outside = int((points_ltrb(lessons.points.xy[own], box) < 0).any(dim=-1).sum())
     facts[0] += f", {outside} of them outside its box" if outside else ""
-    written = lessons.memory_targets[index][writes]
+    return facts if lessons.memory is None else [*facts, _written(lessons.memory, index, row)]
+
+
+def _written(memory: MemoryLessons, index: int, row: int) -> str:
+    """Return how many points write an object, and the range of its targets."""
+    written = memory.targets[index][memory.points[index] & (memory.rows[index] == row)]
     if not len(written):
-        return [*facts, "none writes"]
+        return "none writes"
     ranges = zip("ltrb", written.amin(dim=0).tolist(), written.amax(dim=0).tolist(), strict=True)
-    return [
-        *facts,
-        f"{len(written)} write " + ", ".join(f"{side} {low:+.2f}..{high:+.2f}" for side, low, high in ranges),
-    ]
+    return f"{len(written)} write " + ", ".join(f"{side} {low:+.2f}..{high:+.2f}" for side, low, high in ranges)
 
 
 def _key_frame(browsed: BrowsedBatch, index: int, colors: list[Color]) -> PairFrame:
@@ -127,14 +128,19 @@ def _key_frame(browsed: BrowsedBatch, index: int, colors: list[Color]) -> PairFr
     return _frame(browsed, index, 0, objects)
 
 
-def _reference_frame(browsed: BrowsedBatch, index: int, colors: list[Color]) -> PairFrame:
+def _reference_frame(browsed: BrowsedBatch, lessons: Lessons, index: int, colors: list[Color]) -> PairFrame:
+    """Return the reference with what is learnt of its objects: masks, or boxes that are jittered."""
     truth, reference = browsed.batch.truth_of_pairs, browsed.samples[index].truths[1]
+    rows = truth.frames if lessons.learns_references else None
+    jittered = truth.reference_boxes[index]
+    masks = None if rows is None else rows.half_masks[len(browsed.samples) + index].numpy()
     objects = tuple(
         PairObject(
             tag=_tag(reference, row, browsed.sources[index]),
             color=color,
             box=_box(reference.boxes[row]),
-            jittered_box=None if reference.is_crowd[row] else _box(truth.reference_boxes[index, row]),
+            jittered_box=None if lessons.learns_references or reference.is_crowd[row] else _box(jittered[row]),
+            mask=None if masks is None else masks[row],
             is_crowd=bool(reference.is_crowd[row]),
         )
         for row, color in enumerate(colors)
@@ -167,13 +173,15 @@ def _colors(browsed: BrowsedBatch, index: int) -> tuple[list[Color], list[Color]
 
 
 def _positives(lessons: Lessons, index: int) -> LearningPoints:
-    rows, places = torch.nonzero(lessons.assignment.slot_valid[index], as_tuple=True)
-    return _learning(lessons, lessons.assignment.slots[index][rows, places], rows)
+    rows, places = torch.nonzero(lessons.slot_valid[index], as_tuple=True)
+    return _learning(lessons, lessons.slots[index][rows, places], rows)
 
 
-def _memory(lessons: Lessons, index: int) -> LearningPoints:
-    places = torch.nonzero(lessons.memory_points[index]).flatten()
-    return _learning(lessons, places, lessons.memory_rows[index][places])
+def _memory(lessons: Lessons, index: int) -> LearningPoints | None:
+    if lessons.memory is None:
+        return None
+    places = torch.nonzero(lessons.memory.points[index]).flatten()
+    return _learning(lessons, places, lessons.memory.rows[index][places])
 
 
 def _learning(lessons: Lessons, places: Tensor, rows: Tensor) -> LearningPoints:

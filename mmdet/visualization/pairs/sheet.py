@@ -37,16 +37,22 @@ def draw_pair(view: PairView) -> Picture:
     strides = ", ".join(map(str, view.strides))
     panels = [
         _titled(_draw_objects(key), f"{key.title}: boxes and masks"),
-        _titled(_draw_objects(reference), f"{reference.title}: boxes; dashed: jittered, for the model"),
+        _titled(_draw_objects(reference), f"{reference.title}: {_shown_of(reference)}"),
         _titled(_draw_points(key, view.positives, factor), f"positive points of strides {strides}, smallest first"),
-        _titled(
-            _draw_memory(key, view.memory, factor), "points that write to the memory; lines: l, t, r, b of one each"
-        ),
     ]
+    if view.memory is not None:
+        title = "points that write to the memory; lines: l, t, r, b of one each"
+        panels.append(_titled(_draw_memory(key, view.memory, factor), title))
     sheet = contact_sheet(panels, columns=2 if key.picture.shape[1] >= key.picture.shape[0] else 4)
     missing = max(LEAST_WIDTH_PX - sheet.shape[1], 0)
     sheet = np.pad(sheet, ((0, 0), (0, missing), (0, 0)), constant_values=255)
     return np.concatenate([sheet, text_block(view.lines, sheet.shape[1])])
+
+
+def _shown_of(reference: PairFrame) -> str:
+    if any(item.mask is not None for item in reference.objects):
+        return "boxes and masks"
+    return "boxes; dashed: jittered, as the model gets them"
 
 
 def panel_factor(size: tuple[int, int]) -> float:

@@ -19,7 +19,7 @@ class PairObject:
     color: Color  # the same in both frames
     box: Box
     jittered_box: Box | None = None  # of a reference: what the model gets instead of `box`
-    mask: NDArray[np.bool_] | None = None  # (H/2, W/2), of a key
+    mask: NDArray[np.bool_] | None = None  # (H/2, W/2), where the model learns it
     is_crowd: bool = False
 
 
@@ -59,5 +59,5 @@ class PairView:
     reference: PairFrame
     strides: tuple[int, ...]
     positives: LearningPoints
-    memory: LearningPoints  # the points that write
+    memory: LearningPoints | None  # the points that write; None: there is no memory
     lines: tuple[Line, ...]

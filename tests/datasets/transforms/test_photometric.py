@@ -1,15 +1,17 @@
 """Colours of a clip: changed alike in all its frames, and nothing but colours."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 
-from mmdet.config.build import build_part
+from mmdet.config import load_config
 from mmdet.datasets import ColorJitter, RawFrame
 from mmdet.errors import UserError
-from mmdet.registry import TRANSFORMS
 
 SIZE = (12, 16)
+CONFIG = Path(__file__).parents[3] / "configs/baselines/cocopaste_plus_lite0.py"
 
 
 def make_frame(seed=0, image=None):
@@ -130,6 +132,11 @@ def test_a_mirrored_view_of_an_image_is_taken():
 
 
 @pytest.mark.parametrize("setting", [{"grey": 1.5}, {"brightness": -0.1}, {"saturation": -1}, {"hue": 2}])
-def test_settings_outside_their_ranges_are_refused(setting):
-    with pytest.raises(UserError, match=next(iter(setting))):
-        build_part(TRANSFORMS, {"type": "ColorJitter", **setting}, "transforms[0]")
+def test_settings_outside_their_ranges_are_refused(tmp_path, setting):
+    config = tmp_path / "config.py"
+    dataset = {"type": "VISDataset", "ann_file": "a", "img_prefix": "b"}
+    dataset["transforms"] = [{"type": "ColorJitter", **setting}]
+    train = {"datasets": [dataset]}
+    config.write_text(f"_base_ = [{str(CONFIG)!r}]\ndata = dict(train={train!r})\n")
+    with pytest.raises(UserError, match=rf"transforms.0.{next(iter(setting))} is"):
+        load_config(config)
