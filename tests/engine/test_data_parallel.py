@@ -12,13 +12,14 @@ VARIANTS = {
     "plain": {},
     "accumulated": {"accumulate": 2},
     "graphs": {"pretended_graphs": True},  # gradients are averaged after the backward pass, not by DDP
+    "plus": {"model": "plus"},
     "on_gpus": {"amp": "off"},
+    "plus_on_gpus": {"model": "plus", "amp": "off"},
 }
+ON_GPUS = [pytest.param(name, marks=pytest.mark.cuda) for name in VARIANTS if "on_gpus" in name]
 
 
-@pytest.fixture(
-    scope="module", params=["plain", "accumulated", "graphs", pytest.param("on_gpus", marks=pytest.mark.cuda)]
-)
+@pytest.fixture(scope="module", params=["plain", "accumulated", "graphs", "plus", *ON_GPUS])
 def trained(request, tmp_path_factory, together, tiny_vis):
     """The parameters at the start and at the end of one process, and those of two processes."""
     on_gpus = "on_gpus" in request.param

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import torch
-from small_model import small_model
+from small_model import small_model, small_plus_model
 
 from mmdet.config import RuntimeSection, ScheduleSection
 from mmdet.datasets.loader import make_train_loader
@@ -20,13 +20,18 @@ from mmdet.engine.training.run_about import RunAbout
 from mmdet.engine.training.steps import cuda_graphs as training_graphs
 from mmdet.engine.training.steps.cuda_graphs import LossGraph, NetworkGraph, TrainingGraphs
 from mmdet.engine.training.trainer import Trainer, TrainSetup
-from mmdet.models import VISModel
+from mmdet.registry import MODELS
 from mmdet.structures import ClipSample, FrameMeta, FrameTruth
 
 ALONE = Ranks(rank=0, local_rank=0, world_size=1, device=torch.device("cpu"))
 SIZE = (64, 96)
-MODEL = small_model(max_per_image=5)
-BACKBONE = MODEL.pop("backbone")
+MEMORY = {"type": "CNPMemory", "num_slots": 6}
+PARTS = {
+    "published": {"type": "VISModel", **small_model(max_per_image=5)},
+    "plus": {"type": "PlusModel", **small_plus_model(head={"memory": MEMORY}, max_per_image=5)},
+}
+BACKBONE = PARTS["published"]["backbone"]
+MODEL = {name: part for name, part in PARTS["published"].items() if name not in ("type", "backbone")}
 NUM_OBJECTS = (3, 0, 1, 2, 0, 1, 4, 0)  # of item after item; item 4 shows crowds only
 CROWDS_ONLY = 4
 
@@ -70,11 +75,13 @@ class AwkwardDataset:
         )
 
 
-def make_trainer(folder, ranks=ALONE, batch_size=2, backbone=BACKBONE, workers=0, epochs=2, **runtime):
-    """Return a trainer of the tiny model, `batch_size` pairs a process."""
+def make_trainer(
+    folder, ranks=ALONE, batch_size=2, backbone=BACKBONE, workers=0, epochs=2, model="published", **runtime
+):
+    """Return a trainer of one of the tiny models, `batch_size` pairs a process."""
     folder.mkdir(parents=True, exist_ok=True)
     seed_everything(0)
-    model = VISModel(backbone=dict(backbone), **MODEL).to(ranks.device)
+    model = MODELS.build({**PARTS[model], "backbone": dict(backbone)}).to(ranks.device)
     setup = TrainSetup(
         model=model,
         optimizer=build_optimizer(model, {"type": "SGD", "lr": 0.02, "weight_decay": 1e-4}),

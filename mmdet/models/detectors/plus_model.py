@@ -100,12 +100,27 @@ class PlusModel(nn.Module):
         """Write the foreground points of one optimiser step to the memory, if there is one; see VISModel."""
         if self.head.memory is None:
             return None
-        features, targets, foreground = [], [], []
-        for output, batch in zip(outputs, batches, strict=True):
-            rows = batch.truth_of_pairs.frames
-            assert rows is not None  # the loss has asked for them
-            target, inside = memory_targets(output.points, rows)
-            features.append(output.memory_query.flatten(0, 1))
-            targets.append(target.flatten(0, 1))
-            foreground.append(inside.flatten() if made is None else inside.flatten() & made)
-        return self.head.memory.write(torch.cat(features), torch.cat(targets), torch.cat(foreground))
+        features, targets, foreground = _foreground(outputs, batches)
+        return self.head.memory.write(features, targets, foreground if made is None else foreground & made)
+
+    @torch.no_grad()
+    def read_entropy(self, outputs: Sequence[DynamicOutputs], batches: Sequence[ClipBatch]) -> Tensor | None:
+        """Return how evenly the slots count in what is read at foreground points; None if no memory says it."""
+        if not hasattr(self.head.memory, "read_entropy"):
+            return None
+        features, _, foreground = _foreground(outputs, batches)
+        entropy: Tensor = self.head.memory.read_entropy(features, foreground)
+        return entropy
+
+
+def _foreground(outputs: Sequence[DynamicOutputs], batches: Sequence[ClipBatch]) -> tuple[Tensor, Tensor, Tensor]:
+    """Return queries (N, C), memory targets (N, 4) and which are foreground (N,) of the points of all frames."""
+    features, targets, foreground = [], [], []
+    for output, batch in zip(outputs, batches, strict=True):
+        rows = batch.truth_of_pairs.frames
+        assert rows is not None  # the loss has asked for them
+        target, inside = memory_targets(output.points, rows)
+        features.append(output.memory_query.flatten(0, 1))
+        targets.append(target.flatten(0, 1))
+        foreground.append(inside.flatten())
+    return torch.cat(features), torch.cat(targets), torch.cat(foreground)

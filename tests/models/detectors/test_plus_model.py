@@ -190,6 +190,15 @@ def test_the_memory_is_written_with_the_objects_of_both_frames():
     assert not torch.equal(model.head.memory.slots, before)
 
 
+def test_a_memory_tells_how_evenly_its_slots_are_read_where_objects_are(model):
+    remembering, batch = make_model(memory=MEMORY), make_batch(OBJECTS, [])
+    entropy = remembering.read_entropy([remembering(batch.images, batch.valid)], [batch])
+    assert 0.9 < entropy <= 1  # at a temperature of 1 all slots count nearly alike
+    nothing = make_batch([], [])
+    assert remembering.read_entropy([remembering(nothing.images, nothing.valid)], [nothing]) == -1
+    assert model.read_entropy([model(batch.images, batch.valid)], [batch]) is None
+
+
 def test_a_step_that_was_skipped_writes_nothing():
     model, batch = make_model(memory=MEMORY), make_batch(OBJECTS)
     before = model.head.memory.slots.clone()
