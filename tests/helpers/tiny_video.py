@@ -1,22 +1,26 @@
-"""A predictor with the real model at its smallest, and videos of noise for it."""
+"""A predictor with one of the real models at its smallest, and videos of noise for it."""
 
 import numpy as np
 import torch
-from small_model import small_model
+from small_model import small_model, small_plus_model
 
 from mmdet.datasets import ResizeKeepRatio, VideoInfo
 from mmdet.engine.inference.predictor import VideoPredictor
-from mmdet.models import VISModel
+from mmdet.models import PlusModel, VISModel
 from mmdet.structures import ClipBatch
-from mmdet.tracking import Tracker
+from mmdet.tracking import AppearanceTracker, Tracker
 
 SIZE = (50, 75)
 
 
-def make_predictor(**parts):
+def make_predictor(model="published", **parts):
     torch.manual_seed(0)
-    model = VISModel(**small_model(32, num_slots=128, score_threshold=1e-4, max_per_image=5), **parts)
-    return VideoPredictor(model, Tracker(), [ResizeKeepRatio(96, 64)])
+    transforms = [ResizeKeepRatio(96, 64)]
+    if model == "plus":
+        plus = PlusModel(**small_plus_model(32, score_threshold=1e-4, max_per_image=5), **parts)
+        return VideoPredictor(plus, AppearanceTracker(), transforms)
+    published = VISModel(**small_model(32, num_slots=128, score_threshold=1e-4, max_per_image=5), **parts)
+    return VideoPredictor(published, Tracker(), transforms)
 
 
 def make_video(seed, length=4, size=SIZE):

@@ -27,6 +27,12 @@ def predictor(tiny_video):
 
 
 @pytest.fixture(scope="module")
+def plus(tiny_video):
+    """A predictor with the second model and its tracker."""
+    return tiny_video.make_predictor("plus")
+
+
+@pytest.fixture(scope="module")
 def calibrated(tiny_video):
     """A predictor whose frames depend on the ones before them, by as much as on themselves."""
     predictor = tiny_video.make_predictor(
@@ -54,7 +60,7 @@ def test_a_stream_gives_tracks_at_the_size_of_its_frames(tiny_video, predictor):
     assert (result.video_id, result.num_frames, len(result.tubes)) == (7, 1, len(tracks))
 
 
-@pytest.mark.parametrize("kind", ["predictor", "calibrated"])
+@pytest.mark.parametrize("kind", ["predictor", "calibrated", "plus"])
 def test_two_streams_interleaved_equal_one_after_the_other(tiny_video, kind, request):
     predictor = request.getfixturevalue(kind)
     first, second = tiny_video.make_video(1), tiny_video.make_video(2)
@@ -76,7 +82,7 @@ def numbers(result):
     return torch.tensor(rows)
 
 
-@pytest.mark.parametrize("kind", ["predictor", "calibrated"])
+@pytest.mark.parametrize("kind", ["predictor", "calibrated", "plus"])
 @pytest.mark.parametrize("size", [1, 3, 8])
 def test_videos_in_chunks_give_what_their_streams_give(tiny_video, kind, size, request):
     predictor = request.getfixturevalue(kind)

@@ -16,6 +16,12 @@ def on_a_gpu():
         pytest.skip("needs a GPU")
 
 
+@pytest.fixture(params=["published", "plus"])
+def made(tiny_video, request):
+    """A predictor on the CPU."""
+    return tiny_video.make_predictor(request.param)
+
+
 def on_gpu(predictor, **speed):
     return VideoPredictor(predictor.model, predictor.tracker, predictor.transforms, "cuda", **speed)
 
@@ -33,16 +39,16 @@ def assert_alike(first, second):
         assert (one.masks.cpu() != other.masks.cpu()).float().mean() < 1e-2
 
 
-def test_a_gpu_streams_what_the_cpu_streams(tiny_video):
-    predictor, frames = tiny_video.make_predictor(), tiny_video.make_video(1)
+def test_a_gpu_streams_what_the_cpu_streams(tiny_video, made):
+    predictor, frames = made, tiny_video.make_video(1)
     expected = streamed(predictor, frames)[0]
     tracks = streamed(on_gpu(predictor), frames)[0]
     assert_alike(tracks, expected)
     assert all(frame.masks.is_cuda and not frame.boxes.is_cuda for frame in tracks)
 
 
-def test_a_cuda_graph_gives_what_launching_gives(tiny_video, caplog):
-    predictor = on_gpu(tiny_video.make_predictor())
+def test_a_cuda_graph_gives_what_launching_gives(tiny_video, made, caplog):
+    predictor = on_gpu(made)
     graphed = on_gpu(predictor, cuda_graph=True)
     for frames in (tiny_video.make_video(1), tiny_video.make_video(2, size=(60, 60)), tiny_video.make_video(3)):
         assert_alike(streamed(graphed, frames)[0], streamed(predictor, frames)[0])
@@ -50,8 +56,8 @@ def test_a_cuda_graph_gives_what_launching_gives(tiny_video, caplog):
     assert len(graphed.detector._graphs._graphs) == 2
 
 
-def test_a_graph_draws_masks_that_are_the_callers_own(tiny_video):
-    graphed = on_gpu(tiny_video.make_predictor(), cuda_graph=True)
+def test_a_graph_draws_masks_that_are_the_callers_own(tiny_video, made):
+    graphed = on_gpu(made, cuda_graph=True)
     stream, again = graphed.stream((50, 75)), graphed.stream((50, 75))
     frames = tiny_video.make_video(1)
     kept = [stream.push(frame).masks for frame in frames]
@@ -70,8 +76,8 @@ def test_a_frame_is_prepared_in_page_locked_memory_and_copied_as_it_is(tiny_vide
     assert torch.equal(copied.cpu(), batch.images)
 
 
-def test_streams_that_share_graphs_do_not_disturb_each_other(tiny_video):
-    graphed = on_gpu(tiny_video.make_predictor(), cuda_graph=True)
+def test_streams_that_share_graphs_do_not_disturb_each_other(tiny_video, made):
+    graphed = on_gpu(made, cuda_graph=True)
     first, second = tiny_video.make_video(1), tiny_video.make_video(2)
     alone = [streamed(graphed, frames)[1] for frames in (first, second)]
     streams = [graphed.stream((50, 75)), graphed.stream((50, 75))]
@@ -98,8 +104,8 @@ def test_what_cannot_be_recorded_runs_without_a_graph_after_one_warning(tiny_vid
 
 
 @pytest.mark.parametrize("size", [1, 3])
-def test_chunks_one_behind_give_what_streams_give(tiny_video, size):
-    predictor = on_gpu(tiny_video.make_predictor())
+def test_chunks_one_behind_give_what_streams_give(tiny_video, made, size):
+    predictor = on_gpu(made)
     videos, infos, batches = tiny_video.make_set(predictor, size)
     for result, frames in zip(predictor.run(batches, infos), videos.values(), strict=True):
         expected = streamed(predictor, frames)[1]
