@@ -37,7 +37,7 @@ def main() -> None:
     check_config_file(args.config)
     import torch  # here, as --help and a wrong option need none of it
 
-    from mmdet.benchmark.memory import growth, measure, smooth_masks, synthetic_frames
+    from mmdet.benchmark.memory import check_masks, growth, measure, smooth_masks, synthetic_frames
     from mmdet.engine.inference.predictor import VideoPredictor
     from mmdet.engine.process.devices import limit_threads
     from mmdet.fileio.atomic import write_text_atomically
@@ -45,6 +45,7 @@ def main() -> None:
 
     device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
     every = max(1, args.frames // SAMPLES)
+    check_masks(load_config(args.config))
     config = load_config(
         args.config,
         [

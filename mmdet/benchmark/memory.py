@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from mmdet.config import RunConfig
 from mmdet.engine.inference.predictor import VideoPredictor
 from mmdet.engine.process.memory import resident_bytes
 from mmdet.errors import UserError
@@ -60,11 +61,15 @@ class _SmoothMasks(PostProcess):
         return super().detect(replace(outputs, mask_basis=basis), metas)
 
 
+def check_masks(config: RunConfig) -> None:
+    """Raise UserError for a model whose masks cannot be made smooth, because they are not made of a basis."""
+    kind = config.model["postprocess"]["type"]
+    if kind != PostProcess.__name__:
+        raise UserError(f"masks of {kind} cannot be made smooth: take a config whose model has a PostProcess")
+
+
 def smooth_masks(model: VISModel) -> None:
-    """Make a model's masks have smooth outlines from now on. Raises UserError unless they are made of a basis."""
-    kind = type(model.postprocess)
-    if not issubclass(kind, PostProcess):
-        raise UserError(f"masks of {kind.__name__} cannot be made smooth: take a config whose model has a PostProcess")
+    """Make a model's masks have smooth outlines from now on."""
     model.postprocess = _SmoothMasks(vars(model.postprocess))
 
 

@@ -9,16 +9,14 @@ from multiprocessing import Value
 import numpy as np
 import pytest
 import torch
-from small_model import small_plus_model
 
 from mmdet.benchmark import memory as memory_probe
-from mmdet.benchmark.memory import MemorySample, growth, measure, smooth_masks, synthetic_frames
+from mmdet.benchmark.memory import MemorySample, check_masks, growth, measure, smooth_masks, synthetic_frames
 from mmdet.config import load_config
 from mmdet.datasets import VISDataset, make_test_loader
 from mmdet.datasets.synthetic.demo_set import generate_demo_set
 from mmdet.engine.inference.predictor import VideoPredictor
 from mmdet.errors import UserError
-from mmdet.models import PlusModel
 from mmdet.models.build import build_model
 
 SIZE = (48, 64)
@@ -146,6 +144,7 @@ def test_chunks_are_let_go_while_a_video_is_tested(dataset, predictor):
     assert max(most) <= 2
 
 
-def test_only_masks_of_a_basis_are_made_smooth():
+def test_only_masks_of_a_basis_can_be_made_smooth():
+    check_masks(load_config("configs/vitmae_cnp_contrast_ms_1x.py"))
     with pytest.raises(UserError, match="masks of DynamicPostProcess cannot be made smooth"):
-        smooth_masks(PlusModel(**small_plus_model()))
+        check_masks(load_config("configs/baselines/cocopaste_plus_lite0.py"))

@@ -16,6 +16,7 @@ from mmdet.config import load_config
 from mmdet.engine.checkpoints.file import load_checkpoint
 from mmdet.engine.inference.predictor import VideoPredictor
 from mmdet.engine.process.endings import run_command_line
+from mmdet.visualization.pairs import sheet
 
 ROOT = Path(__file__).parents[2]
 CONFIG = """
@@ -216,6 +217,15 @@ def test_training_pairs_are_drawn(monkeypatch, capsys, plus_config, plus_run, tm
         assert "TaskAlignedAssigner" in said
         assert "positive points by stride" in said
         assert "memory" not in said
+
+
+def test_pairs_of_the_test_set_show_what_training_on_it_would_teach(monkeypatch, capsys, plus_config, tmp_path):
+    titles = []
+    monkeypatch.setattr(sheet, "_titled", lambda picture, title: titles.append(title) or picture)
+    arguments = ("--split", "test", "--out", tmp_path, "--number", 1)
+    assert call_tool(monkeypatch, capsys, "browse_dataset", plus_config, *arguments)[0] == 0
+    assert [title.partition(": ")[2] for title in titles[:2]] == ["boxes and masks"] * 2
+    assert len(titles) == 3  # none of a memory
 
 
 def test_training_steps_are_timed(monkeypatch, capsys, plus_config, tmp_path):

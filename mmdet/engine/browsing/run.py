@@ -96,7 +96,8 @@ def _adapted(config: RunConfig, options: BrowseOptions) -> RunConfig:
     if options.seed is not None:
         config = replace(config, runtime=replace(config.runtime, seed=options.seed))
     if options.split == "test":
-        dataset = {**config.data.test.dataset, "test_mode": False}
+        masks = any(part.get("reference_masks", False) for part in config.data.train.datasets)
+        dataset = {**config.data.test.dataset, "test_mode": False, "reference_masks": masks}
         train = replace(config.data.train, datasets=[dataset], ratios=None)
         config = replace(config, data=replace(config.data, train=train))
     return config

@@ -172,8 +172,8 @@ def _cut(tube: TrackTube, count: int) -> TrackTube:
         frames = tuple(frame for frame in values.frames if frame < count)
         return PerFrame(count, frames, values.values[: len(frames)])
 
-    return TrackTube(
-        track_id=tube.track_id,
+    return replace(
+        tube,
         segmentations=first(tube.segmentations),
         boxes=first(tube.boxes),
         labels=first(tube.labels),
