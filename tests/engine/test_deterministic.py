@@ -36,23 +36,24 @@ def test_a_users_choice_for_cublas_stands(settings, monkeypatch):
     assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":16:8"
 
 
-def trained(tiny_vis, folder):
-    trainer = tiny_vis.make_trainer(folder, epochs=1)
+def trained(tiny_vis, folder, model):
+    trainer = tiny_vis.make_trainer(folder, epochs=1, model=model)
     trainer.run()
     return trainer.model.state_dict()
 
 
-def test_on_the_cpu_equal_runs_are_equal_with_or_without_deterministic_algorithms(tiny_vis, tmp_path, settings):
-    first, second = (trained(tiny_vis, tmp_path / name) for name in "ab")
+@pytest.mark.parametrize("model", ["published", "plus"])
+def test_on_the_cpu_equal_runs_are_equal_with_or_without_deterministic_algorithms(tiny_vis, tmp_path, settings, model):
+    first, second = (trained(tiny_vis, tmp_path / name, model) for name in "ab")
     compute_deterministically()
-    third = trained(tiny_vis, tmp_path / "c")
+    third = trained(tiny_vis, tmp_path / "c", model)
     for name, value in first.items():
         assert torch.equal(value, second[name]), name
         assert torch.equal(value, third[name]), name
 
 
 @pytest.mark.cuda
-@pytest.mark.slow  # two backbones twice, in a process of its own: cuBLAS reads its setting only when it starts
+@pytest.mark.slow  # three models twice, in a process of its own: cuBLAS reads its setting only when it starts
 def test_on_a_gpu_deterministic_runs_are_equal_bit_for_bit(tiny_vis, tmp_path):
     if not torch.cuda.is_available():
         pytest.skip("needs a GPU")
@@ -62,7 +63,7 @@ def test_on_a_gpu_deterministic_runs_are_equal_bit_for_bit(tiny_vis, tmp_path):
         text=True,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    for backbone in ("vit", "resnet"):
+    for backbone in ("vit", "resnet", "plus"):
         first, second = (torch.load(tmp_path / f"{backbone}_{turn}.pt") for turn in range(2))
         for name, value in first.items():
             assert torch.equal(value, second[name]), f"{backbone} {name}"

@@ -171,9 +171,14 @@ def train_twice(folder):
     compute_deterministically()
     ranks = connect(0, 0, 1)
     resnet = {"type": "TimmBackbone", "name": "resnet10t", "frozen_bn": True}
-    for name, backbone, amp in (("vit", BACKBONE, "bf16"), ("resnet", resnet, "off")):
+    runs = {
+        "vit": {"backbone": BACKBONE, "amp": "bf16"},
+        "resnet": {"backbone": resnet, "amp": "off"},
+        "plus": {"model": "plus", "amp": "bf16"},
+    }
+    for name, settings in runs.items():
         for turn in range(2):
-            trainer = make_trainer(folder / f"work_{name}_{turn}", ranks, backbone=backbone, amp=amp)
+            trainer = make_trainer(folder / f"work_{name}_{turn}", ranks, **settings)
             trainer.run()
             torch.save(trainer.model.state_dict(), folder / f"{name}_{turn}.pt")
 

@@ -119,3 +119,37 @@ def test_the_masks_of_references_are_read_only_for_the_rows_of_all_frames():
     assert all(torch.equal(getattr(full, name), getattr(without, name)) for name in names)
     assert full.frames is not None
     assert without.frames is None
+
+
+def test_the_rows_of_all_frames_are_keys_then_references():
+    clips = [(frame(7, 8, 9, crowd=(1,)), frame(9, 7)), (frame(3), frame())]
+    rows = padded(*clips).frames
+    for index, each in enumerate([clips[0][0], clips[1][0], clips[0][1], clips[1][1]]):
+        count = len(each)
+        assert torch.equal(rows.boxes[index, :count], each.boxes)
+        assert torch.equal(rows.labels[index, :count], each.labels)
+        assert torch.equal(rows.half_masks[index, :count], halve_masks(each.masks))
+        assert rows.is_crowd[index, :count].tolist() == each.is_crowd.tolist()
+        assert rows.valid[index].tolist() == [*(~each.is_crowd).tolist(), *[False] * (4 - count)]
+    assert rows.ids.tolist() == [[7, -1, 9, -1], [3, -1, -1, -1], [9, 7, -1, -1], [-1] * 4]
+
+
+def test_the_rows_of_all_frames_are_as_many_as_the_fullest_frame_needs():
+    assert padded((frame(1), frame(*range(5)))).frames.boxes.shape == (2, 8, 4)
+    assert padded((frame(*range(9)), frame(1))).frames.boxes.shape == (2, 12, 4)
+
+
+def test_a_truth_takes_over_the_numbers_of_another_in_place():
+    first, second = padded((frame(1, 2), frame(2))), padded((frame(5, 3, 4), frame(3, 5)))
+    held = first.frames.boxes
+    first.copy_from(second)
+    assert first.frames.boxes is held
+    for one, other in ((first, second), (first.frames, second.frames)):
+        names = [field.name for field in dataclasses.fields(one) if field.name != "frames"]
+        assert all(torch.equal(getattr(one, name), getattr(other, name)) for name in names)
+
+
+def test_all_tensors_move_those_of_the_rows_too():
+    moved = padded((frame(1), frame(1))).map_tensors(lambda tensor: tensor.to("meta"))
+    assert moved.boxes.is_meta
+    assert moved.frames.half_masks.is_meta
