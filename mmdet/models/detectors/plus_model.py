@@ -106,11 +106,11 @@ class PlusModel(nn.Module):
     @torch.no_grad()
     def read_entropy(self, outputs: Sequence[DynamicOutputs], batches: Sequence[ClipBatch]) -> Tensor | None:
         """Return how evenly the slots count in what is read at foreground points; None if no memory says it."""
-        if not hasattr(self.head.memory, "read_entropy"):
+        memory = self.head.memory
+        if memory is None or not hasattr(memory, "read_entropy"):
             return None
         features, _, foreground = _foreground(outputs, batches)
-        entropy: Tensor = self.head.memory.read_entropy(features, foreground)
-        return entropy
+        return memory.read_entropy(features, foreground)
 
 
 def _foreground(outputs: Sequence[DynamicOutputs], batches: Sequence[ClipBatch]) -> tuple[Tensor, Tensor, Tensor]:

@@ -52,7 +52,7 @@ def draw_pair(view: PairView) -> Picture:
 def _shown_of(reference: PairFrame) -> str:
     if any(item.mask is not None for item in reference.objects):
         return "boxes and masks"
-    return "boxes; dashed: jittered, as the model gets them"
+    return "boxes; dashed: jittered, for the model"
 
 
 def panel_factor(size: tuple[int, int]) -> float:
