@@ -116,7 +116,7 @@ class AppearanceTracker:
         cosines = looks @ known.T
         agreement = _shares(classes) @ _shares(state.class_sums).T
         ago = state.frame - state.last_seen
-        overlap = legacy_iou(boxes, state.boxes + state.motion) * (ago <= self.box_frames)
+        overlap = legacy_iou(boxes, state.boxes + state.motion * ago[:, None]) * (ago <= self.box_frames)
         total: Array = self.look_weight * cosines + self.class_weight * agreement + self.box_weight * overlap
         return total
 
@@ -125,8 +125,10 @@ class AppearanceTracker:
         if not len(state):
             return np.zeros(0, np.int64), np.zeros(0, np.int64)
         fit = self.affinity(state, looks, boxes, classes)
-        rows, tracks = linear_sum_assignment(fit, maximize=True)
-        good = fit[rows, tracks] >= self.least * (self.look_weight + self.class_weight)
+        # what a match gives beyond what it needs, so that pairs that will not match do not pull others apart
+        gain = np.nan_to_num(fit - self.least * (self.look_weight + self.class_weight), nan=-1.0)
+        rows, tracks = linear_sum_assignment(gain.clip(0), maximize=True)
+        good = gain[rows, tracks] >= 0
         return rows[good], tracks[good]
 
     def _seen(self, state: LookState, tracks: Array, looks: Array, boxes: Array, classes: Array) -> LookState:

@@ -104,6 +104,34 @@ def test_a_detection_takes_a_track_that_no_better_one_takes(tracker):
     assert run(tracker, [detect(A), alike]) == [[0], [0, 1]]
 
 
+def test_a_pair_that_does_not_match_does_not_pull_others_apart():
+    """Two detections are like the track of the first; the second is not enough like any other track."""
+    tracker = AppearanceTracker(box_weight=0.0, class_weight=0.0, least=0.5)
+    state, _ = tracker.assign(tracker.start(), detect((0, 0, 1, 0.9), (1, 0, 1, 0.9)))
+    both = detect((0, 0, 1, 0.9), (2, 0, 1, 0.9))
+    looks = F.normalize(torch.tensor([[0.8, 0.6, 0, 0, 0, 0, 0, 0], [0.6, 0, 0.8, 0, 0, 0, 0, 0]]), dim=1)
+    # to tracks 0 and 1: 0.8, 0.6 and 0.6, 0: the larger sum of all pairs is that of the crossed ones
+    assert tracker.assign(state, replace(both, embeddings=looks))[1].tolist() == [0, 2]
+
+
+def test_a_look_of_no_numbers_matches_nothing_and_does_not_end_the_video(tracker):
+    broken = replace(detect(A), embeddings=torch.full((1, 8), torch.nan))
+    assert run(tracker, [detect(A, B), broken, detect(A, B), broken]) == [[0, 1], [2], [0, 1], [3]]
+
+
+def test_a_track_that_missed_a_frame_is_looked_for_two_steps_on():
+    tracker = AppearanceTracker(box_frames=2)
+    state = tracker.start()
+    for frame in (detect((0, 0, 1, 0.9)), detect((0, 10, 1, 0.9)), NONE):
+        state, _ = tracker.assign(state, frame)
+    fits = []
+    for x in (20, 30):
+        found = detect((0, x, 1, 0.9))
+        looks = np.eye(8, dtype=np.float32)[:1]
+        fits.append(tracker.affinity(state, looks, found.boxes.numpy(), found.class_scores.numpy()).item())
+    assert fits[1] == pytest.approx(fits[0] + 0.5 * (1 - 11 / 31), abs=0.02)  # the overlap at 30 is whole
+
+
 def test_ids_are_never_used_again():
     tracker = AppearanceTracker(least=0.6)
     frames = [detect((look, 60 * look, look % 3, 0.9)) for look in (0, 1, 2, 0, 3, 4)]
