@@ -140,8 +140,8 @@ def test_ids_are_never_used_again():
 
 def test_a_forgotten_tracks_id_is_not_used_again():
     tracker = AppearanceTracker(max_tracks=2)
-    frames = [detect((look, 200 * look, look % 3, 0.9)) for look in (0, 1, 2, 0, 2)]
-    assert run(tracker, frames) == [[0], [1], [2], [3], [2]]  # 0 was seen longest ago when 2 came
+    frames = [detect((look, 200 * look, look % 3, 0.9)) for look in (0, 1, 2, 0, 2, 4)]
+    assert run(tracker, frames) == [[0], [1], [2], [3], [2], [4]]  # 0 was seen longest ago when 2 came
 
 
 def test_no_more_tracks_are_kept_than_allowed():

@@ -89,15 +89,15 @@ class DynamicPostProcess:
             max_per_image=2 * self.max_per_image,
         )
         at = candidates.gather(1, kept)
-        filled = filled & ~self._repeats(outputs, at, filled)
+        filled = filled & ~self._repeats(outputs, at)  # the filled ones come first, so that only they remove others
         order = scores.where(filled, NEVER_KEPT).argsort(dim=1, descending=True, stable=True)[:, : self.max_per_image]
         return at.gather(1, order), scores.gather(1, order), filled.gather(1, order)
 
-    def _repeats(self, outputs: DynamicOutputs, at: Tensor, filled: Tensor) -> Tensor:
+    def _repeats(self, outputs: DynamicOutputs, at: Tensor) -> Tensor:
         """Return (B, N) bool: whether a better detection, one earlier in the order of scores, draws nearly the same."""
         weights, places = rows_at(outputs.mask_weights, at), outputs.points.xy[at]
         drawn = dynamic_masks(outputs.mask_features.float(), weights, places, outputs.reach[at], FEATURE_STRIDE) > 0
-        pixels = (drawn & filled[..., None, None]).flatten(2).float()
+        pixels = drawn.flatten(2).float()
         both, area = pixels @ pixels.transpose(1, 2), pixels.sum(dim=2)
         overlap = both / (area[:, :, None] + area[:, None] - both).clamp(min=1)
         return overlap.triu(diagonal=1).amax(dim=1) > self.mask_iou
