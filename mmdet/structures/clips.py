@@ -21,7 +21,7 @@ class ClipSample(ShortText):
     """T frames of one video with the same transforms, so that all have one size."""
 
     images: Tensor  # (T, 3, H, W) uint8 RGB
-    truths: tuple[FrameTruth, ...]  # T; masks (N, H, W) of the key, (N, 0, 0) of the reference, which are not used
+    truths: tuple[FrameTruth, ...]  # T; masks (N, H, W); of the reference (N, 0, 0) where the model does not need them
     metas: tuple[FrameMeta, ...]  # T
     reference_jitter: Tensor  # (N_ref, 4) offsets of the reference frame's boxes, as fractions of their size
     bad_frames: tuple[str, ...] = ()  # why the frames that this sample replaces could not be read
