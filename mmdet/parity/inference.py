@@ -95,7 +95,6 @@ class _InRecordedOrder:
 
     def __init__(self, arrays: Arrays) -> None:
         self._tracker, self._arrays = Tracker(), arrays
-        self.ranking = self._tracker.ranking
         self.seen: list[FrameObjects] = []
         self.raw_ids: list[Tensor] = []
 

@@ -40,9 +40,10 @@ from mmdet.tracking.tracker import kept_rows
 
 
 class Assigns(Protocol):
-    """What a stream needs from a tracker; see `Tracker`. Its state is its own."""
+    """What a stream needs from a tracker; see `Tracker`. Its state is its own.
 
-    ranking: Ranking  # how the tracks are written as results
+    It may also have a `ranking`, which says how its tracks are written as results.
+    """
 
     def start(self) -> Any:
         """Return the state before the first frame."""
@@ -102,7 +103,8 @@ class VideoStream:
         self.keep_result = keep_result
         self.state = tracker.start()
         self.context: TemporalContext | None = None
-        self.accumulator = VideoAccumulator(video_id, size, tracker.ranking)
+        self.ranking: Ranking = getattr(tracker, "ranking", Ranking())
+        self.accumulator = VideoAccumulator(video_id, size, self.ranking)
         self.running = RunningTracks()
         self.num_frames = 0
         self.bad_frames: list[str] = []
@@ -192,5 +194,5 @@ class VideoStream:
     def cut(self) -> VideoResult:
         """Return what `finish` does of the frames since the last cut, and forget them. Tracking goes on."""
         result = self.finish()
-        self.accumulator, self.bad_frames = VideoAccumulator(self.video_id, self.size, self.tracker.ranking), []
+        self.accumulator, self.bad_frames = VideoAccumulator(self.video_id, self.size, self.ranking), []
         return result

@@ -119,6 +119,7 @@ def test_measuring_the_use_of_the_memory_waits_for_nothing(tiny_vis, tmp_path, g
 
 
 def test_a_gpu_run_logs_its_memory(tiny_vis, tmp_path, gpu):
+    torch.cuda.reset_peak_memory_stats()  # of the tests before
     tiny_vis.make_trainer(tmp_path / "run", gpu).run()
     entries = [json.loads(line) for line in (tmp_path / "run" / "train.jsonl").read_text().splitlines()]
     for entry in entries:
