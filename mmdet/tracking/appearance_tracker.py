@@ -14,13 +14,16 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from mmdet.config.ranges import Amount, Count, Fraction, Natural
+from mmdet.config.ranges import Amount, Count, Fraction
 from mmdet.registry import TRACKERS
 from mmdet.structures import FrameObjects, Ranking
 from mmdet.structures.short_text import ShortText
 from mmdet.tracking.affinity import legacy_iou
 from mmdet.tracking.matching import DROPPED
 from mmdet.tracking.state import Array
+
+BOX_FRAMES = 2  # a box counts for tracks seen at most so many frames ago
+LEAST_OVERLAP = 0.5  # IoU from which on place alone lets a detection continue a track
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -52,8 +55,9 @@ class AppearanceTracker:
     `look_weight`, `class_weight`, `box_weight`: of the cosine to the track's looks, of the agreement of class scores,
         and of the IoU with the box where the track should be now
     `least`: a match needs this share of what look and class can give together
+    `least_look`: it also needs this cosine, or an IoU of LEAST_OVERLAP with the box where the track should be now, so
+        that a newcomer of the same class does not take the id of one that has left
     `keep_look`: share of its looks that a track keeps when it is seen
-    `box_frames`: the box counts for tracks seen at most so many frames ago
     `birth_score`: least score of a detection that starts a track; worse ones only continue tracks
     `label_share`, `sure_after`: see Ranking
     `max_tracks`: beyond it the tracks seen longest ago are forgotten
@@ -65,15 +69,15 @@ class AppearanceTracker:
         class_weight: Amount = 1.0,
         box_weight: Amount = 0.5,
         least: Fraction = 0.4,
+        least_look: Fraction = 0.5,
         keep_look: Fraction = 0.8,
-        box_frames: Natural = 2,
         birth_score: Fraction = 0.0,
         label_share: Fraction = 0.1,
         sure_after: Count = 5,
         max_tracks: Count = 500,
     ) -> None:
         self.look_weight, self.class_weight, self.box_weight = look_weight, class_weight, box_weight
-        self.least, self.keep_look, self.box_frames = least, keep_look, box_frames
+        self.least, self.least_look, self.keep_look = least, least_look, keep_look
         self.birth_score, self.max_tracks = birth_score, max_tracks
         self.ranking = Ranking(label_share=label_share, sure_after=sure_after)
 
@@ -110,23 +114,25 @@ class AppearanceTracker:
         state = self._born(state, ids[new], looks[new], boxes[new], classes[new])
         return replace(state, frame=state.frame + 1), torch.from_numpy(ids).to(objects.boxes.device)
 
-    def affinity(self, state: LookState, looks: Array, boxes: Array, classes: Array) -> Array:
-        """Return how well N detections fit M tracks (N, M)."""
+    def gain(self, state: LookState, looks: Array, boxes: Array, classes: Array) -> Array:
+        """Return (N, M): how much better each detection fits each track than a match needs, below 0 if it does not."""
         known = state.looks / np.linalg.norm(state.looks, axis=1, keepdims=True).clip(1e-9)
         cosines = looks @ known.T
         agreement = _shares(classes) @ _shares(state.class_sums).T
         ago = state.frame - state.last_seen
-        overlap = legacy_iou(boxes, state.boxes + state.motion * ago[:, None]) * (ago <= self.box_frames)
-        total: Array = self.look_weight * cosines + self.class_weight * agreement + self.box_weight * overlap
-        return total
+        overlap = legacy_iou(boxes, state.boxes + state.motion * ago[:, None]) * (ago <= BOX_FRAMES)
+        fit = self.look_weight * cosines + self.class_weight * agreement + self.box_weight * overlap
+        needed = self.least * (self.look_weight + self.class_weight)
+        may_match = (cosines >= self.least_look) | (overlap >= LEAST_OVERLAP)
+        gains: Array = np.where(may_match, np.nan_to_num(fit - needed, nan=-1.0), -1.0)
+        return gains
 
     def _match(self, state: LookState, looks: Array, boxes: Array, classes: Array) -> tuple[Array, Array]:
         """Return the rows of detections and of tracks that belong together."""
         if not len(state):
             return np.zeros(0, np.int64), np.zeros(0, np.int64)
-        fit = self.affinity(state, looks, boxes, classes)
-        # what a match gives beyond what it needs, so that pairs that will not match do not pull others apart
-        gain = np.nan_to_num(fit - self.least * (self.look_weight + self.class_weight), nan=-1.0)
+        gain = self.gain(state, looks, boxes, classes)
+        # pairs that will not match count nothing, so that they do not pull others apart
         rows, tracks = linear_sum_assignment(gain.clip(0), maximize=True)
         good = gain[rows, tracks] >= 0
         return rows[good], tracks[good]

@@ -120,7 +120,7 @@ def test_a_look_of_no_numbers_matches_nothing_and_does_not_end_the_video(tracker
 
 
 def test_a_track_that_missed_a_frame_is_looked_for_two_steps_on():
-    tracker = AppearanceTracker(box_frames=2)
+    tracker = AppearanceTracker()
     state = tracker.start()
     for frame in (detect((0, 0, 1, 0.9)), detect((0, 10, 1, 0.9)), NONE):
         state, _ = tracker.assign(state, frame)
@@ -128,12 +128,12 @@ def test_a_track_that_missed_a_frame_is_looked_for_two_steps_on():
     for x in (20, 30):
         found = detect((0, x, 1, 0.9))
         looks = np.eye(8, dtype=np.float32)[:1]
-        fits.append(tracker.affinity(state, looks, found.boxes.numpy(), found.class_scores.numpy()).item())
+        fits.append(tracker.gain(state, looks, found.boxes.numpy(), found.class_scores.numpy()).item())
     assert fits[1] == pytest.approx(fits[0] + 0.5 * (1 - 11 / 31), abs=0.02)  # the overlap at 30 is whole
 
 
 def test_ids_are_never_used_again():
-    tracker = AppearanceTracker(least=0.6)
+    tracker = AppearanceTracker()
     frames = [detect((look, 60 * look, look % 3, 0.9)) for look in (0, 1, 2, 0, 3, 4)]
     assert run(tracker, frames) == [[0], [1], [2], [0], [3], [4]]
 
@@ -154,15 +154,30 @@ def test_no_more_tracks_are_kept_than_allowed():
 
 
 def test_poor_detections_continue_tracks_but_start_none():
-    tracker = AppearanceTracker(birth_score=0.5, least=0.6)
+    tracker = AppearanceTracker(birth_score=0.5)
     frames = [detect((0, 0, 1, 0.3)), detect(A), detect((0, 0, 1, 0.3), (1, 80, 1, 0.3)), detect(B)]
     assert run(tracker, frames) == [[-1], [0], [0, -1], [1]]
 
 
 def test_the_share_that_a_match_needs_is_a_setting():
     frames = [detect(A), detect((1, 400, 1, 0.9))]  # another look of the same class
-    assert run(AppearanceTracker(least=0.3), frames) == [[0], [0]]
-    assert run(AppearanceTracker(least=0.7), frames) == [[0], [1]]
+    assert run(AppearanceTracker(least=0.3, least_look=0.0), frames) == [[0], [0]]
+    assert run(AppearanceTracker(least=0.7, least_look=0.0), frames) == [[0], [1]]
+
+
+def test_a_newcomer_of_the_same_class_does_not_take_the_id_of_one_that_has_left(tracker):
+    assert run(tracker, [detect(A), NONE, NONE, NONE, detect((1, 400, 1, 0.9)), detect(A)]) == [
+        [0],
+        [],
+        [],
+        [],
+        [1],
+        [0],
+    ]
+
+
+def test_an_object_in_its_place_keeps_its_id_though_it_looks_otherwise(tracker):
+    assert run(tracker, [detect(A), detect((1, 5, 1, 0.9))]) == [[0], [0]]
 
 
 def test_a_model_without_scores_of_classes_is_tracked_by_its_labels(tracker):
@@ -227,12 +242,12 @@ def test_frames_without_objects_are_counted(tracker):
 
 
 def test_a_place_counts_for_tracks_that_were_seen_just_now_alone():
-    tracker = AppearanceTracker(box_frames=2)
+    tracker = AppearanceTracker()
     state, _ = tracker.assign(tracker.start(), detect(A))
     looks, boxes, classes = np.eye(8, dtype=np.float32)[:1], state.boxes, state.class_sums
     fits = []
     for _ in range(4):
-        fits.append(tracker.affinity(state, looks, boxes, classes).item())
+        fits.append(tracker.gain(state, looks, boxes, classes).item())
         state, _ = tracker.assign(state, NONE)
     assert fits[0] == fits[1] == pytest.approx(fits[2] + 0.5)
     assert fits[2] == fits[3]
