@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # From a fresh clone to tracked masks: environment, demo set, a small MemCNP trained on it, figures, pictures, videos, a report.
 #   bash tools/quickstart.sh [WORK_DIR]      default: workdir/demo
-# About ten minutes on two CPU cores; a GPU is used if there is one.
+# About seven minutes on two free CPU cores; a GPU is used if there is one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 work=${1:-workdir/demo}

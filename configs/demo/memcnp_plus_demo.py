@@ -1,7 +1,8 @@
 """MemCNP plus in small for the generated demo set: the steps of memcnp_demo.py, without pretrained weights.
 
 Command  python train.py configs/demo/memcnp_plus_demo.py
-Result   not measured
+Cost     341 s of training on two CPU cores
+Result   AP 0.590 (one seed) where memcnp_demo.py reaches 0.256 on the same machine; docs/results.md
 """
 
 _base_ = ["../_base_/memcnp_plus.py", "../_base_/runtime.py"]
