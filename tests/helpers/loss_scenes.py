@@ -4,6 +4,8 @@ Images are named by a number; its tens are the number of objects. A module of it
 import it.
 """
 
+from dataclasses import replace
+
 import torch
 import torch.distributed as dist
 
@@ -33,12 +35,13 @@ def make_frame(count, source, crowd=()):
     )
 
 
-def make_batch(images, crowd=()):
+def make_batch(images, crowd=(), reference_masks=True):
     truths, jitter = [], []
     for image in images:
         source = torch.Generator().manual_seed(image)
         count = image // 10
-        truths.append((make_frame(count, source, crowd), make_frame(max(0, count - 1), source)))
+        key, reference = make_frame(count, source, crowd), make_frame(max(0, count - 1), source)
+        truths.append((key, reference if reference_masks else replace(reference, masks=reference.masks[:, :0, :0])))
         jitter.append(torch.rand(max(0, count - 1), 4, generator=source) * 0.1 - 0.05)
     return ClipBatch.make(
         images=torch.zeros(len(images), 2, 3, HEIGHT, WIDTH, dtype=torch.uint8),

@@ -5,37 +5,14 @@ Pairs are named as the images of loss_scenes. A module of its own, so that spawn
 
 import torch
 import torch.distributed as dist
-from loss_scenes import CLASSES, HEIGHT, META, SIZES, STRIDES, WIDTH, make_frame, make_points
+from loss_scenes import CLASSES, HEIGHT, SIZES, STRIDES, WIDTH, make_batch, make_points
 
 from mmdet.models.losses.aligned_criterion import AlignedCriterion
 from mmdet.models.losses.identity_contrast import identity_contrast
 from mmdet.ops.masks.dynamic import num_weights
-from mmdet.structures import ClipBatch
 from mmdet.structures.dynamic_outputs import DynamicOutputs
 
 MASK_CHANNELS, EMBEDDING = 4, 6
-
-
-def make_batch(images, crowd=(), reference_masks=True):
-    truths, jitter = [], []
-    for image in images:
-        source = torch.Generator().manual_seed(image)
-        key, reference = make_frame(image // 10, source, crowd), make_frame(max(0, image // 10 - 1), source)
-        if not reference_masks:
-            reference = type(reference)(**{**fields_of(reference), "masks": reference.masks[:, :0, :0]})
-        truths.append((key, reference))
-        jitter.append(torch.zeros(len(reference), 4))
-    return ClipBatch.make(
-        images=torch.zeros(len(images), 2, 3, HEIGHT, WIDTH, dtype=torch.uint8),
-        valid=torch.ones(len(images), 2, HEIGHT, WIDTH, dtype=torch.bool),
-        truths=tuple(truths),
-        metas=((META, META),) * len(images),
-        reference_jitter=tuple(jitter),
-    )
-
-
-def fields_of(rows):
-    return {name: getattr(rows, name) for name in rows.__dataclass_fields__}
 
 
 def make_leaves(images):

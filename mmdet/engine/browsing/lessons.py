@@ -17,7 +17,8 @@ from mmdet.engine.browsing.pairs import BrowsedBatch
 from mmdet.models.assigners.targets import memory_targets
 from mmdet.models.detectors.plus_model import PlusModel
 from mmdet.models.detectors.vis_model import VISModel
-from mmdet.models.heads.dynamic_mask_head import FIRST_DISTANCE, PRIOR
+from mmdet.models.heads.dynamic_mask_head import FIRST_DISTANCE
+from mmdet.models.heads.predictors import PRIOR
 from mmdet.structures import PaddedTruth, PointGrid
 from mmdet.structures.padded_truth import FrameRows
 

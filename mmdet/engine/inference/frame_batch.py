@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mmdet.datasets import RawFrame, Transform
-from mmdet.models.detectors.vis_model import SIZE_DIVISOR
+from mmdet.models.detectors.frames import SIZE_DIVISOR
 from mmdet.structures import ClipBatch, FrameMeta, Size
 
 

@@ -13,8 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from mmdet.config.ranges import Length, Positive
-from mmdet.models.assigners.targets import memory_targets
-from mmdet.models.detectors.vis_model import pad_to_multiple
+from mmdet.models.detectors.frames import memory_rows, stack_frames
 from mmdet.models.freezing import freeze, rest_frozen_parts
 from mmdet.models.heads.dynamic_mask_head import DynamicMaskHead
 from mmdet.models.losses.aligned_criterion import AlignedCriterion
@@ -22,6 +21,7 @@ from mmdet.models.postprocess.dynamic import DynamicPostProcess
 from mmdet.registry import BACKBONES, CRITERIA, HEADS, MODELS, NECKS, POSTPROCESSORS
 from mmdet.structures import ClipBatch
 from mmdet.structures.dynamic_outputs import DynamicOutputs
+from mmdet.structures.padded_truth import FrameRows
 
 
 @MODELS.register_module()
@@ -77,11 +77,7 @@ class PlusModel(nn.Module):
         uint8 images are normalised and their padding is set to zero; float images must already be normalised and
         padded. All T * B frames get predictions, those of the first frames of all clips first.
         """
-        images, valid = pad_to_multiple(images), pad_to_multiple(valid)
-        stacked = images.transpose(0, 1).flatten(0, 1)
-        if not stacked.is_floating_point():
-            inside = valid.transpose(0, 1).flatten(0, 1)[:, None]
-            stacked = (stacked.float() - self.pixel_mean) / self.pixel_std * inside
+        stacked = stack_frames(images, valid, self.pixel_mean, self.pixel_std)
         outputs: DynamicOutputs = self.head(self.neck(self.backbone(stacked)), stacked)
         return outputs
 
@@ -100,8 +96,8 @@ class PlusModel(nn.Module):
         """Write the foreground points of one optimiser step to the memory, if there is one; see VISModel."""
         if self.head.memory is None:
             return None
-        features, targets, foreground = _foreground(outputs, batches)
-        return self.head.memory.write(features, targets, foreground if made is None else foreground & made)
+        queries, targets, foreground = memory_rows(outputs, _rows_of(batches))
+        return self.head.memory.write(queries, targets, foreground if made is None else foreground & made)
 
     @torch.no_grad()
     def read_entropy(self, outputs: Sequence[DynamicOutputs], batches: Sequence[ClipBatch]) -> Tensor | None:
@@ -109,18 +105,15 @@ class PlusModel(nn.Module):
         memory = self.head.memory
         if memory is None or not hasattr(memory, "read_entropy"):
             return None
-        features, _, foreground = _foreground(outputs, batches)
-        return memory.read_entropy(features, foreground)
+        queries, _, foreground = memory_rows(outputs, _rows_of(batches))
+        return memory.read_entropy(queries, foreground)
 
 
-def _foreground(outputs: Sequence[DynamicOutputs], batches: Sequence[ClipBatch]) -> tuple[Tensor, Tensor, Tensor]:
-    """Return queries (N, C), memory targets (N, 4) and which are foreground (N,) of the points of all frames."""
-    features, targets, foreground = [], [], []
-    for output, batch in zip(outputs, batches, strict=True):
+def _rows_of(batches: Sequence[ClipBatch]) -> list[FrameRows]:
+    """Return the truth of all frames of each batch."""
+    found = []
+    for batch in batches:
         rows = batch.truth_of_pairs.frames
         assert rows is not None  # the loss has asked for them
-        target, inside = memory_targets(output.points, rows)
-        features.append(output.memory_query.flatten(0, 1))
-        targets.append(target.flatten(0, 1))
-        foreground.append(inside.flatten())
-    return torch.cat(features), torch.cat(targets), torch.cat(foreground)
+        found.append(rows)
+    return found

@@ -11,10 +11,9 @@ from typing import Annotated, Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from mmdet.config.ranges import Length, Positive
-from mmdet.models.assigners.targets import memory_targets
+from mmdet.models.detectors.frames import memory_rows, stack_frames
 from mmdet.models.freezing import freeze, rest_frozen_parts
 from mmdet.models.heads.sipmask_head import SipMaskHead
 from mmdet.models.losses.criterion import Criterion
@@ -22,14 +21,6 @@ from mmdet.models.necks.temporal_calibration import TemporalCalibration, Tempora
 from mmdet.models.postprocess.detections import PostProcess
 from mmdet.registry import BACKBONES, CRITERIA, HEADS, MODELS, NECKS, POSTPROCESSORS
 from mmdet.structures import ClipBatch, HeadOutputs
-
-SIZE_DIVISOR = 32  # the coarsest backbone stride, so that the fused levels have matching sizes (MODEL.md 10, Q23)
-
-
-def pad_to_multiple(tensor: Tensor, divisor: int = SIZE_DIVISOR) -> Tensor:
-    """Pad the last two dimensions with zeros at the bottom and right to multiples of `divisor`."""
-    height, width = tensor.shape[-2:]
-    return F.pad(tensor, (0, -width % divisor, 0, -height % divisor))
 
 
 @MODELS.register_module()
@@ -121,11 +112,7 @@ class VISModel(nn.Module):
 
     def _pyramid(self, images: Tensor, valid: Tensor) -> list[Tensor]:
         """Return maps (T * B, C, H/s, W/s) of the frames of all clips."""
-        images, valid = pad_to_multiple(images), pad_to_multiple(valid)
-        stacked = images.transpose(0, 1).flatten(0, 1)  # keys first, then references: each half is contiguous
-        if not stacked.is_floating_point():
-            inside = valid.transpose(0, 1).flatten(0, 1)[:, None]
-            stacked = (stacked.float() - self.pixel_mean) / self.pixel_std * inside
+        stacked = stack_frames(images, valid, self.pixel_mean, self.pixel_std)
         pyramid: list[Tensor] = self.neck(self.backbone(stacked))
         return pyramid
 
@@ -142,13 +129,10 @@ class VISModel(nn.Module):
         `made` (a bool scalar on the device) is false for a step that was skipped; then nothing is written. Returns how
         much was written to each slot (M,), by all ranks; None if the memory does not say.
         """
-        features, targets, foreground = [], [], []
-        for output, batch in zip(outputs, batches, strict=True):
-            target, inside = memory_targets(output.points, batch.truth_of_pairs)
-            features.append(output.memory_query.flatten(0, 1))
-            targets.append(target.flatten(0, 1))
-            foreground.append(inside.flatten() if made is None else inside.flatten() & made)
-        counts: Tensor | None = self.head.memory.write(torch.cat(features), torch.cat(targets), torch.cat(foreground))
+        queries, targets, foreground = memory_rows(outputs, [batch.truth_of_pairs for batch in batches])
+        counts: Tensor | None = self.head.memory.write(
+            queries, targets, foreground if made is None else foreground & made
+        )
         return counts
 
     @torch.no_grad()
@@ -159,7 +143,6 @@ class VISModel(nn.Module):
         """
         if not hasattr(self.head.memory, "read_entropy"):
             return None
-        inside = [memory_targets(o.points, b.truth_of_pairs)[1] for o, b in zip(outputs, batches, strict=True)]
-        queries = torch.cat([output.memory_query.flatten(0, 1) for output in outputs])
-        entropy: Tensor = self.head.memory.read_entropy(queries, torch.cat([one.flatten() for one in inside]))
+        queries, _, foreground = memory_rows(outputs, [batch.truth_of_pairs for batch in batches])
+        entropy: Tensor = self.head.memory.read_entropy(queries, foreground)
         return entropy

@@ -7,7 +7,6 @@ et al., ECCV 2020); the memory is that of MODEL.md 4, as an option.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,29 +16,17 @@ from torch.nn import functional as F
 
 from mmdet.config.ranges import Count
 from mmdet.models.heads.cnp_memory import CNPMemory
+from mmdet.models.heads.levels import flatten_levels, split_levels
 from mmdet.models.heads.mask_features import ConvNorm, MaskFeatures
+from mmdet.models.heads.predictors import PRIOR_BIAS, predictor
 from mmdet.ops.masks.dynamic import num_weights
 from mmdet.registry import HEADS, MEMORIES
 from mmdet.structures import PointGrid
 from mmdet.structures.dynamic_outputs import DynamicOutputs
 
-PRIOR = 0.01  # initial class probability (RetinaNet)
 FIRST_DISTANCE = 2.0  # to the sides of a box before training, in strides
 LARGEST_EXPONENT = 6.0  # of distances: e^6 times the first one is farther than any image
 REACH = 8.0  # unit of positions in a mask's network, in strides of its point (CondInst)
-
-
-def _predictor(in_channels: int, out_channels: int, bias: float = 0.0) -> nn.Conv2d:
-    conv = nn.Conv2d(in_channels, out_channels, 3, padding=1)
-    nn.init.normal_(conv.weight, std=0.01)
-    assert conv.bias is not None
-    nn.init.constant_(conv.bias, bias)
-    return conv
-
-
-def _flatten(maps: Sequence[Tensor]) -> Tensor:
-    """Flatten the maps (F, C, h_l, w_l) of all levels to (F, P, C)."""
-    return torch.cat([level.flatten(2) for level in maps], dim=2).transpose(1, 2)
 
 
 @HEADS.register_module()
@@ -74,10 +61,10 @@ class DynamicMaskHead(nn.Module):
             return nn.Sequential(*(ConvNorm(channels, channels, norm_groups) for _ in range(depth)))
 
         self.cls_tower, self.box_tower, self.embedding_tower = tower(tower_depth), tower(tower_depth), tower(1)
-        self.cls_conv = _predictor(channels, num_classes, bias=-math.log((1 - PRIOR) / PRIOR))
-        self.box_conv = _predictor(channels, 9)  # 4 distances, 4 errors, quality
-        self.weight_conv = _predictor(channels, num_weights(mask_channels))
-        self.embedding_conv = _predictor(channels, embedding_channels)
+        self.cls_conv = predictor(channels, num_classes, bias=PRIOR_BIAS)
+        self.box_conv = predictor(channels, 9)  # 4 distances, 4 errors, quality
+        self.weight_conv = predictor(channels, num_weights(mask_channels))
+        self.embedding_conv = predictor(channels, embedding_channels)
         self.scales = nn.Parameter(torch.ones(len(self.strides)))
         self.mask_features = MaskFeatures(channels, mask_channels, norm_groups, mask_width)
         self.memory: CNPMemory | None = None
@@ -92,10 +79,11 @@ class DynamicMaskHead(nn.Module):
         points = PointGrid.make(image_size, sizes, self.strides, pyramid[0].device)
         cls_features = [self.cls_tower(level) for level in pyramid]
         box_features = [self.box_tower(level) for level in pyramid]
-        query = _flatten(cls_features)
+        query = flatten_levels(cls_features)
         if self.memory is not None:
-            cls_features = _added(cls_features, self.memory.read(query))
-        boxes = _flatten([self.box_conv(level) for level in box_features]).float()
+            context = split_levels(self.memory.read(query), cls_features)
+            cls_features = [level + part for level, part in zip(cls_features, context, strict=True)]
+        boxes = flatten_levels([self.box_conv(level) for level in box_features]).float()
         stride = _per_point(
             pyramid, [level.new_full((), s).float() for level, s in zip(pyramid, self.strides, strict=True)]
         )
@@ -104,12 +92,12 @@ class DynamicMaskHead(nn.Module):
         unit = stride[:, None] / points.box_scale
         return DynamicOutputs(
             points=points,
-            cls_logits=_flatten([self.cls_conv(level) for level in cls_features]).float(),
+            cls_logits=flatten_levels([self.cls_conv(level) for level in cls_features]).float(),
             box_ltrb=FIRST_DISTANCE * exponent.exp() * unit,
             box_sigma=F.softplus(boxes[..., 4:8]) * unit,
             quality_logits=boxes[..., 8],
-            mask_weights=_flatten([self.weight_conv(level) for level in box_features]).float(),
-            embeddings=_flatten([self.embedding_conv(self.embedding_tower(level)) for level in pyramid]).float(),
+            mask_weights=flatten_levels([self.weight_conv(level) for level in box_features]).float(),
+            embeddings=flatten_levels([self.embedding_conv(self.embedding_tower(level)) for level in pyramid]).float(),
             mask_features=self.mask_features(pyramid, images).float(),
             memory_query=query.detach(),
             reach=REACH * stride,
@@ -120,12 +108,3 @@ def _per_point(pyramid: Sequence[Tensor], values: Sequence[Tensor]) -> Tensor:
     """Return (P,): each level's scalar at all of its points."""
     counts = [level.shape[-2] * level.shape[-1] for level in pyramid]
     return torch.cat([value.expand(count) for value, count in zip(values, counts, strict=True)])
-
-
-def _added(features: Sequence[Tensor], context: Tensor) -> list[Tensor]:
-    """Add to each map (F, C, h, w) its part of the context (F, P, C)."""
-    counts = [level.shape[-2] * level.shape[-1] for level in features]
-    parts = context.transpose(1, 2).split(counts, dim=2)
-    return [
-        level + part.unflatten(2, level.shape[-2:]).to(level.dtype) for level, part in zip(features, parts, strict=True)
-    ]

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-FUSED_LEVELS = 3  # strides 8, 16, 32
+from mmdet.models.heads.levels import FUSED_LEVELS
 
 
 class ConvNorm(nn.Module):

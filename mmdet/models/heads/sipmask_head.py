@@ -6,7 +6,6 @@ flattened once, here, to (B, P, ...).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,11 +16,10 @@ from torch.nn import functional as F
 from mmdet.config.ranges import Count
 from mmdet.models.heads.cnp_memory import CNPMemory
 from mmdet.models.heads.feature_align import FeatureAlign
+from mmdet.models.heads.levels import FUSED_LEVELS, flatten_levels, split_levels
+from mmdet.models.heads.predictors import PRIOR_BIAS, predictor
 from mmdet.registry import HEADS, MEMORIES
 from mmdet.structures import HeadOutputs, PointGrid
-
-FUSED_LEVELS = 3  # strides 8, 16, 32 make the mask basis and the embedding map
-PRIOR = 0.01  # initial class probability (RetinaNet); bias = -log((1 - PRIOR) / PRIOR) = -log(99)
 
 
 class ConvGN(nn.Module):
@@ -42,19 +40,6 @@ class ConvGN(nn.Module):
 
 def _tower(channels: int, depth: int, norm_groups: int, last_relu: bool = True) -> nn.Sequential:
     return nn.Sequential(*(ConvGN(channels, norm_groups, last_relu or i < depth - 1) for i in range(depth)))
-
-
-def _conv(in_channels: int, out_channels: int, kernel: int, bias: float = 0.0) -> nn.Conv2d:
-    conv = nn.Conv2d(in_channels, out_channels, kernel, padding=kernel // 2)
-    nn.init.normal_(conv.weight, std=0.01)
-    if conv.bias is not None:
-        nn.init.constant_(conv.bias, bias)
-    return conv
-
-
-def _flatten(maps: Sequence[Tensor]) -> Tensor:
-    """Flatten the maps (B, C, h_l, w_l) of all levels to (B, P, C)."""
-    return torch.cat([level.flatten(2) for level in maps], dim=2).transpose(1, 2)
 
 
 @HEADS.register_module()
@@ -80,11 +65,11 @@ class SipMaskHead(nn.Module):
         self.memory: CNPMemory = MEMORIES.build({**memory, "channels": channels})
         self.cls_align = FeatureAlign(2 * channels, channels, norm_groups)
         self.mask_align = FeatureAlign(channels, channels, norm_groups)
-        self.cls_conv = _conv(channels, num_classes, 3, bias=-math.log((1 - PRIOR) / PRIOR))
-        self.box_conv = _conv(2 * channels, 8, 3)  # 4 distances, 4 sigmas
-        self.centerness_conv = _conv(channels, 1, 3)
-        self.mask_fuse = _conv(FUSED_LEVELS * channels, channels, 1)
-        self.embedding_fuse = _conv(FUSED_LEVELS * channels, channels, 1)
+        self.cls_conv = predictor(channels, num_classes, 3, bias=PRIOR_BIAS)
+        self.box_conv = predictor(2 * channels, 8, 3)  # 4 distances, 4 sigmas
+        self.centerness_conv = predictor(channels, 1, 3)
+        self.mask_fuse = predictor(FUSED_LEVELS * channels, channels, 1)
+        self.embedding_fuse = predictor(FUSED_LEVELS * channels, channels, 1)
         # These only scale detached distances and never get a gradient (MODEL.md 10, Q9), so they are frozen.
         self.scales = nn.Parameter(torch.ones(len(self.strides)), requires_grad=False)
 
@@ -95,7 +80,7 @@ class SipMaskHead(nn.Module):
         points = PointGrid.make(image_size, sizes, self.strides, pyramid[0].device)
         cls_features = [self.cls_tower(level) for level in pyramid]
         mask_features = [self.mask_tower(level) for level in pyramid]
-        memory_query = _flatten(cls_features)
+        memory_query = flatten_levels(cls_features)
         cls_features = self._with_context(cls_features, self.memory.read(memory_query))
         box_maps = [self.box_conv(level).float() for level in cls_features]
         distances = self._distances(points, box_maps)
@@ -107,13 +92,15 @@ class SipMaskHead(nn.Module):
             self.mask_align(level, distance)
             for level, distance in zip(mask_features[:FUSED_LEVELS], distances[:FUSED_LEVELS], strict=True)
         ]
-        box_outputs = _flatten(box_maps)
+        box_outputs = flatten_levels(box_maps)
         return HeadOutputs(
             points=points,
-            cls_logits=_flatten(cls_logits).float(),
+            cls_logits=flatten_levels(cls_logits).float(),
             box_ltrb=box_outputs[..., :4].sigmoid(),
             box_sigma=0.1 + 0.9 * F.softplus(box_outputs[..., 4:]),  # MODEL.md 5
-            centerness_logits=_flatten([self.centerness_conv(level) for level in mask_features]).squeeze(2).float(),
+            centerness_logits=flatten_levels([self.centerness_conv(level) for level in mask_features])
+            .squeeze(2)
+            .float(),
             mask_basis=self._mask_basis(aligned),
             embedding_map=self._embedding_map(pyramid),
             reference_embedding_map=None if reference_pyramid is None else self._embedding_map(reference_pyramid),
@@ -122,12 +109,8 @@ class SipMaskHead(nn.Module):
 
     def _with_context(self, features: Sequence[Tensor], context: Tensor) -> list[Tensor]:
         """Concatenate each map (B, C, h, w) with its part of the context (B, P, C)."""
-        counts = [level.shape[-2] * level.shape[-1] for level in features]
-        parts = context.transpose(1, 2).split(counts, dim=2)
-        return [
-            torch.cat([level, part.unflatten(2, level.shape[-2:]).to(level.dtype)], dim=1)
-            for level, part in zip(features, parts, strict=True)
-        ]
+        parts = split_levels(context, features)
+        return [torch.cat([level, part], dim=1) for level, part in zip(features, parts, strict=True)]
 
     def _distances(self, points: PointGrid, box_maps: Sequence[Tensor]) -> list[Tensor]:
         """Return detached distances to the box sides (B, 4, h, w) in cells of their level (MODEL.md 3.5)."""

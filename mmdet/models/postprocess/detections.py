@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import torch
-from torch import Tensor
 
 from mmdet.config.ranges import Count, Fraction, Range
+from mmdet.models.postprocess.candidates import best_points_of_levels
 from mmdet.ops.nms import NEVER_KEPT, batched_fast_nms
 from mmdet.ops.sampling import rows_at, sample_at_centres
 from mmdet.registry import POSTPROCESSORS
-from mmdet.structures import ChunkDetections, FrameMeta, HeadOutputs, PointGrid
+from mmdet.structures import ChunkDetections, FrameMeta, HeadOutputs
 from mmdet.structures.chunk_detections import pack_rows
 
 
@@ -37,7 +37,7 @@ class PostProcess:
     def detect(self, outputs: HeadOutputs, metas: Sequence[FrameMeta]) -> ChunkDetections:
         """Return the detections of all frames without their masks. All sizes are fixed, and the host never waits."""
         scores = outputs.cls_logits.sigmoid() * outputs.centerness_logits.sigmoid()[..., None]
-        candidates = self._candidates(scores.amax(dim=-1), outputs.points)
+        candidates = best_points_of_levels(scores.amax(dim=-1), outputs.points, self.max_pre_nms)
         boxes = rows_at(outputs.boxes, candidates)
         # Two boxes without area give 0 / 0 in the NMS, which would drop both, so they are removed before it (MODEL.md
         # 10).
@@ -70,12 +70,3 @@ class PostProcess:
             coefficients=sample_at_centres(embedding_map, boxes),
             mask_basis=outputs.mask_basis,
         )
-
-    def _candidates(self, best: Tensor, points: PointGrid) -> Tensor:
-        """Return the indices (B, k) of each level's best points by their best score (B, P)."""
-        chosen, start = [], 0
-        for count in points.level_counts:
-            level = best[:, start : start + count]
-            chosen.append(level.topk(min(self.max_pre_nms, count), dim=1).indices + start)
-            start += count
-        return torch.cat(chosen, dim=1)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from mmdet.config.ranges import Amount, Count, Fraction, Range
+from mmdet.models.postprocess.candidates import best_points_of_levels
 from mmdet.ops.masks.dynamic import dynamic_masks
 from mmdet.ops.nms import NEVER_KEPT, batched_fast_nms
 from mmdet.ops.sampling import rows_at
@@ -72,12 +73,7 @@ class DynamicPostProcess:
 
     def _select(self, outputs: DynamicOutputs, best: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return points, scores and whether each slot is filled, (B, N) each, from the points' best scores (B, P)."""
-        chosen, start = [], 0
-        for count in outputs.points.level_counts:
-            level = best[:, start : start + count]
-            chosen.append(level.topk(min(self.max_pre_nms, count), dim=1).indices + start)
-            start += count
-        candidates = torch.cat(chosen, dim=1)
+        candidates = best_points_of_levels(best, outputs.points, self.max_pre_nms)
         boxes = rows_at(outputs.boxes, candidates)
         solid = (boxes[..., 2] > boxes[..., 0]) & (boxes[..., 3] > boxes[..., 1])
         kept, _, scores, filled = batched_fast_nms(
