@@ -1,7 +1,7 @@
 """A small MemCNP-VIS for the generated demo set, trained without pretrained weights on two CPU cores in minutes.
 
 Command  bash tools/quickstart.sh
-Cost     6 to 8 minutes of training on two CPU cores
+Cost     about five minutes of training on two free CPU cores
 Result   AP 0.256 to 0.319 on the held-out videos, by machine, torch and state of the code; docs/results.md
 """
 
