@@ -63,7 +63,8 @@ OVER_INPUT = {
     "eval_results, the results by a link": ("eval_results", "link.json", "results.json", "--out", "valid.json"),
     "convert_checkpoint": ("convert_checkpoint", "checkpoint.pth", "../work/checkpoint.pth"),
     "convert_checkpoint, a hard link": ("convert_checkpoint", "checkpoint.pth", "other_name.pth"),
-    "coco_to_vis": ("coco_to_vis", "coco.json", "--to", "none", "--out", "coco.json"),
+    "convert": ("convert", "coco", "coco.json", "coco.json"),
+    "convert, the images": ("convert", "coco", "coco.json", "images/video/00000.jpg", "--frames", "images"),
     "png_to_vis, a mask": ("png_to_vis", "images", "masks", "--out", "masks/video/00000.png"),
     "submission": ("submission", "results.json", "--ann", "valid.json", "--out", "results.json"),
     "submission, the data set": ("submission", "results.json", "--ann", "valid.json", "--out", "valid.json"),
@@ -95,7 +96,7 @@ def test_an_output_that_is_an_input_is_refused(tool, work, config, command):
 NO_PLACE = {
     "eval_results": ("eval_results", "valid.json", "results.json", "--out"),
     "convert_checkpoint": ("convert_checkpoint", "checkpoint.pth"),
-    "coco_to_vis": ("coco_to_vis", "coco.json", "--to", "none", "--out"),
+    "convert": ("convert", "coco", "coco.json"),
     "png_to_vis": ("png_to_vis", "images", "masks", "--out"),
     "submission": ("submission", "results.json", "--ann", "valid.json", "--out"),
     "measure_memory": ("measure_memory", "--json"),

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from sound_documents import COCO, RESULTS, RLE, TRUTH
 
 from mmdet.datasets import VISDataset
+from mmdet.datasets.converting.labelling_tools.coco import convert_coco
 from mmdet.datasets.prepare.check_set import check_set
-from mmdet.datasets.prepare.coco_to_vis import convert_coco
 from mmdet.datasets.prepare.findings import report_lines
 from mmdet.errors import UserError
 from mmdet.evaluation.ap.evaluate import evaluate

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TextIO
 
 
@@ -28,3 +29,17 @@ def _drop_if_gone(stream: TextIO) -> None:
     except OSError:
         with suppress(OSError, AttributeError), open(os.devnull, "w") as nowhere:
             os.dup2(nowhere.fileno(), stream.fileno())
+
+
+@contextmanager
+def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Yield a function of what is done and the total that moves a bar on stderr, if that is a terminal."""
+    from tqdm import tqdm
+
+    with tqdm(desc=what, file=sys.stderr, disable=None, leave=False, dynamic_ncols=True) as bar:
+
+        def report(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield report

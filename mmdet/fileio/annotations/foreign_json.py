@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-_COCO_TO_VIS = "python tools/coco_to_vis.py FILE --to none --out OUT.json turns it into one"
+_COCO = "python tools/convert.py coco FILE OUT.json turns it into one"
 _NO_CONVERTER = (
     "there is no converter for it yet: write its masks into the format of docs/data.md, or export them as PNGs for "
     "tools/png_to_vis.py"
@@ -75,14 +75,14 @@ _LISTS = (
     (_has("name", "labels"), f"is a file of BDD100K or Scalabel; {_NO_CONVERTER}"),
 )
 _OBJECTS = (
-    (_is_cocovid, f"is a CocoVID file (images with the ids of their videos); {_COCO_TO_VIS}, with its identities"),
+    (_is_cocovid, f"is a CocoVID file (images with the ids of their videos); {_COCO}, with its identities"),
     (
         lambda raw: "images" in raw and has_identities(raw),
-        f"is a COCO file of images with track ids (as CVAT writes it); {_COCO_TO_VIS}, with its identities",
+        f"is a COCO file of images with track ids (as CVAT writes it); {_COCO}, with its identities",
     ),
     (
         _has("images", "annotations"),
-        f"is a COCO file of single images; {_COCO_TO_VIS}: a video of one frame from each image",
+        f"is a COCO file of single images; {_COCO}: a video of one frame from each image",
     ),
     (_has("sequences"), f"is a BURST (TAO) file; {_NO_CONVERTER}"),
     (_has("shapes", "imagePath"), f"is a labelme file of one image; {_NO_CONVERTER}"),

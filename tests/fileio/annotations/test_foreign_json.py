@@ -13,10 +13,10 @@ MARK = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [0, 0, 1, 1], "segment
 CLASSES = [{"id": 1, "name": "dog"}]
 COCO = {"images": [IMAGE], "annotations": [MARK], "categories": CLASSES}
 FILES = {
-    "COCO": (COCO, "is a COCO file of single images; python tools/coco_to_vis.py"),
+    "COCO": (COCO, "is a COCO file of single images; python tools/convert.py coco"),
     "CVAT": (
         COCO | {"annotations": [MARK | {"attributes": {"track_id": 0}}]},
-        "is a COCO file of images with track ids (as CVAT writes it); python tools/coco_to_vis.py",
+        "is a COCO file of images with track ids (as CVAT writes it); python tools/convert.py coco",
     ),
     "CocoVID": (COCO | {"videos": [{"id": 3, "name": "a"}]}, "is a CocoVID file"),
     "video ids": (COCO | {"images": [IMAGE | {"video_id": 3}]}, "is a CocoVID file"),

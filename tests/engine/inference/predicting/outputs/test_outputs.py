@@ -10,7 +10,7 @@ import pytest
 from made_predictions import LENGTH, SIZE, box_of, make_frame, make_tube, make_video, mask_of
 from PIL import Image
 
-from mmdet.datasets.prepare.coco_to_vis import convert_coco
+from mmdet.datasets.converting.labelling_tools.coco import convert_coco
 from mmdet.datasets.prepare.png_to_vis import convert_pngs
 from mmdet.engine.inference.predicting.outputs.drawn import FramesSink, VideoSink
 from mmdet.engine.inference.predicting.outputs.masks import LARGEST_NUMBER, MasksSink

@@ -1,17 +1,18 @@
 """COCO files with track ids become videos with identities, and nothing is lost without a word."""
 
 import json
+import re
 import runpy
 from pathlib import Path
 
 import pytest
 
 from mmdet.datasets import load_vis_json
-from mmdet.datasets.prepare.coco_to_vis import convert_coco
+from mmdet.datasets.converting.labelling_tools.coco import convert_coco
 from mmdet.errors import UserError
 from mmdet.ops.masks.segmentations import mask_areas, to_rles
 
-MAIN = runpy.run_path(str(Path(__file__).parents[3] / "tools" / "coco_to_vis.py"))["main"]
+MAIN = runpy.run_path(str(Path(__file__).parents[4] / "tools" / "convert.py"))["main"]
 SQUARE = [[10, 8, 30, 8, 30, 28, 10, 28]]
 OTHER = [[30, 8, 40, 8, 40, 28, 30, 28]]
 
@@ -119,11 +120,14 @@ def test_the_tool_writes_videos_that_load(tmp_path, capsys):
     path, out = tmp_path / "coco.json", tmp_path / "out.json"
     flat = annotation(2, 3, 5, segmentation=[*SQUARE, [1, 1, 2, 2]])
     path.write_text(json.dumps(coco([annotation(1, 1, 5, segmentation=SQUARE[0]), flat])))
-    assert MAIN([str(path), "--to", "none", "--out", str(out)]) == 0
-    said = capsys.readouterr().out
-    assert "1 videos of 3 frames, 1 tracks (0 crowd)" in said
-    assert "polygons of fewer than 3 points, left out: 1" in said
-    assert "left out: 1 videos without annotations" in said
+    assert MAIN(["coco", str(path), str(out)]) == 2  # the images are not there, and that is told
+    ended = capsys.readouterr()
+    assert re.search(r"^frames +4 +3$", ended.out, re.MULTILINE)
+    assert re.search(r"^objects +- +1$", ended.out, re.MULTILINE)
+    assert "note: polygons of fewer than 3 points, left out: 1" in ended.out
+    assert "left out: 1 videos without annotations: --keep-empty keeps them" in ended.out
+    assert f"ann_file={str(out)!r}," in ended.out
+    assert "FAULT" in ended.err
     assert load_vis_json(out).tracks[0].segmentations == [SQUARE, SQUARE, None]
 
 

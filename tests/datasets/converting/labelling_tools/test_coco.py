@@ -1,5 +1,6 @@
 import copy
 import json
+import re
 import runpy
 from pathlib import Path
 
@@ -8,11 +9,11 @@ import numpy as np
 import pytest
 
 from mmdet.datasets import IndependentCrop, ItemKey, MixedDataset, VISDataset, load_vis_json, write_vis_json
+from mmdet.datasets.converting.labelling_tools.coco import convert_coco
 from mmdet.datasets.prepare.categories import CATEGORIES
-from mmdet.datasets.prepare.coco_to_vis import convert_coco
 from mmdet.errors import UserError
 
-MAIN = runpy.run_path(str(Path(__file__).parents[3] / "tools" / "coco_to_vis.py"))["main"]
+MAIN = runpy.run_path(str(Path(__file__).parents[4] / "tools" / "convert.py"))["main"]
 SQUARE = [[10, 8, 30, 8, 30, 28, 10, 28]]
 CROWD = {"size": [36, 48], "counts": [0, 36 * 5, 36 * 43]}
 COCO = {
@@ -107,7 +108,7 @@ def test_annotations_without_a_mask_are_left_out_and_counted(coco, write):
     coco["annotations"][2]["segmentation"] = [[1, 1, 5, 5]]
     conversion = convert_coco(write(), None)
     assert [track.annotation_id for track in conversion.data.tracks] == [2]
-    assert "left out: 2 annotations that have no mask" in conversion.notes
+    assert conversion.num_bare == 2
     assert "polygons of fewer than 3 points, left out: 1" in conversion.notes
 
 
@@ -129,17 +130,18 @@ def test_own_categories_may_have_any_names(coco, write):
 
 
 def test_the_tool_says_what_it_left_out(write, tmp_path, capsys):
-    assert MAIN([str(write()), "--to", "ovis", "--out", str(tmp_path / "new" / "out.json")]) == 0
+    cv2.imwrite(str(tmp_path / "000000000139.png"), np.zeros((36, 48, 3), np.uint8))
+    assert MAIN(["coco", str(write()), str(tmp_path / "new" / "out.json"), "--to", "ovis"]) == 0
     out = capsys.readouterr().out
-    assert "1 pseudo-videos, 2 annotations (1 crowd)" in out
-    assert "left out: 1 annotations of categories that ovis does not have" in out
-    assert "left out: 2 images without annotations" in out
+    assert re.search(r"^masks +3 +2$", out, re.MULTILINE)
+    assert "left out: 1 annotations of other categories: ovis does not have them" in out
+    assert "left out: 2 images without annotations: --keep-empty keeps them" in out
 
 
 def test_the_tool_never_overwrites_its_input(write, capsys):
     path = write()
     before = path.read_bytes()
-    assert MAIN([str(path), "--to", "none", "--out", str(path)]) == 2
+    assert MAIN(["coco", str(path), str(path)]) == 2
     assert "is the input" in capsys.readouterr().err
     assert path.read_bytes() == before
 
@@ -148,7 +150,7 @@ def test_a_converted_image_trains_beside_videos_as_a_pair_of_different_crops(wri
     """From a COCO file and its images to a batch item: COCO -> pseudo-videos -> a mixed set -> key and reference."""
     tiny_set.raw["categories"] = [{"id": i, "name": name} for i, name in enumerate(CATEGORIES["ovis"], start=1)]
     tiny_set.add_track(5, tiny_set.add_video(1, frames=2), category_id=3)
-    MAIN([str(write()), "--to", "ovis", "--out", str(tmp_path / "coco.json")])
+    MAIN(["coco", str(write()), str(tmp_path / "coco.json"), "--to", "ovis"])
     image = np.random.default_rng(0).integers(0, 255, (36, 48, 3), dtype=np.uint8)
     cv2.imwrite(str(tmp_path / "000000000139.png"), image)
     crop = {"type": "IndependentCrop", "fraction": (0.5, 0.9)}
@@ -172,7 +174,7 @@ def test_a_converted_image_trains_beside_videos_as_a_pair_of_different_crops(wri
 
 
 def test_random_crops_in_testing_are_refused(write, tmp_path):
-    MAIN([str(write()), "--to", "none", "--out", str(tmp_path / "coco.json")])
+    MAIN(["coco", str(write()), str(tmp_path / "coco.json")])
     with pytest.raises(UserError, match="IndependentCrop cannot be undone"):
         VISDataset(str(tmp_path / "coco.json"), str(tmp_path), [IndependentCrop()], test_mode=True, check_files=False)
 
@@ -186,3 +188,16 @@ def test_real_coco_annotations_convert(shared):
         some = convert_coco(path, target)
         assert len(some.data.tracks) + some.num_other == 900
         assert len(some.data.videos) + some.num_empty == 128
+
+
+def test_a_box_is_a_mask_only_where_that_is_asked_for(coco, write):
+    coco["annotations"][0]["segmentation"] = []
+    boxes = convert_coco(write(), None, boxes_as_masks=True)
+    assert boxes.num_bare == 0
+    assert boxes.data.tracks[0].segmentations == [SQUARE]
+
+
+def test_an_unknown_target_is_named(write, tmp_path, capsys):
+    assert MAIN(["coco", str(write()), str(tmp_path / "out.json"), "--to", "youtube_vis_2020"]) == 2
+    assert "did you mean youtube_vis_20" in capsys.readouterr().err
+    assert not (tmp_path / "out.json").exists()

@@ -1,0 +1,38 @@
+"""The formats that `tools/convert.py` reads, one entry each."""
+
+from __future__ import annotations
+
+from mmdet.datasets.converting.conversion import Format
+from mmdet.errors import UserError, suggestion
+
+_COCO = frozenset({"frames", "to", "keep_empty", "stills", "boxes_as_masks"})
+
+FORMATS = {
+    entry.name: entry
+    for entry in (
+        Format(
+            "coco",
+            "COCO json: images, with track ids (CVAT, CocoVID) or without",
+            "labelling_tools.coco:read_coco",
+            _COCO,
+        ),
+    )
+}
+
+
+def find_format(name: str) -> Format:
+    """Return the format of this name. Raises UserError that lists similar names or all of them."""
+    if name not in FORMATS:
+        raise UserError(f"no format is called {name!r}; {suggestion(name, list(FORMATS))} (docs/convert.md)")
+    return FORMATS[name]
+
+
+def format_lines() -> list[str]:
+    """Return a line for every format: its name, what it is, its options."""
+    width = max(map(len, FORMATS))
+    return [f"{name:{width}}  {entry.summary}{_options(entry)}" for name, entry in FORMATS.items()]
+
+
+def _options(entry: Format) -> str:
+    names = [f"--{name.replace('_', '-')}" for name in sorted(entry.options)]
+    return f" ({', '.join(names)})" if names else ""
