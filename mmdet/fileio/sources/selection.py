@@ -17,6 +17,8 @@ _FRAME = re.compile(r"\d{1,12}")
 _SECONDS = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
 _CLOCK = re.compile(r"(?:(\d{1,5}):)?(\d{1,3}):(\d{1,2}(?:\.\d{1,9})?)")
 _WORTH_SKIPPING_S = 20.0  # shorter starts are decoded through
+_LEAST_FPS = 0.001
+_MOST_DENOMINATOR = 1001
 _ROUNDING_S = 1e-6  # times of frames are rounded, so a frame at 4.5 s may have 4.4999999
 
 
@@ -42,14 +44,16 @@ class Position:
 class Selection:
     """Which frames of a video are used. `start` and `end` are frames (120), seconds (4.5s) or clock times (1:30).
 
-    Frames are counted from 0, and `end` itself is not used. Then every `stride`-th frame from the first on is used, and
-    of these at most `max_frames`. Raises UserError that names the option if one makes no sense.
+    Frames are counted from 0, and `end` itself is not used. Then every `stride`-th frame from the first on is used, or
+    `fps` of them per second, and of these at most `max_frames`. Of a video with fewer frames than `fps` all are used.
+    Raises UserError that names the option if one makes no sense.
     """
 
     start: str | int | None = None
     end: str | int | None = None
     stride: int = 1
     max_frames: int | None = None
+    fps: float | None = None
     first: Position = field(init=False, repr=False)
     stop: Position | None = field(init=False, repr=False)
 
@@ -59,6 +63,10 @@ class Selection:
         for option, value in (("--stride", self.stride), ("--max-frames", self.max_frames)):
             if value is not None and value < 1:
                 raise UserError(f"{option} {shown(value)}: expected a number of frames of at least 1")
+        if self.fps is not None and not _LEAST_FPS <= self.fps < math.inf:
+            raise UserError(f"--fps {shown(self.fps)}: expected frames per second, at least {_LEAST_FPS}")
+        if self.fps is not None and self.stride != 1:
+            raise UserError("--fps and --stride both say how many frames are left out: give one of them")
         first, stop = self.first, self.stop
         if stop is None:
             return
@@ -73,7 +81,24 @@ class Selection:
     @property
     def is_all(self) -> bool:
         """Whether every frame is used."""
-        return self.first.frame == 0 and self.stop is None and self.stride == 1 and self.max_frames is None
+        whole = self.first.frame == 0 and self.stop is None and self.max_frames is None
+        return whole and self.stride == 1 and self.fps is None
+
+    def rate(self, rate: Fraction) -> Fraction:
+        """Return the frames per second of what is used of a video of `rate`."""
+        if self.fps is None:
+            return rate / self.stride
+        return min(rate, Fraction(self.fps).limit_denominator(_MOST_DENOMINATOR))
+
+    def turn(self, index: int, time_s: float, rate: Fraction) -> int | None:
+        """Return the place of a frame among those to use, given its number and time since the first; None for others.
+
+        With `fps` several frames may be near one place: the first of them is to be used.
+        """
+        if self.fps is not None:
+            # a frame half of the source's distance before its time counts: times are rounded, or jump a little
+            return math.floor(time_s * self.fps + min(0.5, self.fps / float(2 * rate)) + _ROUNDING_S)
+        return index // self.stride if index % self.stride == 0 else None
 
     def length(self, total: int | None, rate: Fraction) -> int | None:
         """Return how many frames are used of `total` at a constant rate, None if that is not known.
@@ -82,7 +107,8 @@ class Selection:
         """
         stop = self.stop.index(rate) if self.stop is not None else None
         ends = [end for end in (stop, total) if end is not None]
-        lengths = [max(0, math.ceil((min(ends) - self.first.index(rate)) / self.stride))] if ends else []
+        step = rate / self.rate(rate)  # frames
+        lengths = [max(0, math.ceil((min(ends) - self.first.index(rate)) / step))] if ends else []
         return min([*lengths, *([self.max_frames] if self.max_frames is not None else [])], default=None)
 
 
@@ -99,7 +125,7 @@ class SelectedFrames:
 
     def __init__(self, frames: FrameSource, selection: Selection) -> None:
         self._frames, self._selection = frames, selection
-        self.rate = frames.rate / selection.stride
+        self.rate = selection.rate(frames.rate)
         self.start_s = 0.0  # time of the first used frame in the source, once that is read
         self._num_used = 0
         self._at_end = False
@@ -136,7 +162,7 @@ class SelectedFrames:
     def _used(self) -> Iterator[TimedFrame]:
         """Yield the frames that are used, with the source's times; the pictures of others are not made."""
         first, stop = self._selection.first, self._selection.stop
-        index, time_s, first_index = -1, 0.0, None
+        index, time_s, first_index, first_s, last = -1, 0.0, None, 0.0, -1
         source = self._frames
         by_time = first.time_s is not None and (stop is None or stop.time_s is not None)  # no frame need be counted
         if by_time and isinstance(source, VideoFile) and (first.time_s or 0) >= _WORTH_SKIPPING_S:
@@ -147,9 +173,12 @@ class SelectedFrames:
             if stop is not None and stop.reached(index, time_s):
                 break
             if first_index is None and first.reached(index, time_s):
-                first_index = index
-            if first_index is not None and (index - first_index) % self._selection.stride == 0:
-                yield frame.read() if isinstance(frame, LazyFrame) else frame
+                first_index, first_s = index, time_s
+            if first_index is not None:
+                turn = self._selection.turn(index - first_index, time_s - first_s, source.rate)
+                if turn is not None and turn > last:
+                    last = turn
+                    yield frame.read() if isinstance(frame, LazyFrame) else frame
             if self._is_last(index):
                 break
         if first_index is None:
