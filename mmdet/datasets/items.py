@@ -1,4 +1,4 @@
-"""The key of a training item, the choice of its reference frame, and what the loader needs from a set of clips.
+"""The key of a training item, the choice of its reference frames, and what the loader needs from a set of clips.
 
 Source of the pairing: MODEL.md 9.
 """
@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
 from mmdet.structures import ClipSample
+
+PAIR = 2
+Spacing = Literal["random", "even"]  # how the references of a clip are chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,40 @@ class ClipDataset(Protocol):
     def epoch_items(self, epoch: int) -> np.ndarray:
         """Return the indices of the items of an epoch. Their number per aspect group is the same in every epoch."""
         ...
+
+
+def clip_length_of(dataset: object) -> int:
+    """Return the number of frames of a training set's clips; sets that do not say it give pairs."""
+    return int(getattr(dataset, "clip_length", PAIR))
+
+
+def choose_references(
+    candidates: Sequence[int],
+    key: int,
+    rng: np.random.Generator,
+    max_gap: int = 5,
+    count: int = 1,
+    spacing: Spacing = "random",
+) -> list[int]:
+    """Draw the `count` references of frame `key` among the `candidates`, the annotated frames of its video.
+
+    With the spacing "random" they are drawn one after the other (see choose_reference), different from each other as
+    long as there are other frames. With "even" key and references are equally far from each other, at most `max_gap`
+    frames from one to the next, forwards or backwards in time; where no such frames exist they are drawn at random.
+    """
+    if spacing == "even":
+        known = set(candidates)
+        steps = [step for step in range(-max_gap, max_gap + 1) if step]
+        steps = [step for step in steps if all(key + step * turn in known for turn in range(1, count + 1))]
+        if steps:
+            step = steps[int(rng.integers(len(steps)))]
+            return [key + step * turn for turn in range(1, count + 1)]
+    chosen: list[int] = []
+    for _ in range(count):
+        left = [frame for frame in candidates if frame not in chosen]
+        exhausted = all(frame == key for frame in left)
+        chosen.append(choose_reference(candidates if exhausted else left, key, rng, max_gap))
+    return chosen
 
 
 def choose_reference(candidates: Sequence[int], key: int, rng: np.random.Generator, max_gap: int = 5) -> int:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mmdet.datasets.items import ItemKey
+from mmdet.datasets.items import ItemKey, clip_length_of
 from mmdet.datasets.vis_dataset import VISDataset
 from mmdet.errors import UserError
 from mmdet.structures import ClipSample
@@ -27,7 +27,7 @@ class MixedDataset:
         self._ends = np.cumsum([len(dataset) for dataset in self.datasets])
         self.aspect_groups = np.concatenate([dataset.aspect_groups for dataset in self.datasets])
         self.class_names, self.category_ids = datasets[0].class_names, datasets[0].category_ids
-        self.num_classes = datasets[0].num_classes
+        self.num_classes, self.clip_length = datasets[0].num_classes, clip_length_of(datasets[0])
         self.ann_file = ", ".join(dataset.ann_file for dataset in datasets)
         self.has_annotations = all(dataset.has_annotations for dataset in datasets)
         self.notes = tuple(note for dataset in datasets for note in dataset.notes)
@@ -99,6 +99,11 @@ def _check(datasets: Sequence[VISDataset], ratios: Sequence[float] | None) -> No
                 f"datasets to be mixed need the same classes in the same order, but class {label} is {names[0]} in "
                 f"{first.ann_file} ({first.num_classes} classes) and {names[1]} in {other.ann_file} "
                 f"({other.num_classes} classes)"
+            )
+        if clip_length_of(other) != clip_length_of(first):
+            raise UserError(
+                f"datasets to be mixed need clips of one length, but clip_length is {clip_length_of(first)} for "
+                f"{first.ann_file} and {clip_length_of(other)} for {other.ann_file}"
             )
     if ratios is not None and (len(ratios) != len(datasets) or not all(0 < r < math.inf for r in ratios)):
         raise UserError(f"ratios are {list(ratios)}, expected one positive number for each of {len(datasets)} datasets")

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from mmdet.datasets.items import ClipDataset, ItemKey
+from mmdet.datasets.items import ClipDataset, ItemKey, clip_length_of
 from mmdet.datasets.vis_dataset import VISDataset
 from mmdet.errors import FrameError
 from mmdet.structures import ClipSample, FrameMeta, FrameTruth
@@ -58,7 +58,7 @@ class ReadableClips(Dataset[ClipSample]):
             except FrameError as error:
                 bad.append(str(error))
                 if len(bad) > self.most:
-                    return _blank(tuple(bad))
+                    return _blank(tuple(bad), clip_length_of(self.dataset))
                 asked = self._substitute(key, len(bad))
             else:
                 return replace(sample, bad_frames=tuple(bad)) if bad else sample
@@ -97,13 +97,13 @@ class ReadableFrames(Dataset[ClipSample]):
         return self.dataset.blank_sample(video_index, frame_index)
 
 
-def _blank(bad_frames: tuple[str, ...]) -> ClipSample:
-    """Return a blank pair without objects."""
+def _blank(bad_frames: tuple[str, ...], length: int) -> ClipSample:
+    """Return a blank clip without objects."""
     meta = FrameMeta(video_id=-1, frame_index=0, original_size=_BLANK_SIZE, input_size=_BLANK_SIZE, scale=1.0)
     return ClipSample(
-        images=torch.zeros(2, 3, *_BLANK_SIZE, dtype=torch.uint8),
-        truths=(FrameTruth.empty(_BLANK_SIZE), FrameTruth.empty(_BLANK_SIZE)),
-        metas=(meta, meta),
+        images=torch.zeros(length, 3, *_BLANK_SIZE, dtype=torch.uint8),
+        truths=(FrameTruth.empty(_BLANK_SIZE),) * length,
+        metas=(meta,) * length,
         reference_jitter=torch.zeros(0, 4),
         bad_frames=bad_frames,
     )

@@ -1,4 +1,4 @@
-"""Assemble clips from a YouTube-VIS json and its frames: pairs for training, single frames for testing.
+"""Assemble clips from a YouTube-VIS json and its frames: pairs or longer for training, single frames for testing.
 
 Everything random in a sample comes from (seed, epoch, index, repeat), never from a worker or a rank. Source: MODEL.md 9
 and 10 (Q17, Q18, Q19).
@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import cv2
 import numpy as np
 import torch
 
-from mmdet.config.ranges import Amount, Natural, Seed
-from mmdet.datasets.items import ItemKey, choose_reference
+from mmdet.config.ranges import Amount, Natural, Range, Seed
+from mmdet.datasets.items import PAIR, ItemKey, Spacing, choose_references
 from mmdet.datasets.seen_objects import seen_box, training_notes
 from mmdet.datasets.transforms.copy_paste import CopyPaste
 from mmdet.datasets.transforms.geometric import RandomFlip, RawFrame, ResizeKeepRatio, Transform
@@ -45,13 +45,14 @@ class VISDataset:
     `ann_file`, `img_prefix`: the annotation json, and the folder that its file names are relative to
     `transforms`: transforms or their configs, applied in this order
     `max_gap`: preferred distance of a reference, in frames
+    `clip_length`: frames of a training clip, the key first; `spacing`: how the others are chosen (choose_references)
     `min_box_size`: least width and height of a box inside of the image that counts as seen, in pixels
     `seed`: decides, with epoch and item, all random draws
     `check_files`: raise UserError at once if a frame is missing
     `reference_masks`: give reference frames their masks too, for models that learn from both frames
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # which frames are read, how clips are drawn from them, and what is done with them
         self,
         ann_file: str,
         img_prefix: str,
@@ -62,12 +63,14 @@ class VISDataset:
         seed: Seed = 0,
         check_files: bool = True,
         reference_masks: bool = False,
+        clip_length: Annotated[int, Range(PAIR)] = PAIR,
+        spacing: Spacing = "random",
     ) -> None:
         data = load_vis_json(ann_file)
         self.ann_file, self.img_prefix = str(ann_file), str(img_prefix)
         self.test_mode, self.max_gap, self.min_box_size, self.seed = test_mode, max_gap, min_box_size, seed
         self.transforms: list[Transform] = [TRANSFORMS.build(t) if isinstance(t, dict) else t for t in transforms]
-        self.reference_masks = reference_masks
+        self.reference_masks, self.clip_length, self.spacing = reference_masks, clip_length, spacing
         needed = any(type(transform) not in _MASKS_ALONE for transform in self.transforms)
         self._reads_reference_masks = reference_masks or needed
         self.videos: list[VideoInfo] = data.videos
@@ -89,19 +92,19 @@ class VISDataset:
         return len(self._items)
 
     def __getitem__(self, key: ItemKey) -> ClipSample:
-        """Return the pair (key, reference) of a training item or the frame of a test item."""
+        """Return the clip (key, reference, ...) of a training item or the frame of a test item."""
         video_index, frame_index = self._items[key.index]
         if self.test_mode:
             return self.test_sample(video_index, frame_index)
         rng = np.random.default_rng([self.seed, key.epoch, key.index, key.repeat])
-        pair, reference = self._read_pair(video_index, frame_index, rng)
-        frames = self._transform(pair, rng)
-        truths = self._truth(frames[0]), self._truth(frames[1], with_masks=self.reference_masks)
+        clip, places = self._read_clip(video_index, frame_index, rng)
+        frames = self._transform(clip, rng)
+        truths = (self._truth(frames[0]), *(self._truth(frame, self.reference_masks) for frame in frames[1:]))
         jitter = rng.uniform(-_MAX_JITTER, _MAX_JITTER, (len(truths[1]), 4)).astype(np.float32)
         return ClipSample(
             images=_to_images(frames),
             truths=truths,
-            metas=(self._meta(video_index, frame_index, frames[0]), self._meta(video_index, reference, frames[1])),
+            metas=tuple(self._meta(video_index, i, frame) for i, frame in zip(places, frames, strict=True)),
             reference_jitter=torch.from_numpy(jitter),
         )
 
@@ -182,11 +185,14 @@ class VISDataset:
         if self.test_mode and drawn:
             raise UserError(f"{drawn[0]} cannot be undone in the results: leave it out of the transforms for testing")
 
-    def _read_pair(self, video_index: int, frame_index: int, rng: np.random.Generator) -> tuple[list[RawFrame], int]:
-        """Return a frame and the reference drawn for it, and the index of the reference."""
-        reference = choose_reference(self._item_frames[video_index], frame_index, rng, self.max_gap)
-        frames = self._read(video_index, frame_index), self._read(video_index, reference, self._reads_reference_masks)
-        return list(frames), reference
+    def _read_clip(
+        self, video_index: int, key: int, rng: np.random.Generator
+    ) -> tuple[list[RawFrame], tuple[int, ...]]:
+        """Return a frame and the references drawn for it, and the indices of all of them."""
+        known, count = self._item_frames[video_index], self.clip_length - 1
+        references = choose_references(known, key, rng, self.max_gap, count, self.spacing)
+        frames = [self._read(video_index, i, self._reads_reference_masks) for i in references]
+        return [self._read(video_index, key), *frames], (key, *references)
 
     def _read(self, video_index: int, frame_index: int, with_masks: bool = True) -> RawFrame:
         """Return a frame with the boxes (and masks, `with_masks`) of the tracks seen in it."""
@@ -230,15 +236,15 @@ class VISDataset:
     def _transform(self, frames: list[RawFrame], rng: np.random.Generator) -> list[RawFrame]:
         for transform in self.transforms:
             if isinstance(transform, CopyPaste):
-                frames = transform.paste(frames, self._other_pair, rng)
+                frames = transform.paste(frames, self._other_clip, rng)
             else:
                 frames = transform(frames, rng)
         return frames
 
-    def _other_pair(self, rng: np.random.Generator) -> list[RawFrame]:
-        """Draw a pair of frames of any video."""
+    def _other_clip(self, rng: np.random.Generator) -> list[RawFrame]:
+        """Draw a clip of any video."""
         video_index, frame_index = self._items[int(rng.integers(len(self._items)))]
-        return self._read_pair(video_index, frame_index, rng)[0]
+        return self._read_clip(video_index, frame_index, rng)[0]
 
     def _truth(self, raw: RawFrame, with_masks: bool = True) -> FrameTruth:
         """Return the truth after the transforms: the rows whose box still has an area."""

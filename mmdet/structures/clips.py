@@ -1,4 +1,4 @@
-"""Training samples and batches: T frames of one video with their truth (T = 2: key, reference; T = 1 in testing).
+"""Training samples and batches: T frames of one video with their truth (a key and its references; T = 1 in testing).
 
 Images stay uint8 RGB until the model normalises them; `valid` marks the pixels that are not padding.
 """
@@ -21,9 +21,9 @@ class ClipSample(ShortText):
     """T frames of one video with the same transforms, so that all have one size."""
 
     images: Tensor  # (T, 3, H, W) uint8 RGB
-    truths: tuple[FrameTruth, ...]  # T; masks (N, H, W); of the reference (N, 0, 0) where the model does not need them
+    truths: tuple[FrameTruth, ...]  # T; masks (N, H, W); of references (N, 0, 0) where the model does not need them
     metas: tuple[FrameMeta, ...]  # T
-    reference_jitter: Tensor  # (N_ref, 4) offsets of the reference frame's boxes, as fractions of their size
+    reference_jitter: Tensor  # (N_ref, 4) offsets of the first reference's boxes, as fractions of their size
     bad_frames: tuple[str, ...] = ()  # why the frames that this sample replaces could not be read
 
 
@@ -33,7 +33,7 @@ class ClipBatch(ShortText):
 
     images: Tensor  # (B, T, 3, H, W) uint8 RGB, zeros in the padding
     valid: Tensor  # (B, T, H, W) bool
-    truth: PaddedTruth | None  # for pairs; None if T = 1
+    truth: PaddedTruth | None  # None if T = 1
     metas: tuple[tuple[FrameMeta, ...], ...]  # B x T
     bad_frames: tuple[tuple[str, ...], ...] = ()  # B, as in the samples; () if all frames could be read
 
@@ -47,12 +47,12 @@ class ClipBatch(ShortText):
         bad_frames: Sequence[tuple[str, ...]] = (),
     ) -> ClipBatch:
         """Make a batch from stacked images and the truths of its clips, B x T. Masks may be smaller than the images."""
-        pairs = all(len(clip) > 1 for clip in truths)
+        several = all(len(clip) > 1 for clip in truths)
         height, width = images.shape[-2:]
         return ClipBatch(
             images=images,
             valid=valid,
-            truth=pad_truths(truths, reference_jitter, (height, width)) if pairs else None,
+            truth=pad_truths(truths, reference_jitter, (height, width)) if several else None,
             metas=tuple(metas),
             bad_frames=tuple(bad_frames) if any(bad_frames) else (),
         )
@@ -73,7 +73,9 @@ class ClipBatch(ShortText):
     def truth_of_pairs(self) -> PaddedTruth:
         """The truth. Raises ValueError for a batch of single frames, which has none."""
         if self.truth is None:
-            raise ValueError("the losses need pairs of frames: give the model clips (B, 2, 3, H, W) in training")
+            raise ValueError(
+                "the losses need pairs of frames or longer clips: give the model (B, T, 3, H, W) with T > 1 in training"
+            )
         return self.truth
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> ClipBatch:

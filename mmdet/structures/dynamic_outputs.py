@@ -17,7 +17,7 @@ FEATURE_STRIDE = 4  # input pixels per pixel of the mask features
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class DynamicOutputs(ShortText):
-    """Predictions of F frames. In training keys come first, then references: F = 2 B."""
+    """Predictions of F frames. In training the first frames of all B clips come first: F = T B."""
 
     points: PointGrid
     cls_logits: Tensor  # (F, P, K)

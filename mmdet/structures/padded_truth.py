@@ -1,4 +1,4 @@
-"""The truth of a batch of pairs as tensors of fixed sizes, the input of the losses.
+"""The truth of a batch of clips as tensors of fixed sizes, the input of the losses.
 
 Objects are padded to one of a few numbers of rows and masked, so that no shape depends on values on a device and shapes
 repeat from batch to batch. The host makes it with the batch and moves it as a few tensors. Source: MODEL.md 6 (half
@@ -22,14 +22,17 @@ ROWS_MULTIPLE = 4  # of the number of rows: CUDA graphs and compiled code are ma
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class FrameRows(ShortText):
-    """The truth of all F frames of a batch, keys first, then references: N rows per frame, as in PaddedTruth."""
+    """The truth of all F frames of a batch, N rows per frame, as in PaddedTruth.
+
+    The keys of all clips come first, then their first references, then their second ones, ...
+    """
 
     boxes: Tensor  # (F, N, 4) float32
     labels: Tensor  # (F, N) int64
     valid: Tensor  # (F, N) bool
     is_crowd: Tensor  # (F, N) bool
     half_masks: Tensor  # (F, N, H/2, W/2) bool
-    ids: Tensor  # (F, N) int64: of an object in its clip, equal in key and reference; -1 for crowds and padding
+    ids: Tensor  # (F, N) int64: of an object in its clip, equal in all its frames; -1 for crowds and padding
 
     def map_tensors(self, change: Callable[[Tensor], Tensor]) -> FrameRows:
         """Return a copy with the function applied to every tensor."""
@@ -38,7 +41,9 @@ class FrameRows(ShortText):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class PaddedTruth(ShortText):
-    """The truth of B pairs: G rows per key frame, R rows per reference frame. Boxes are in input pixels.
+    """The truth of B clips: G rows per key frame, R rows per first reference frame. Boxes are in input pixels.
+
+    Further references are in `frames` alone.
 
     G and R are the batch's largest numbers of objects, rounded up to a multiple of ROWS_MULTIPLE, at least that. Rows
     of crowd regions are `is_crowd` and not `valid`; rows of padding are neither.
@@ -59,6 +64,12 @@ class PaddedTruth(ShortText):
         """(B,) bool: whether the key frame shows an object."""
         return self.valid.any(dim=1)
 
+    @property
+    def row_counts(self) -> tuple[int, ...]:
+        """The numbers of rows, which vary from batch to batch."""
+        frames = () if self.frames is None else (self.frames.valid.shape[1],)
+        return self.valid.shape[1], self.reference_valid.shape[1], *frames
+
     def map_tensors(self, change: Callable[[Tensor], Tensor]) -> PaddedTruth:
         """Return a copy with the function applied to every tensor, such as a move to a device."""
         own = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "frames"}
@@ -74,9 +85,9 @@ class PaddedTruth(ShortText):
 
 
 def pad_truths(truths: Sequence[Sequence[FrameTruth]], reference_jitter: Sequence[Tensor], size: Size) -> PaddedTruth:
-    """Pad the truths of pairs (key, reference) and find every object in its reference frame.
+    """Pad the truths of clips (key, reference, ...) and find every object in the first reference frame.
 
-    `reference_jitter`: per pair the offsets (N_ref, 4) of the reference frame's boxes, as fractions of their sides.
+    `reference_jitter`: per clip the offsets (N_ref, 4) of the first reference's boxes, as fractions of their sides.
     `size`: (height, width) of the padded images, even and not smaller than any mask
     The rows of all frames are left out if a reference comes without its masks.
     """
@@ -96,12 +107,11 @@ def pad_truths(truths: Sequence[Sequence[FrameTruth]], reference_jitter: Sequenc
         reference_boxes=_pad([jitter_boxes(reference.boxes, offsets) for reference, offsets in jittered]),
         reference_valid=reference_valid,
         match=torch.where(same.any(dim=2), same.int().argmax(dim=2), -1),
-        frames=_pad_frames(keys, references, size),
+        frames=_pad_frames([frame for moment in zip(*truths, strict=True) for frame in moment], size),
     )
 
 
-def _pad_frames(keys: Sequence[FrameTruth], references: Sequence[FrameTruth], size: Size) -> FrameRows | None:
-    frames = [*keys, *references]
+def _pad_frames(frames: Sequence[FrameTruth], size: Size) -> FrameRows | None:
     if any(frame.masks.shape[-1] == 0 for frame in frames):
         return None
     is_crowd = _pad([frame.is_crowd for frame in frames])

@@ -35,6 +35,13 @@ def test_a_model_for_another_number_of_classes(run, config, tmp_path):
     refused(done, "num_classes'] is 7", "5 classes")
 
 
+def test_longer_clips_for_a_model_of_pairs_are_refused_before_anything_is_written(run, config, tmp_path):
+    option = "data.train.datasets.0.clip_length=3"
+    done = run("train", config, "--work_dir", tmp_path / "run", "--cfg-options", option)
+    refused(done, "clip_length is 3, but VISModel learns from clips of 2 frames", "PlusModel")
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
 def test_a_checkpoint_that_does_not_exist(run, config, tmp_path):
     refused(run("test_video", config, tmp_path / "no.pth", "--eval", "segm"), "no.pth does not exist")
 

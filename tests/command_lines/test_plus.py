@@ -252,3 +252,11 @@ def test_a_stream_gives_what_the_predictor_gives(which, plus_config, plus_run, c
         assert one.track_ids.tolist() == other.track_ids.tolist()
         assert torch.equal(one.masks, other.masks)
     assert (pushed[0].objects.class_scores is not None) == (which == "plus")
+
+
+def test_it_trains_on_longer_clips(plus_config, train_for, tmp_path):
+    train_for(plus_config, tmp_path, "data.train.datasets.0.clip_length=3", "data.train.batch_size=1")
+    lines = [json.loads(line) for line in (tmp_path / "train.jsonl").read_text().splitlines()]
+    losses = [line["loss_match"] for line in lines if "loss_match" in line]
+    assert len(losses) == 2
+    assert all(0 < loss < math.inf for loss in losses)

@@ -115,3 +115,11 @@ def test_no_dataset_at_all_is_refused():
 def test_shares_are_in_proportion_and_sum_to_the_total(total, weights, shares):
     assert sorted(apportion(total, weights), reverse=True) == sorted(shares, reverse=True)
     assert apportion(total, weights).sum() == total
+
+
+def test_sets_with_clips_of_different_lengths_are_refused(two_videos):
+    data = two_videos.write()
+    pair, longer = VISDataset(**data, transforms=[]), VISDataset(**data, transforms=[], clip_length=3)
+    assert MixedDataset([longer, longer]).clip_length == 3
+    with pytest.raises(UserError, match="clip_length is 2 for .*instances_train.json and 3 for"):
+        MixedDataset([pair, longer])

@@ -152,3 +152,12 @@ def test_substitutes_differ_by_attempt_and_by_everything_that_names_a_draw(pause
     assert max(drawn) < 50
     assert drawn == substitutes()
     assert drawn != substitutes(**change)
+
+
+def test_a_blank_clip_is_as_long_as_the_others(two_videos):
+    data = two_videos.write()
+    dataset = VISDataset(**data, transforms=[], clip_length=3, reference_masks=True)
+    (two_videos.img_prefix / "v3/00000.jpg").write_bytes(b"broken")
+    sample = ReadableClips(dataset, seed=0, most=0)[ItemKey(0, 5)]
+    assert sample.bad_frames
+    assert len(sample.images) == len(sample.truths) == len(sample.metas) == 3

@@ -367,3 +367,29 @@ def test_a_set_in_which_no_box_counts_says_why(two_videos):
         track["bboxes"] = [box and [a / b for a, b in zip(box, sides, strict=True)] for box in track["bboxes"]]
     with pytest.raises(UserError, match="no annotated objects .* shares of the image"):
         VISDataset(**two_videos.write(), transforms=[])
+
+
+def test_a_longer_clip_has_its_key_first_and_the_truth_of_all_its_frames(two_videos):
+    dataset = VISDataset(**two_videos.write(), transforms=RANDOM, reference_masks=True, clip_length=3)
+    sample = dataset[ItemKey(0, 5)]
+    assert sample.images.shape[:2] == (3, 3)
+    assert [meta.video_id for meta in sample.metas] == [3, 3, 3]
+    assert sorted(meta.frame_index for meta in sample.metas) == [0, 1, 2]
+    assert sample.metas[0].frame_index == 0
+    assert [truth.instance_ids.tolist() for truth in sample.truths] == [[5000]] * 3
+    assert all(truth.masks.any() for truth in sample.truths)
+    assert len(sample.reference_jitter) == 1
+    assert same(sample, dataset[ItemKey(0, 5)])
+
+
+def test_evenly_spaced_clips_step_through_the_video(two_videos):
+    dataset = VISDataset(**two_videos.write(), transforms=[], clip_length=3, spacing="even")
+    frames = [meta.frame_index for meta in dataset[ItemKey(0, 0)].metas]
+    assert frames in ([0, 1, 2], [0, 2, 4])
+
+
+def test_a_pair_is_drawn_as_it_was_before_longer_clips(two_videos):
+    data = two_videos.write()
+    pair, clip = VISDataset(**data, transforms=[]), VISDataset(**data, transforms=[], clip_length=3)
+    for index in range(len(pair)):
+        assert pair[ItemKey(1, index)].metas == clip[ItemKey(1, index)].metas[:2]

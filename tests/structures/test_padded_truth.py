@@ -153,3 +153,12 @@ def test_all_tensors_move_those_of_the_rows_too():
     moved = padded((frame(1), frame(1))).map_tensors(lambda tensor: tensor.to("meta"))
     assert moved.boxes.is_meta
     assert moved.frames.half_masks.is_meta
+
+
+def test_longer_clips_have_rows_for_every_frame_first_frames_of_all_clips_first():
+    clips = [(frame(1, 2), frame(2), frame(1)), (frame(5), frame(6, 5), frame(*range(7)))]
+    truth = pad_truths(clips, [torch.zeros(len(clip[1]), 4) for clip in clips], (HEIGHT, WIDTH))
+    assert truth.match[:, :2].tolist() == [[-1, 0], [1, -1]]  # in the first reference
+    assert truth.frames.valid.sum(dim=1).tolist() == [2, 1, 1, 2, 1, 7]
+    assert truth.frames.ids[:, :2].tolist() == [[1, 2], [5, -1], [2, -1], [6, 5], [1, -1], [0, 1]]
+    assert truth.row_counts == (4, 4, 8)

@@ -10,7 +10,7 @@ import numpy as np
 
 from mmdet.config import RunConfig
 from mmdet.datasets import MixedDataset, VISDataset, make_train_loader
-from mmdet.datasets.items import ItemKey
+from mmdet.datasets.items import ItemKey, clip_length_of
 from mmdet.engine.training.bad_frames import BadFrames
 from mmdet.errors import UserError
 from mmdet.structures import ClipBatch, ClipSample
@@ -59,7 +59,7 @@ class _Remembering:
 
     def __init__(self, dataset: VISDataset | MixedDataset) -> None:
         self.dataset = dataset
-        self.aspect_groups = dataset.aspect_groups
+        self.aspect_groups, self.clip_length = dataset.aspect_groups, clip_length_of(dataset)
         self.source = dataset.datasets[0] if isinstance(dataset, MixedDataset) else dataset
 
     def epoch_items(self, epoch: int) -> np.ndarray:

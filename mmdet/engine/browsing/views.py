@@ -22,7 +22,7 @@ def view_pair(browsed: BrowsedBatch, lessons: Lessons, index: int, name: str) ->
     colors = _colors(browsed, index)
     return PairView(
         key=_key_frame(browsed, index, colors[0]),
-        reference=_reference_frame(browsed, lessons, index, colors[1]),
+        references=tuple(_reference_frame(browsed, lessons, index, i, colors[i]) for i in range(1, len(colors))),
         strides=lessons.points.strides,
         positives=_positives(lessons, index),
         memory=_memory(lessons, index),
@@ -43,9 +43,9 @@ def untaught(browsed: BrowsedBatch, lessons: Lessons, index: int) -> list[int]:
 def describe_origin(browsed: BrowsedBatch, index: int, name: str) -> str:
     """Return where a pair comes from and how large it is."""
     sample, source = browsed.samples[index], browsed.sources[index]
-    key, reference = sample.metas
-    gap = reference.frame_index - key.frame_index
-    said = "paired with itself" if gap == 0 else f"gap {gap:+d}"
+    key, *references = sample.metas
+    gaps = [reference.frame_index - key.frame_index for reference in references]
+    said = ", ".join(f"gap {gap:+d}" if gap else "paired with itself" for gap in gaps)
     files = " + ".join(_frame_name(source, meta.video_id, meta.frame_index) for meta in sample.metas)
     (height, width), padded = key.input_size, browsed.batch.images.shape[-2:]
     return (
@@ -128,12 +128,12 @@ def _key_frame(browsed: BrowsedBatch, index: int, colors: list[Color]) -> PairFr
     return _frame(browsed, index, 0, objects)
 
 
-def _reference_frame(browsed: BrowsedBatch, lessons: Lessons, index: int, colors: list[Color]) -> PairFrame:
-    """Return the reference with what is learnt of its objects: masks, or boxes that are jittered."""
-    truth, reference = browsed.batch.truth_of_pairs, browsed.samples[index].truths[1]
+def _reference_frame(browsed: BrowsedBatch, lessons: Lessons, index: int, place: int, colors: list[Color]) -> PairFrame:
+    """Return frame `place` of a clip with what is learnt of its objects: masks, or boxes that are jittered."""
+    truth, reference = browsed.batch.truth_of_pairs, browsed.samples[index].truths[place]
     rows = truth.frames if lessons.learns_references else None
     jittered = truth.reference_boxes[index]
-    masks = None if rows is None else rows.half_masks[len(browsed.samples) + index].numpy()
+    masks = None if rows is None else rows.half_masks[place * len(browsed.samples) + index].numpy()
     objects = tuple(
         PairObject(
             tag=_tag(reference, row, browsed.sources[index]),
@@ -145,7 +145,7 @@ def _reference_frame(browsed: BrowsedBatch, lessons: Lessons, index: int, colors
         )
         for row, color in enumerate(colors)
     )
-    return _frame(browsed, index, 1, objects)
+    return _frame(browsed, index, place, objects)
 
 
 def _frame(browsed: BrowsedBatch, index: int, place: int, objects: tuple[PairObject, ...]) -> PairFrame:
@@ -154,22 +154,20 @@ def _frame(browsed: BrowsedBatch, index: int, place: int, objects: tuple[PairObj
         picture=np.ascontiguousarray(batch.images[index, place].permute(1, 2, 0).numpy()),
         valid=batch.valid[index, place].numpy(),
         objects=objects,
-        title=f"{('key', 'reference')[place]}, frame {meta.frame_index}",
+        title=f"{'reference' if place else 'key'}, frame {meta.frame_index}",
     )
 
 
-def _colors(browsed: BrowsedBatch, index: int) -> tuple[list[Color], list[Color]]:
-    """Return the colours of the rows of key and reference: the same where the model is told that they match.
-
-    It is not told of crowd regions, which get their colours by their ids.
-    """
-    key, reference = browsed.samples[index].truths
-    colors = [track_color(row) for row in range(len(key) + len(reference))]
-    match = browsed.batch.truth_of_pairs.match[index].tolist()
-    rows = {column: row for row, column in enumerate(match) if column >= 0}
-    crowds = (key.instance_ids.unsqueeze(1) == reference.instance_ids) & key.is_crowd.unsqueeze(1) & reference.is_crowd
-    rows |= {column: row for row, column in torch.nonzero(crowds).tolist()}
-    return colors[: len(key)], [colors[rows.get(row, len(key) + row)] for row in range(len(reference))]
+def _colors(browsed: BrowsedBatch, index: int) -> list[list[Color]]:
+    """Return the colours of the rows of every frame of a clip: one for the same object or the same crowd region."""
+    known: dict[tuple[int, bool], Color] = {}
+    colors = []
+    for truth in browsed.samples[index].truths:
+        rows = list(zip(_numbers(truth.instance_ids), map(bool, truth.is_crowd.tolist()), strict=True))
+        for row in rows:
+            known.setdefault(row, track_color(len(known)))
+        colors.append([known[row] for row in rows])
+    return colors
 
 
 def _positives(lessons: Lessons, index: int) -> LearningPoints:

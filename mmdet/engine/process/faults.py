@@ -68,7 +68,9 @@ def out_of_memory(error: Exception, step: int, batches: Sequence[ClipBatch]) -> 
         truth = batch.truth_of_pairs
         objects = (truth.valid | truth.is_crowd).sum(dim=1).tolist()
         height, width = batch.images.shape[-2:]
-        sizes.append(f"{len(objects)} pairs of {height} x {width} with {objects} objects ({batch.describe()})")
+        sizes.append(
+            f"{_clips(*batch.images.shape[:2])} of {height} x {width} with {objects} objects ({batch.describe()})"
+        )
     peak = f", peak {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB" if torch.cuda.is_available() else ""
     reason = f"{_first_sentence(str(error))}{peak}"
     return RunEnded(
@@ -76,6 +78,10 @@ def out_of_memory(error: Exception, step: int, batches: Sequence[ClipBatch]) -> 
         "(and raise runtime.accumulate to keep the pairs per step) or the sizes of the transforms, set "
         "model.backbone.checkpointing=True, or use --amp bf16; then go on with --resume_from auto"
     )
+
+
+def _clips(count: int, length: int) -> str:
+    return f"{count} pairs" if length == 2 else f"{count} clips of {length} frames"
 
 
 def _first_sentence(text: str) -> str:

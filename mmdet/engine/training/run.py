@@ -17,6 +17,7 @@ from mmdet.config import RunConfig, RuntimeSection
 from mmdet.config.build import build_part
 from mmdet.config.checking import find_part
 from mmdet.datasets import MixedDataset, VISDataset, make_train_loader
+from mmdet.datasets.items import clip_length_of
 from mmdet.engine.inference.testing.dataset import check_validation
 from mmdet.engine.process.devices import limit_threads, place_model
 from mmdet.engine.process.processes import Ranks
@@ -94,6 +95,7 @@ def assemble_trainer(
     """Build a model with initial weights and everything needed to train it on `dataset`. Seed the generators."""
     section, seed = config.data.train, config.runtime.seed
     model = _build_seeded_model(config, ranks.device)
+    check_clips(model, dataset)
     class_names = dataset.class_names
     setup = TrainSetup(
         model=model,
@@ -154,6 +156,16 @@ def _seeded(part: dict[str, Any], seed: int) -> dict[str, Any]:
     """Return a dataset's config with the run's seed if the dataset takes a seed and the config gives none."""
     takes_seed = "seed" in inspect.signature(find_part(part["type"], "config.data.train.datasets")).parameters
     return {"seed": seed, **part} if takes_seed else part
+
+
+def check_clips(model: VISModel, dataset: VISDataset | MixedDataset) -> None:
+    """Raise UserError if the model learns from clips of another number of frames; most take any."""
+    wanted, given = getattr(model, "clip_length", None), clip_length_of(dataset)
+    if wanted is not None and wanted != given:
+        raise UserError(
+            f"config.data.train.datasets: clip_length is {given}, but {type(model).__name__} learns from clips of "
+            f"{wanted} frames: set clip_length={wanted}, or train a PlusModel, which takes any number"
+        )
 
 
 def check_classes(config: RunConfig, dataset: VISDataset | MixedDataset) -> None:

@@ -35,7 +35,7 @@ def pad_to_multiple(tensor: Tensor, divisor: int = SIZE_DIVISOR) -> Tensor:
 
 
 def stack_frames(images: Tensor, valid: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-    """Return the frames of all clips (T * B, 3, H, W), padded; keys first, then references: each half is contiguous.
+    """Return the frames of all clips (T * B, 3, H, W), padded; first frames of all clips first, then second ones, ...
 
     images (B, T, 3, H, W), valid (B, T, H, W) bool. uint8 images are normalised and their padding is set to zero; float
     images must already be normalised and padded.

@@ -37,6 +37,7 @@ class VISModel(nn.Module):
 
     pixel_mean: Tensor
     pixel_std: Tensor
+    clip_length = 2  # frames of a training clip; models without this take any number
 
     def __init__(
         self,
@@ -92,10 +93,12 @@ class VISModel(nn.Module):
         clips, frames = images.shape[:2]
         if frames == 1:
             return self.continue_video(images, valid, None)[0]
+        if frames != self.clip_length:
+            raise ValueError(f"this model learns from pairs of frames, got clips of {frames}")
         pyramid = self._pyramid(images, valid)
         if self.temporal_neck is not None:
             pyramid = self.temporal_neck.calibrate_pairs(pyramid)
-        return self.head([level[:clips] for level in pyramid], [level[clips : 2 * clips] for level in pyramid])
+        return self.head([level[:clips] for level in pyramid], [level[clips:] for level in pyramid])
 
     def continue_video(
         self, images: Tensor, valid: Tensor, context: TemporalContext | None

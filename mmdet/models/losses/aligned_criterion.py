@@ -1,6 +1,6 @@
 """The criterion of DynamicMaskHead: class scores that say how well a point's box fits, masks by overlap, identities.
 
-Both frames of a pair are learnt in full. Every term is `world size * local sum / all-reduced normaliser`, as in
+All frames of a clip are learnt in full. Every term is `world size * local sum / all-reduced normaliser`, as in
 Criterion. Sources: quality focal loss (Li et al., Generalized Focal Loss, 2020), GIoU (Rezatofighi et al., 2019), and
 those of the parts.
 """
@@ -74,11 +74,11 @@ class AlignedCriterion(nn.Module):
         """
         rows = batch.truth_of_pairs.frames
         if rows is None:
-            raise UserError("this model learns from both frames of a pair: set reference_masks=True in every data set")
+            raise UserError("this model learns from all frames of a clip: set reference_masks=True in every data set")
         with torch.autocast(outputs.cls_logits.device.type, enabled=False):
-            return self._losses(_in_float32(outputs), rows)
+            return self._losses(_in_float32(outputs), rows, batch.images.shape[1])
 
-    def _losses(self, outputs: DynamicOutputs, truth: FrameRows) -> dict[str, Tensor]:
+    def _losses(self, outputs: DynamicOutputs, truth: FrameRows, clip_length: int) -> dict[str, Tensor]:
         boxes = outputs.boxes
         found = self.assigner(outputs.points, outputs.cls_logits.detach().sigmoid(), boxes.detach(), truth)
         masks, mask_weight = mask_losses(outputs, truth, found, self.mask_slots)
@@ -94,7 +94,7 @@ class AlignedCriterion(nn.Module):
         weights = sum_over_ranks(torch.stack((found.targets.sum(), mask_weight))).clamp(min=1)
         losses = {name: world_size() * value / weights[int(name in masks)] for name, value in sums.items()}
         losses["loss_match"], accuracy = identity_contrast(
-            rows_at(outputs.embeddings, found.slots), found.targets, truth.ids, self.temperature
+            rows_at(outputs.embeddings, found.slots), found.targets, truth.ids, self.temperature, clip_length
         )
         weighted = {name: losses[name] * self.loss_weights[name] for name in WEIGHTS}
         return {**weighted, "match_acc": accuracy}

@@ -1,6 +1,6 @@
-"""Draw a training pair on one sheet: key, reference, the points that learn, and the points that write to the memory.
+"""Draw a training clip on one sheet: key, references, the points that learn, and the points that write to the memory.
 
-Colours are identities: the same object has one colour in all four pictures. Padding and crowd regions are hatched.
+Colours are identities: the same object has one colour in all pictures. Padding and crowd regions are hatched.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ PADDING_COLOR: Color = (90, 90, 90)
 
 
 def draw_pair(view: PairView) -> Picture:
-    """Return the sheet of a pair."""
+    """Return the sheet of a clip."""
     factor = panel_factor(view.key.picture.shape[:2])
-    key, reference = _enlarged(view.key, factor), _enlarged(view.reference, factor)
+    key, references = _enlarged(view.key, factor), [_enlarged(frame, factor) for frame in view.references]
     strides = ", ".join(map(str, view.strides))
     panels = [
         _titled(_draw_objects(key), f"{key.title}: boxes and masks"),
-        _titled(_draw_objects(reference), f"{reference.title}: {_shown_of(reference)}"),
+        *(_titled(_draw_objects(frame), f"{frame.title}: {_shown_of(frame)}") for frame in references),
         _titled(_draw_points(key, view.positives, factor), f"positive points of strides {strides}, smallest first"),
     ]
     if view.memory is not None:

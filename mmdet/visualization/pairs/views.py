@@ -1,4 +1,4 @@
-"""What is shown of a training pair, as plain values: two frames, their objects, and the points that learn them."""
+"""What is shown of a training clip, as plain values: its frames, their objects, and the points that learn them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class PairObject:
     """An object or crowd region of one of the frames. Boxes are in pixels of the frame."""
 
     tag: str
-    color: Color  # the same in both frames
+    color: Color  # the same in all frames
     box: Box
     jittered_box: Box | None = None  # of a reference: what the model gets instead of `box`
     mask: NDArray[np.bool_] | None = None  # (H/2, W/2), where the model learns it
@@ -53,10 +53,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairView:
-    """A training pair and what it teaches."""
+    """A training clip and what it teaches."""
 
     key: PairFrame
-    reference: PairFrame
+    references: tuple[PairFrame, ...]
     strides: tuple[int, ...]
     positives: LearningPoints
     memory: LearningPoints | None  # the points that write; None: there is no memory

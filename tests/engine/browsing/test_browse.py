@@ -64,12 +64,12 @@ def test_the_pairs_are_those_of_training(tmp_path):
         assert one.batch.metas == other.metas
         view = view_pair(one, make_lessons(one, build_model(config), runs=False), 1, "pair")
         assert np.array_equal(view.key.picture, other.images[1, 0].permute(1, 2, 0).numpy())
-        assert np.array_equal(view.reference.picture, other.images[1, 1].permute(1, 2, 0).numpy())
+        assert np.array_equal(view.references[0].picture, other.images[1, 1].permute(1, 2, 0).numpy())
 
 
 def test_an_object_has_one_colour_in_both_frames(tmp_path):
     view, _, _ = first_view(make_config(write_set(tmp_path, TWO_OBJECTS)))
-    colors = [{item.tag: item.color for item in frame.objects} for frame in (view.key, view.reference)]
+    colors = [{item.tag: item.color for item in frame.objects} for frame in (view.key, *view.references)]
     shared = colors[0].keys() & colors[1].keys()
     assert shared
     assert all(colors[0][tag] == colors[1][tag] for tag in shared)
@@ -78,7 +78,7 @@ def test_an_object_has_one_colour_in_both_frames(tmp_path):
 
 def test_reference_boxes_are_shown_as_annotated_and_as_jittered(tmp_path):
     view, browsed, _ = first_view(make_config(write_set(tmp_path, {7: [(1, False, [BOX, BOX])]})))
-    (item,) = view.reference.objects
+    (item,) = view.references[0].objects
     assert item.box == BOX
     assert item.jittered_box == pytest.approx(browsed.batch.truth.reference_boxes[0, 0].tolist())
     assert item.jittered_box != pytest.approx(BOX)
@@ -117,8 +117,8 @@ def test_points_write_the_smallest_object_that_they_are_in(tmp_path):
 def test_crowds_are_named_and_teach_nothing(tmp_path):
     view, _, _ = first_view(make_config(write_set(tmp_path, {7: [(1, False, [BOX, BOX]), (2, True, [OTHER, OTHER])]})))
     assert [item.is_crowd for item in view.key.objects] == [False, True]
-    assert view.reference.objects[1].jittered_box is None
-    assert view.reference.objects[1].color == view.key.objects[1].color
+    assert view.references[0].objects[1].jittered_box is None
+    assert view.references[0].objects[1].color == view.key.objects[1].color
     assert "1 object; 1 crowd region" in text_of(view)
     assert set(view.positives.rows) | set(view.memory.rows) == {0}
 
@@ -232,3 +232,13 @@ def test_the_test_split_is_drawn_with_its_own_transforms(tmp_path, capsys):
     config = replace(config, data=replace(config.data, test=replace(config.data.test, dataset=smaller)))
     browse(config, BrowseOptions(out=tmp_path / "out", number=1, split="test"), print)
     assert "96x64 px as 48x32 in 64x32" in capsys.readouterr().out
+
+
+def test_all_references_of_a_longer_clip_are_shown(tmp_path):
+    part = {**write_set(tmp_path, {7: [(1, False, [BOX, OTHER, BOX, OTHER])]}), "clip_length": 3}
+    view, browsed, _ = first_view(make_config(part))
+    assert len(view.references) == 2
+    for place, frame in enumerate(view.references, start=1):
+        assert np.array_equal(frame.picture, browsed.batch.images[0, place].permute(1, 2, 0).numpy())
+        assert frame.objects[0].color == view.key.objects[0].color
+    assert text_of(view).count("gap ") == 2

@@ -45,14 +45,14 @@ def truth(boxes, size):
     )
 
 
-def make_batch(*boxes_of_clips, size=(64, 96)):
-    images, valid = frames_of(*size, clips=len(boxes_of_clips), frames=2)
+def make_batch(*boxes_of_clips, size=(64, 96), frames=2):
+    images, valid = frames_of(*size, clips=len(boxes_of_clips), frames=frames)
     meta = FrameMeta(video_id=1, frame_index=0, original_size=size, input_size=size, scale=1.0)
     return ClipBatch.make(
         images=images,
         valid=valid,
-        truths=[(truth(boxes, size), truth(boxes, size)) for boxes in boxes_of_clips],
-        metas=((meta, meta),) * len(boxes_of_clips),
+        truths=[(truth(boxes, size),) * frames for boxes in boxes_of_clips],
+        metas=((meta,) * frames,) * len(boxes_of_clips),
         reference_jitter=[torch.zeros(len(boxes), 4) for boxes in boxes_of_clips],
     )
 
@@ -259,3 +259,30 @@ def test_detections_have_a_score_for_every_class(model):
     assert torch.equal(objects.class_scores.amax(dim=1), objects.scores)
     assert torch.equal(objects.class_scores.argmax(dim=1), objects.labels)
     assert objects.embeddings.shape == (len(objects), 8)
+
+
+@pytest.mark.parametrize("frames", [3, 4])
+def test_all_frames_of_longer_clips_are_learnt(model, frames):
+    batch = make_batch(OBJECTS, OBJECTS[:1], frames=frames)
+    outputs = model(batch.images, batch.valid)
+    for name in ("cls_logits", "mask_weights", "embeddings"):
+        getattr(outputs, name).retain_grad()
+    losses = model.loss(outputs, batch)
+    sum(value for name, value in losses.items() if name.startswith("loss")).backward()
+    assert losses["loss_match"] > 0
+    for name in ("cls_logits", "mask_weights", "embeddings"):
+        learnt = getattr(outputs, name).grad.flatten(1).abs().sum(dim=1)
+        assert learnt.shape == (2 * frames,)
+        assert (learnt > 0).all()
+
+
+def test_a_pair_of_the_same_frames_costs_what_a_longer_clip_of_them_costs(model):
+    """Means over frames do not change with their number; only the contrast has more to compare."""
+    found = []
+    for frames in (2, 4):
+        batch = make_batch(OBJECTS, frames=frames)
+        images = batch.images[:, :1].expand(-1, frames, -1, -1, -1)
+        found.append(model.eval().loss(model(images, batch.valid), batch))
+    for name in ("loss_cls", "loss_bbox", "loss_sigma", "loss_dice", "loss_bce", "loss_quality"):
+        torch.testing.assert_close(found[0][name], found[1][name])
+    assert found[1]["loss_match"] > found[0]["loss_match"]

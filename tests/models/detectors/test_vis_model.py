@@ -146,3 +146,9 @@ def test_the_published_model_has_the_published_parameters(recorded_numbers):
 def test_a_key_that_the_release_does_not_have_is_refused():
     with pytest.raises(KeyError, match=r"bbox_head\.extra"):
         translate_key("bbox_head.extra.weight")
+
+
+def test_clips_of_more_than_two_frames_are_refused():
+    model = VISModel(**small_model())
+    with pytest.raises(ValueError, match="learns from pairs of frames, got clips of 3"):
+        model(torch.zeros(1, 3, 3, 64, 64), torch.ones(1, 3, 64, 64, dtype=torch.bool))

@@ -132,3 +132,21 @@ def test_two_ranks_give_the_gradients_of_one_process(plus, two_ranks, share):
     halves = torch.cat([found["contrasts"][index][2] for found in two_ranks]) / 2  # DDP's mean
     assert gradient.any()
     torch.testing.assert_close(halves, gradient)
+
+
+def test_all_other_frames_of_a_longer_clip_count():
+    embeddings, weights, ids = one_slot({4: X, 5: Y}, {4: X}, {4: Z})
+    loss, hits = identity_contrast(embeddings, weights, ids, temperature=1.0, clip_length=3)
+    # object 4: X twice, each right e^1 and e^0 against Y's e^0; Z right e^0 twice against e^0. Object 5 is shown once.
+    wanted = (2 * math.log(1 + math.exp(-1) + 1) + math.log(1 + 1 + 1)) / 3
+    assert loss.item() == pytest.approx(wanted, rel=1e-5)
+    assert hits.item() == pytest.approx(2 / 3)
+
+
+def test_objects_of_longer_clips_are_told_apart_by_clip():
+    clips = [{4: X}, {4: Y}, {4: Z}], [{4: X}, {4: Y}, {4: Z}]
+    embeddings, weights, ids = one_slot(*(clip[turn] for turn in range(3) for clip in clips))
+    loss, hits = identity_contrast(embeddings, weights, ids, temperature=1.0, clip_length=3)
+    # each is e^0 like itself in the two other frames, and e^1, e^0, e^0 like the other clip's object
+    assert loss.item() == pytest.approx(math.log(1 + 2 * (math.e + 2)), rel=1e-5)
+    assert hits.item() == 0

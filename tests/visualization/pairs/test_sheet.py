@@ -26,7 +26,7 @@ def make_view(size=(64, 96), levels=(0, 1), **options):
     )
     return PairView(
         key=PairFrame(picture=picture, valid=valid, objects=(item,), title="key", **options),
-        reference=PairFrame(picture=picture, valid=valid, objects=(reference,), title="reference"),
+        references=(PairFrame(picture=picture, valid=valid, objects=(reference,), title="reference"),),
         strides=(8, 16, 32, 64),
         positives=points,
         memory=points,
@@ -85,9 +85,9 @@ def test_the_jittered_box_is_dashed():
     plain, view = (make_view((128, 192)) for _ in range(2))
     bare = PairObject(tag="7 dog", color=RED, box=(8, 8, 24, 40))
     reference = PairFrame(
-        picture=view.reference.picture, valid=view.reference.valid, objects=(bare,), title="reference"
+        picture=view.references[0].picture, valid=view.references[0].valid, objects=(bare,), title="reference"
     )
-    without = PairView(**{**{name: getattr(view, name) for name in PairView.__slots__}, "reference": reference})
+    without = PairView(**{**{name: getattr(view, name) for name in PairView.__slots__}, "references": (reference,)})
     changed = (draw_pair(plain) != draw_pair(without)).any(axis=2)
     assert 0 < changed.sum() < 4 * 3 * 3 * (16 + 32)
     assert not changed[:, : changed.shape[1] // 2].any()

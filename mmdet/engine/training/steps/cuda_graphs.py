@@ -218,7 +218,7 @@ class TrainingGraphs:
         return self._get(
             network.loss_graphs,
             network.loss_sizes,
-            size=(truth.valid.shape[1], truth.reference_valid.shape[1]),
+            size=truth.row_counts,
             has_room=lambda: len(network.loss_graphs) < MOST_LOSS_GRAPHS,
             make=lambda: LossGraph(network, self.weigh, batch, self._loss_space),
         )
