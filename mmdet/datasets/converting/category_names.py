@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from mmdet.datasets.converting.conversion import ConvertRequest
-from mmdet.errors import UserError, shown
-from mmdet.fileio.annotations.json_fields import checked_text, read_json
+from mmdet.errors import UserError
+from mmdet.fileio.annotations.category_list import read_category_list
+from mmdet.fileio.annotations.json_fields import checked_text
 from mmdet.fileio.pictures.images import natural_key
 
 
@@ -40,22 +40,5 @@ def naming_for(request: ConvertRequest, known: Sequence[str] = ()) -> Naming:
     if request.category is not None:
         return Naming(single=checked_text(request.category, "--category"))
     if request.categories is not None:
-        return Naming(known=load_names(request.categories), only_known=True)
+        return Naming(known=tuple(entry.name for entry in read_category_list(request.categories)), only_known=True)
     return Naming(known=tuple(dict.fromkeys(known)))
-
-
-def load_names(path: Path) -> tuple[str, ...]:
-    """Read a list of names: a json list, or a text file with one name per line."""
-    if path.suffix.lower() == ".json":
-        names = read_json(path)
-        if not isinstance(names, list):
-            raise UserError(f'{path}: is {shown(names)}, expected a list of names: ["dog", "cat"]')
-    else:
-        try:
-            names = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
-        except (OSError, UnicodeDecodeError) as error:
-            raise UserError(f"--categories {path} cannot be read as a text: {error}") from error
-    names = [checked_text(name, f"{path}: name {number}") for number, name in enumerate(names, start=1)]
-    if not names or len(set(names)) < len(names):
-        raise UserError(f"{path}: {'holds no name' if not names else 'a name occurs twice'}")
-    return tuple(names)
