@@ -27,6 +27,7 @@ def parse_arguments(argv: list[str] | None = None) -> Namespace:
     parser.add_argument("checkpoint", metavar="CHECKPOINT", nargs="?", help="weights (not with --load_result)")
     parser.add_switch("trust_checkpoint", "load any object from the checkpoint: only if you know where it comes from")
     parser.add_switch("trust_classes", "take the checkpoint's classes for the data's, in order, whatever their names")
+    parser.add_switch("no_ema", "test the weights of the last step instead of their moving average")
     parser.add_option("out", metavar="X.pkl", help="write the results here, and the submission json to X.pkl.json")
     parser.add_option("eval", nargs="+", choices=("segm", "bbox"), default=[], help="score by masks or boxes")
     parser.add_switch(
@@ -85,6 +86,7 @@ def main(ranks: Ranks, args: Namespace) -> None:
         checkpoint=args.checkpoint,
         trust_checkpoint=args.trust_checkpoint,
         trust_classes=args.trust_classes,
+        ema=not args.no_ema,
         load_result=args.load_result,
         out=args.out,
         evaluate=tuple(dict.fromkeys(args.eval)),

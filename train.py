@@ -33,6 +33,7 @@ def parse_arguments(argv: list[str] | None = None) -> Namespace:
         help="who started the processes: torchrun (pytorch), srun (slurm)",
     )
     parser.add_option("load_from", metavar="FILE", help="start a new run from these weights")
+    parser.add_switch("no_ema", "with --load_from: its weights of the last step instead of their moving average")
     parser.add_option("resume_from", metavar="FILE|auto", help="go on with a run; auto: from its latest checkpoint")
     parser.add_switch("trust_checkpoint", "load any object from these files: only if you know where they come from")
     parser.add_switch("validate", "validate during training and keep the best checkpoint")
@@ -56,7 +57,9 @@ def main(ranks: Ranks, args: Namespace) -> None:
     overrides = [f"{key}={value}" for key, value in given.items() if value is not None]
     overrides += ["runtime.deterministic=True"] if args.deterministic else []
     config = load_config(args.config, [*args.cfg_options, *overrides])
-    start = StartRequest(load_from=args.load_from, resume_from=args.resume_from, trusted=args.trust_checkpoint)
+    start = StartRequest(
+        load_from=args.load_from, resume_from=args.resume_from, trusted=args.trust_checkpoint, ema=not args.no_ema
+    )
     work_dir = Path(args.work_dir or config.work_dir or f"workdir/{config.name}")
     with held_work_dir(work_dir) if ranks.is_main else nullcontext():
         train(

@@ -29,6 +29,7 @@ def main() -> None:
     )
     parser.add_option("checkpoint", metavar="FILE", help="choose points by what this network predicts")
     parser.add_switch("trust_checkpoint", "load any object from the checkpoint: only if you know where it comes from")
+    parser.add_switch("no_ema", "with --checkpoint: its weights of the last step instead of their moving average")
     parser.add_option("device", help="with --checkpoint: cpu, cuda, or the number of a GPU (default: the first GPU)")
     parser.add_option("cfg_options", nargs="+", action="extend", default=[], metavar="KEY=VALUE")
     args = parser.parse_args()

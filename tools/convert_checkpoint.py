@@ -1,8 +1,8 @@
 """Write the weights of a checkpoint under this package's names: python tools/convert_checkpoint.py IN OUT.
 
 IN is a checkpoint of the published release or of a run of this package, with or without the state of an optimiser. OUT
-holds only {"model": weights} and, if IN has them, {"about": {"class_names": ...}} and the "score_threshold" of its
-validation. It is written atomically.
+holds only {"model": weights}, their moving average if IN has one, and, if IN has them, {"about": {"class_names": ...}}
+and the "score_threshold" of its validation. It is written atomically.
 """
 
 from __future__ import annotations
@@ -36,12 +36,13 @@ def main() -> None:
     parser.add_argument("source", metavar="IN")
     parser.add_argument("target", metavar="OUT", type=Path)
     parser.add_switch("trust_checkpoint", "load any object from IN: only if you know where it comes from")
+    parser.add_switch("no_ema", "write the weights of the last step instead of their moving average")
     args = parser.parse_args()
     check_output_files({"OUT": args.target}, [args.source])
     from mmdet.engine.checkpoints.file import save_checkpoint  # here, as --help needs no torch
     from mmdet.engine.checkpoints.weights import read_weights
 
-    weights = read_weights(args.source, args.trust_checkpoint)
+    weights = read_weights(args.source, args.trust_checkpoint, not args.no_ema)
     content: dict[str, Any] = {"model": weights.tensors}
     if weights.class_names:
         content["about"] = {"class_names": list(weights.class_names)}

@@ -112,6 +112,18 @@ class RuntimeSection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EmaSection:
+    """A moving average of the weights (EMA), which is validated, tested and shipped in their place."""
+
+    decay: Fraction = 0.999  # share that the average keeps in a step; below 1
+    warmup: Count = 10  # in step t it keeps at most (1 + t) / (warmup + t); 1: the decay holds from the first step on
+
+    def __post_init__(self) -> None:
+        if self.decay >= 1:
+            raise UserError("config.ema.decay is 1: the average would never move; expected less than 1, such as 0.999")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CustomImports:
     """Python modules that register a user's own parts; they are imported before the config is checked.
 
@@ -132,6 +144,7 @@ class RunConfig:
     optimizer: dict[str, Any]
     schedule: ScheduleSection
     runtime: RuntimeSection
+    ema: EmaSection | None = None
     custom_imports: CustomImports | None = None
     work_dir: str | None = None
     source: Any = field(repr=False)  # mmengine's Config after loading and overrides: `source.dump(path)` writes it

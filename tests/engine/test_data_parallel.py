@@ -11,6 +11,7 @@ pytestmark = pytest.mark.dist
 VARIANTS = {
     "plain": {},
     "accumulated": {"accumulate": 2},
+    "averaged": {"ema": {"decay": 0.8}},
     "graphs": {"pretended_graphs": True},  # gradients are averaged after the backward pass, not by DDP
     "plus": {"model": "plus"},
     "on_gpus": {"amp": "off"},
@@ -19,7 +20,7 @@ VARIANTS = {
 ON_GPUS = [pytest.param(name, marks=pytest.mark.cuda) for name in VARIANTS if "on_gpus" in name]
 
 
-@pytest.fixture(scope="module", params=["plain", "accumulated", "graphs", "plus", *ON_GPUS])
+@pytest.fixture(scope="module", params=["plain", "accumulated", "averaged", "graphs", "plus", *ON_GPUS])
 def trained(request, tmp_path_factory, together, tiny_vis):
     """The parameters at the start and at the end of one process, and those of two processes."""
     on_gpus = "on_gpus" in request.param

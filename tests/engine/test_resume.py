@@ -314,14 +314,14 @@ def test_a_run_is_not_resumed_with_its_classes_in_another_order():
 
 # the keys of a checkpoint, and those that the first runs did not write
 KEYS = {
-    "": {"model", "optimizer", "scaler", "random_states", "position", "best", "about", "log", "bad_frames"}
+    "": {"model", "ema", "optimizer", "scaler", "random_states", "position", "best", "about", "log", "bad_frames"}
     | {"score_threshold", "slots_written"},
     "position": {"step", "epoch", "batch", "batches_per_epoch", "accumulate", "pairs_a_batch", "world_size"},
     "about": {"environment", "config", "settings", "fingerprints", "class_names", "category_ids"},
     "log": {"sums", "counts", "skipped"},
 }
 YOUNGER_KEYS = {
-    "": {"best", "score_threshold", "about", "log", "bad_frames", "slots_written"},
+    "": {"ema", "best", "score_threshold", "about", "log", "bad_frames", "slots_written"},
     "position": {"epoch", "batch", "accumulate", "pairs_a_batch", "world_size"},
 }
 

@@ -18,7 +18,7 @@ import together
 import torch
 from torch import nn
 
-from mmdet.config import RuntimeSection, ScheduleSection
+from mmdet.config import EmaSection, RuntimeSection, ScheduleSection
 from mmdet.datasets.loader import make_train_loader
 from mmdet.engine.checkpoints import file as checkpoint
 from mmdet.engine.process import launch as launching
@@ -116,6 +116,7 @@ def make_trainer(
     optimizer=None,
     about=None,
     max_bad_frames=0,
+    ema=None,
     **runtime,
 ):
     """Return a trainer of the tiny model."""
@@ -128,6 +129,7 @@ def make_trainer(
             TinyDataset(length, on_item), batch_size, workers, 0, ranks.rank, ranks.world_size, max_bad_frames
         ),
         schedule=ScheduleSection(epochs=epochs if steps is None else None, steps=steps, warmup_steps=3, milestones=[1]),
+        ema=ema and EmaSection(**ema),
         runtime=RuntimeSection(**{"grad_clip": 1.0, "log_every": 2, "cuda_graphs": False, **runtime}),
         ranks=ranks,
         work_dir=work_dir,

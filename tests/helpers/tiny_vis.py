@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from small_model import small_model, small_plus_model
 
-from mmdet.config import RuntimeSection, ScheduleSection
+from mmdet.config import EmaSection, RuntimeSection, ScheduleSection
 from mmdet.datasets.loader import make_train_loader
 from mmdet.engine.process.processes import Ranks, connect
 from mmdet.engine.process.randomness import compute_deterministically, seed_everything
@@ -76,7 +76,7 @@ class AwkwardDataset:
 
 
 def make_trainer(
-    folder, ranks=ALONE, batch_size=2, backbone=BACKBONE, workers=0, epochs=2, model="published", **runtime
+    folder, ranks=ALONE, batch_size=2, backbone=BACKBONE, workers=0, epochs=2, model="published", ema=None, **runtime
 ):
     """Return a trainer of one of the tiny models, `batch_size` pairs a process."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -87,6 +87,7 @@ def make_trainer(
         optimizer=build_optimizer(model, {"type": "SGD", "lr": 0.02, "weight_decay": 1e-4}),
         loader=make_train_loader(AwkwardDataset(), batch_size, workers, 0, ranks.rank, ranks.world_size),
         schedule=ScheduleSection(epochs=epochs, warmup_steps=2, warmup_ratio=0.5),
+        ema=ema and EmaSection(**ema),
         runtime=RuntimeSection(**{"grad_clip": 35.0, "log_every": 1, "checkpoint_every": 9, **runtime}),
         ranks=ranks,
         work_dir=folder,
@@ -163,7 +164,11 @@ def train_alone(ranks, folder, runtime):
 
 
 def save(trainer, path):
-    torch.save({name: value.cpu() for name, value in trainer.model.state_dict().items()}, path)
+    """Save the parameters, and their average where there is one."""
+    values = dict(trainer.model.state_dict())
+    if trainer.average is not None:
+        values |= {f"average.{name}": value for name, value in trainer.average.model.state_dict().items()}
+    torch.save({name: value.cpu() for name, value in values.items()}, path)
 
 
 def train_twice(folder):

@@ -49,6 +49,7 @@ class BrowseOptions:
     split: Literal["train", "test"] = "train"
     checkpoint: str | None = None
     trust_checkpoint: bool = False
+    no_ema: bool = False  # take the checkpoint's weights of the last step instead of their moving average
     device: torch.device = torch.device("cpu")
 
 
@@ -110,7 +111,7 @@ def _model(config: RunConfig, dataset: VISDataset | MixedDataset, options: Brows
             model = build_model(config)
         return model, how_points_are_chosen(model, None)
     model = build_model(config)
-    weights = read_weights(options.checkpoint, options.trust_checkpoint)
+    weights = read_weights(options.checkpoint, options.trust_checkpoint, not options.no_ema)
     said = load_weights(model, weights, dataset.class_names)
     model = place_model(model, options.device)
     return model, f"{how_points_are_chosen(model, options.checkpoint)}; {said[0]}"

@@ -38,26 +38,47 @@ class Weights(ShortText):
     class_names: tuple[str, ...] | None = None  # in the order of labels
     category_ids: tuple[int, ...] | None = None  # likewise, of the data that the model was trained on
     score_threshold: float | None = None  # of the best F1 over tracks when the model was validated
+    averaged: bool | None = None  # whether they are the file's moving average (EMA); None: the file has none
 
     @property
     def origin(self) -> str:
         """One line that says where the weights come from."""
-        return f"weights from {self.source}" + (
-            ", recognised as a checkpoint of the published release" if self.released else ""
+        if self.averaged:
+            return f"averaged weights (EMA) from {self.source}"
+        return (
+            f"weights from {self.source}"
+            + (", recognised as a checkpoint of the published release" if self.released else "")
+            + (", those of its last step and not their average" if self.averaged is False else "")
         )
 
 
-def read_weights(path: str | Path, trusted: bool = False) -> Weights:
-    """Read the model's tensors from a checkpoint file. Raises UserError as `load_checkpoint` and `weights_of` do."""
+def read_weights(path: str | Path, trusted: bool = False, ema: bool = True) -> Weights:
+    """Read the model's tensors from a checkpoint file. Raises UserError as `load_checkpoint` and `weights_of` do.
+
+    `ema`: take their moving average if the file has one; else those of the last step, which were not validated.
+    """
     checkpoint = load_checkpoint(path, trusted)
+    average = _average_of(checkpoint)
+    if average is not None:
+        changed = {"model": average} if ema else {"score_threshold": None}
+        checkpoint = {**checkpoint, **changed}
     return Weights(
         tensors=weights_of(checkpoint, path),
+        averaged=None if average is None else ema,
         source=str(path),
         released=is_release(_tensors_of(checkpoint, path)),
         class_names=_named_by_label(checkpoint, "class_names", str),
         category_ids=_named_by_label(checkpoint, "category_ids", int),
         score_threshold=_score_threshold(checkpoint, path),
     )
+
+
+def _average_of(checkpoint: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the moving average that a run of this package has saved beside its weights, None if there is none."""
+    weights, average = checkpoint.get("model"), checkpoint.get("ema")
+    if not (isinstance(weights, Mapping) and isinstance(average, Mapping)) or average.keys() != weights.keys():
+        return None
+    return average
 
 
 def weights_of(checkpoint: Mapping[str, Any], source: str | Path) -> dict[str, Tensor]:

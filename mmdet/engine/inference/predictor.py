@@ -99,6 +99,7 @@ class VideoPredictor:
         class_names: Sequence[str] | None = None,
         trust_classes: bool = False,
         say: Callable[[str], object] | None = None,
+        ema: bool = True,
         **speed: bool,
     ) -> VideoPredictor:
         """Build the model of a config and load the whole checkpoint into it.
@@ -110,12 +111,13 @@ class VideoPredictor:
         `class_names`: classes of the data, in label order, matched by name (see `load_weights`); None: the checkpoint's
         `trust_classes`: take the checkpoint's classes for the data's, whatever their names
         `say`: gets the lines about what was loaded
+        `ema`: take the moving average of the weights, if the checkpoint has one; else those of the last step
         """
         if not isinstance(config, RunConfig):
             config = load_config(find_config(config))
         if not isinstance(device, torch.device):
             device = chosen_device(device)
-        model, weights = build_model(config), read_weights(checkpoint, trusted)
+        model, weights = build_model(config), read_weights(checkpoint, trusted, ema)
         for line in load_weights(model, weights, class_names, trust_classes):
             if say:
                 say(line)

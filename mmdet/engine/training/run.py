@@ -111,6 +111,7 @@ def assemble_trainer(
         ),
         schedule=config.schedule,
         runtime=config.runtime,
+        ema=config.ema,
         ranks=ranks,
         work_dir=work_dir,
         about=about,

@@ -27,6 +27,7 @@ class RunState:
     """The state of a run after a step. The file's keys are the names of the fields."""
 
     model: Mapping[str, Tensor]
+    ema: Mapping[str, Tensor] | None  # moving average of the weights, which tests take; None: the run has none
     optimizer: TorchState
     scaler: TorchState  # scale of the loss, in float16
     random_states: tuple[RandomState, ...]  # by rank
@@ -42,6 +43,7 @@ class RunState:
         """Return tensors and plain values for a checkpoint."""
         return {
             "model": self.model,
+            "ema": self.ema,
             "optimizer": self.optimizer,
             "scaler": self.scaler,
             "random_states": [state.to_plain() for state in self.random_states],
@@ -66,11 +68,15 @@ class RunState:
         threshold = plain.get("score_threshold")
         if not is_threshold(threshold):
             raise TypeError(f"score threshold {shown(threshold)}")
+        average = plain.get("ema")
+        if not (average is None or isinstance(average, Mapping)):
+            raise TypeError(f"average {shown(average)}")
         slots = plain.get("slots_written", [])
         if not isinstance(slots, list) or not all(type(slot) is int and slot >= 0 for slot in slots):
             raise TypeError(f"slots written {shown(slots)}")
         return cls(
             model=plain["model"],
+            ema=average,
             optimizer=plain["optimizer"],
             scaler=plain["scaler"],
             random_states=tuple(RandomState.from_plain(state) for state in plain["random_states"]),

@@ -20,6 +20,7 @@ from mmdet.engine.training.plan import Position
 from mmdet.engine.training.run_about import RunAbout
 from mmdet.engine.training.run_state import RunState, is_figure
 from mmdet.engine.training.steps.train_step import TrainStep
+from mmdet.engine.training.steps.weight_average import WeightAverage
 from mmdet.errors import UserError, shown
 from mmdet.ops.collectives import gather_objects
 
@@ -28,6 +29,7 @@ SHOWN_REASON = 200  # characters of a message from another library
 
 def capture_state(
     trained: TrainStep,
+    average: WeightAverage | None,
     *,
     position: Position,
     best: float | None,
@@ -48,6 +50,7 @@ def capture_state(
         )
     return RunState(
         model=weights,
+        ema=None if average is None else average.model.state_dict(),
         optimizer=trained.optimizer.state_dict(),
         scaler=trained.scaler.state_dict(),
         random_states=tuple(gather_objects(random_state())),
@@ -61,8 +64,10 @@ def capture_state(
     )
 
 
-def restore_state(state: RunState, trained: TrainStep, ranks: Ranks, source: Path) -> None:
-    """Restore a captured state. Raises UserError if it does not fit.
+def restore_state(
+    state: RunState, trained: TrainStep, average: WeightAverage | None, ranks: Ranks, source: Path
+) -> list[str]:
+    """Restore a captured state. Return lines about what is not as before. Raises UserError if it does not fit.
 
     Learning rates and similar settings stay those of the config. Random generators are not restored if the number of
     processes differs.
@@ -74,6 +79,17 @@ def restore_state(state: RunState, trained: TrainStep, ranks: Ranks, source: Pat
         trained.scaler.load_state_dict(dict(state.scaler))
     if len(state.random_states) == ranks.world_size:
         restore_random_state(state.random_states[ranks.rank])
+    return _restore_average(state, average, source)
+
+
+def _restore_average(state: RunState, average: WeightAverage | None, source: Path) -> list[str]:
+    if average is None:
+        return [] if state.ema is None else [f"the average of weights (EMA) in {source} ends: the config has no `ema`"]
+    if state.ema is None:
+        average.restart()
+        return [f"the average of weights (EMA) starts from the weights of {source}, which has none"]
+    average.take_up(state.ema, source)
+    return []
 
 
 def read_state(path: Path, trusted: bool = False) -> RunState:

@@ -35,6 +35,7 @@ class StartRequest:
     load_from: str | None = None
     resume_from: str | None = None
     trusted: bool = False  # these files may hold any object (see load_checkpoint)
+    ema: bool = True  # start from the moving average of the weights, if the file has one
 
     def __post_init__(self) -> None:
         if self.load_from and self.resume_from:
@@ -54,6 +55,7 @@ class StartingPoint:
     checkpoint: Path | None = None  # of the resumed run
     weights: str | None = None  # a file, for a new run
     trusted: bool = False
+    ema: bool = True
     notes: tuple[str, ...] = ()
 
     def take_up(self, trainer: Trainer) -> list[str]:
@@ -61,7 +63,7 @@ class StartingPoint:
         if self.checkpoint is not None:
             return [*self.notes, *trainer.resume(self.checkpoint, self.trusted)]
         if self.weights:
-            weights = read_weights(self.weights, self.trusted)
+            weights = read_weights(self.weights, self.trusted, self.ema)
             return [*self.notes, start_from(trainer.model, weights, trainer.setup.about.class_names)]
         loaded = load_pretrained(trainer.model.backbone, self.trusted)
         return [*self.notes, *([loaded] if loaded else [])]
@@ -89,4 +91,10 @@ def find_starting_point(request: StartRequest, work_dir: Path) -> StartingPoint:
         checkpoint = Path(request.resume_from)
         if is_zipfile(checkpoint):
             check_whole(checkpoint)
-    return StartingPoint(checkpoint=checkpoint, weights=request.load_from, trusted=request.trusted, notes=tuple(notes))
+    return StartingPoint(
+        checkpoint=checkpoint,
+        weights=request.load_from,
+        trusted=request.trusted,
+        ema=request.ema,
+        notes=tuple(notes),
+    )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.utils.data import DataLoader
 
-from mmdet.config import RuntimeSection, ScheduleSection
+from mmdet.config import EmaSection, RuntimeSection, ScheduleSection
 from mmdet.engine.process.endings import SIGNAL_CODE_BASE, RunEnded
 from mmdet.engine.process.faults import out_of_memory, telling_faults
 from mmdet.engine.process.processes import Ranks
@@ -27,6 +27,7 @@ from mmdet.engine.training.run_state import RunState
 from mmdet.engine.training.saving import Checkpoints, capture_state, read_state, restore_state, told_if_foreign
 from mmdet.engine.training.step_reports import StepReports
 from mmdet.engine.training.steps.train_step import TrainStep
+from mmdet.engine.training.steps.weight_average import WeightAverage
 from mmdet.engine.training.validation import Validation
 from mmdet.errors import UserError
 from mmdet.evaluation.ap.tables import per_cent
@@ -49,12 +50,15 @@ class TrainSetup:
     loader: DataLoader[ClipBatch]
     schedule: ScheduleSection
     runtime: RuntimeSection
+    ema: EmaSection | None = None
     ranks: Ranks
     work_dir: Path
     about: RunAbout  # of this run; its config and data are compared when the run resumes
     max_bad_frames: int = 0
     config_file: Path = Path("CONFIG")  # shown in the command that tests the result
-    validate: Callable[[VISModel], Validation] | None = None  # called with the model in every process
+    validate: Callable[[VISModel], Validation] | None = (
+        None  # called in every process, with the average if there is one
+    )
 
     def plan(self) -> RunPlan:
         """Return the plan of the run. Raises UserError if there is nothing to train on."""
@@ -82,6 +86,7 @@ class Trainer:
         ranks, runtime = setup.ranks, setup.runtime
         graphs = runtime.cuda_graphs and not runtime.deterministic
         self.make_step = TrainStep(self.model, self.optimizer, ranks, runtime.amp, runtime.grad_clip, graphs)
+        self.average = None if setup.ema is None else WeightAverage(self.model, setup.ema)
         self.log = TrainLog(
             setup.work_dir if ranks.is_main else None,
             total_steps=self.plan.total_steps,
@@ -103,6 +108,8 @@ class Trainer:
         with telling_faults(GO_ON), self.signals, self.log.opened(self.step):
             for note in [*notes, self._what_is_ahead()]:
                 self.log.say(note)
+            if self.average is not None and self.step == 0:
+                self.average.restart()  # from the weights that the run has been given since
             while True:
                 # comes first: the resumed run may have ended between a checkpoint and its validation
                 if self._validation_due():
@@ -147,6 +154,8 @@ class Trainer:
         except torch.OutOfMemoryError as error:
             raise out_of_memory(error, self.step + 1, batches) from error
         self.step, self.score_threshold = self.step + 1, None
+        if self.average is not None:
+            self.average.update(self.step)
         self.reports.put(self.step, figures, batches, self.signals.received)
 
     def _set_learning_rate(self, finished_steps: int) -> None:
@@ -160,7 +169,7 @@ class Trainer:
         The figure is logged last, so a logged figure means that all is done.
         """
         assert self.setup.validate is not None
-        found = self.setup.validate(self.model)
+        found = self.setup.validate(self.model if self.average is None else self.average.model)
         figure = found.figures.get(SELECTED_BY, -math.inf)
         best = -math.inf if self.best is None else self.best
         is_best = any(gather_objects(figure > best))
@@ -188,6 +197,7 @@ class Trainer:
         self.reports.read(everything=True)
         return capture_state(
             self.make_step,
+            self.average,
             position=self.plan.position(self.step),
             best=self.best,
             score_threshold=self.score_threshold,
@@ -206,16 +216,16 @@ class Trainer:
             state = read_state(path, trusted)
             check_batches(state.position, now, path)
             check_data(state.about, about, path)
-            restore_state(state, self.make_step, self.setup.ranks, path)
+            notes = restore_state(state, self.make_step, self.average, self.setup.ranks, path)
         self.step, self.score_threshold = state.position.step, state.score_threshold
         if self.step > 0:
             self._set_learning_rate(self.step - 1)  # a checkpoint written before the next step has that of the last one
         self.log.take_up(state.log)
         self.bad_frames.take_up(state.bad_frames)
         self.make_step.memory_use.take_up(state.slots_written)
-        self.best, notes = self.checkpoints.best_figure(path, state.best)
+        self.best, about_best = self.checkpoints.best_figure(path, state.best)
         changes = differences(state.about, about, state.position.world_size, self.setup.ranks.world_size)
-        return [f"resumed from {path}", *changes, *notes]
+        return [f"resumed from {path}", *changes, *notes, *about_best]
 
     def stop(self) -> None:
         """Save and end the run after a stop signal."""
@@ -240,10 +250,11 @@ class Trainer:
         return self.plan.validation_due(self.step) and not done
 
     def _what_is_ahead(self) -> str:
-        ranks, plan = self.setup.ranks, self.plan
+        ranks, plan, ema = self.setup.ranks, self.plan, self.setup.ema
+        average = "" if ema is None else f"; weights are averaged with a decay of {ema.decay:g}"
         return (
             f"steps {self.step} to {plan.total_steps}, {plan.steps_per_epoch} an epoch, on "
-            f"{ranks.world_size} x {ranks.device.type} in {self.make_step.dtype}, to {self.setup.work_dir}"
+            f"{ranks.world_size} x {ranks.device.type} in {self.make_step.dtype}, to {self.setup.work_dir}{average}"
         )
 
     def _say_what_is_left(self) -> None:

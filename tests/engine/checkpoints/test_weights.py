@@ -239,3 +239,28 @@ def test_numbers_that_lie_in_a_tensor_over_and_over_are_looked_at_once():
     with pytest.raises(UserError, match="w has NaN"):
         weights_of({"model": {"w": spoilt}}, "f")
     assert "w" in weights_of({"model": {"w": torch.zeros(()).expand(2**40)}}, "f")
+
+
+@pytest.mark.parametrize(("ema", "value", "threshold"), [(True, 2.0, 0.4), (False, 1.0, None)])
+def test_the_average_is_taken_unless_the_weights_of_the_last_step_are_asked_for(tmp_path, ema, value, threshold):
+    weights, average = {"w": torch.tensor([1.0])}, {"w": torch.tensor([2.0])}
+    save_checkpoint(tmp_path / "c.pth", {"model": weights, "ema": average, "score_threshold": 0.4})
+    found = read_weights(tmp_path / "c.pth", ema=ema)
+    assert found.tensors["w"] == value
+    assert found.score_threshold == threshold  # found with the average, and true of it alone
+    assert found.averaged is ema
+    assert ("averaged weights (EMA) from" in found.origin) == ema
+
+
+@pytest.mark.parametrize("average", [None, 0.9999, {"module": {}}, {"v": torch.zeros(1)}])
+def test_a_checkpoint_without_an_average_of_these_weights_gives_its_weights(tmp_path, average):
+    save_checkpoint(tmp_path / "c.pth", {"model": {"w": torch.ones(1)}, "ema": average})
+    found = read_weights(tmp_path / "c.pth")
+    assert found.tensors["w"] == 1
+    assert found.origin == f"weights from {tmp_path / 'c.pth'}"
+
+
+def test_an_average_that_is_not_finite_is_refused(tmp_path):
+    save_checkpoint(tmp_path / "c.pth", {"model": {"w": torch.ones(1)}, "ema": {"w": torch.tensor([math.nan])}})
+    with pytest.raises(UserError, match=r"not all finite: 1 tensors \(w has NaN\)"):
+        read_weights(tmp_path / "c.pth")

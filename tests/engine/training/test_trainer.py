@@ -44,6 +44,8 @@ def send(number, at):
         ({"accumulate": 4}, 2),  # between the two
         ({"optimizer": {"type": "AdamW", "lr": 0.01}}, 8),
         ({"workers": 1}, 2),
+        ({"ema": {"decay": 0.9}, "dropout": 0.5}, 5),
+        ({"ema": {"decay": 0.9}}, 6),
     ],
 )
 @pytest.mark.usefixtures("from_a_terminal")
@@ -63,6 +65,8 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(miniature, tmp_pa
 
     assert first.step < second.step == whole.step
     assert_same(weights(whole), weights(second))
+    if "ema" in options:
+        assert_same(whole.average.model.state_dict(), second.average.model.state_dict())
     expected, got = whole.optimizer.state_dict(), second.optimizer.state_dict()
     assert expected["param_groups"] == got["param_groups"]
     for index, state in expected["state"].items():

@@ -67,17 +67,19 @@ def test_float16_gives_up_when_no_scale_helps(miniature, tmp_path, gpu):
 
 @pytest.mark.parametrize("amp", ["bf16", "fp16"])
 def test_a_gpu_run_resumes(miniature, tmp_path, gpu, amp):
-    whole = miniature.make_trainer(tmp_path, ranks=gpu, amp=amp, dropout=0.5)
+    options = {"ranks": gpu, "amp": amp, "dropout": 0.5, "ema": {"decay": 0.9}}
+    whole = miniature.make_trainer(tmp_path, **options)
     whole.run()
-    second = miniature.make_trainer(tmp_path, ranks=gpu, amp=amp, dropout=0.5)
+    second = miniature.make_trainer(tmp_path, **options)
     second.resume(tmp_path / "epoch_1.pth")
     second.run()
-    for name, value in whole.model.state_dict().items():
-        assert torch.equal(value, second.model.state_dict()[name]), name
+    for one, other in ((whole.model, second.model), (whole.average.model, second.average.model)):
+        for name, value in one.state_dict().items():
+            assert torch.equal(value, other.state_dict()[name]), name
 
 
 def test_the_host_waits_for_no_step_it_has_just_launched(miniature, tmp_path, gpu):
-    trainer = miniature.make_trainer(tmp_path, ranks=gpu, steps=4, log_every=9)
+    trainer = miniature.make_trainer(tmp_path, ranks=gpu, steps=4, log_every=9, ema={"decay": 0.9})
     batches = list(trainer.loader)
     trainer.train_on(batches[:1])  # the first step allocates
     torch.cuda.synchronize()

@@ -43,7 +43,14 @@ def load_model(options: PredictOptions, device: torch.device, say: Callable[[str
     """Build the model that the options name, and say with which threshold it is used and why."""
     config = adapted(load_config(options.config, options.cfg_options), options)
     predictor = VideoPredictor.from_checkpoint(
-        config, options.checkpoint, device, options.amp, options.trust_checkpoint, cuda_graph=options.cuda_graph
+        config,
+        options.checkpoint,
+        device,
+        options.amp,
+        options.trust_checkpoint,
+        say=say,
+        ema=options.ema,
+        cuda_graph=options.cuda_graph,
     )
     labels = None if options.classes is None else labels_of(options.classes, predictor)
     threshold, origin = chosen_threshold(options, predictor)

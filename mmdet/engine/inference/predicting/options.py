@@ -51,6 +51,7 @@ class PredictOptions:
     resize_to_first: bool = False
     segment_s: float = 300.0  # seconds of a live source per set of files
     trust_checkpoint: bool = False
+    ema: bool = True  # take the moving average of the weights, if the checkpoint has one
 
     def __post_init__(self) -> None:
         if self.threshold is not None and not 0 <= self.threshold <= 1:  # also refuses NaN
@@ -64,6 +65,7 @@ class PredictOptions:
     def described(self) -> dict[str, Any]:
         """Return what the results depend on, apart from sources and model, as json content."""
         return {
+            **({} if self.ema else {"no_ema": True}),
             "threshold": self.threshold,
             "classes": None if self.classes is None else list(self.classes),
             "max_det": self.max_det,

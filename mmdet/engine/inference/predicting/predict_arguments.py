@@ -67,6 +67,7 @@ def _add_network(parser: CommandParser) -> None:
     parser.add_option(
         "cfg_options", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="config values to override"
     )
+    parser.add_switch("no_ema", "take the weights of the last step instead of their moving average")
     parser.add_switch("trust_checkpoint", "load any object from the checkpoint: only if you know where it comes from")
 
 
@@ -110,6 +111,7 @@ def _options(parser: CommandParser, args: Namespace) -> PredictOptions:
         imgsz=tuple(settings.pop("imgsz")),
         cfg_options=tuple(settings.pop("cfg_options")),
         save=chosen_kinds(settings.pop("save")),
+        ema=not settings.pop("no_ema"),
         labels=not settings.pop("no_labels"),
         segment_s=settings.pop("segment"),
         **settings,

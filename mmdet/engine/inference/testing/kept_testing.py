@@ -54,6 +54,7 @@ def describe_test(config: RunConfig, options: InferenceOptions, dataset: VISData
         "--amp": options.amp,
         "--dump_bbox": options.with_boxes,
         "--trust_classes": options.trust_classes,
+        "--no_ema": not options.ema,
         "--show, --save_vis_path or --thresh": [str(options.show_folder), options.threshold] if options.show else None,
     }
 

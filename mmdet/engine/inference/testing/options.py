@@ -28,6 +28,7 @@ class InferenceOptions:
     checkpoint: str | None
     trust_checkpoint: bool = False  # the checkpoint may hold any object, and so run any code
     trust_classes: bool = False  # take the checkpoint's classes for the data's, whatever their names
+    ema: bool = True  # take the moving average of the weights, if the checkpoint has one
     load_result: str | None = None
     out: str | None = None
     evaluate: tuple[IoUType, ...] = ()

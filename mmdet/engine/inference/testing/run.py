@@ -148,6 +148,7 @@ def _load_predictor(
         dataset.class_names,
         options.trust_classes,
         say,
+        options.ema,
     )
 
 
