@@ -21,6 +21,7 @@ class TrainData:
 
     datasets: list[dict[str, Any]]
     ratios: list[Amount] | None = None  # one per dataset; None: every item of every dataset once per epoch
+    repeat_threshold: Fraction | None = None  # classes in fewer of the videos come more often; None: none do
     batch_size: Count = 4  # pairs per process
     workers: Natural = 4  # loading processes per process
     max_bad_frames: Natural = 0  # unreadable frames that a run may replace by others; at one more it saves and ends

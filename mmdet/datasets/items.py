@@ -26,12 +26,8 @@ class ItemKey:
     repeat: int = 0  # how often the item was drawn before in this epoch
 
 
-class ClipDataset(Protocol):
-    """A set of training items."""
-
-    def __getitem__(self, key: ItemKey) -> ClipSample:
-        """Return the sample of a key."""
-        ...
+class OrderedItems(Protocol):
+    """What a sampler needs to know of a set of training items."""
 
     @property
     def aspect_groups(self) -> np.ndarray:
@@ -40,6 +36,14 @@ class ClipDataset(Protocol):
 
     def epoch_items(self, epoch: int) -> np.ndarray:
         """Return the indices of the items of an epoch. Their number per aspect group is the same in every epoch."""
+        ...
+
+
+class ClipDataset(OrderedItems, Protocol):
+    """A set of training items."""
+
+    def __getitem__(self, key: ItemKey) -> ClipSample:
+        """Return the sample of a key."""
         ...
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Sampler
 
+from mmdet.datasets.balance import BalancedItems
 from mmdet.datasets.items import ClipDataset
 from mmdet.datasets.readable import ReadableClips, ReadableFrames
 from mmdet.datasets.samplers import ChunkSampler, PairBatchSampler
@@ -29,14 +30,17 @@ def make_train_loader(
     rank: int = 0,
     world_size: int = 1,
     max_bad_frames: int = 0,
+    repeat_threshold: float | None = None,
 ) -> DataLoader[ClipBatch]:
     """Return a loader of training batches; set its epoch by `loader.batch_sampler.set_position`.
 
     `dataset`: the training items; `batch_size`: pairs per process; `workers`: loading processes of this process
     `seed`: decides, with the epoch, the order of the items; `rank`, `world_size`: this process among all
     `max_bad_frames`: pairs with an unreadable frame are replaced, at most so many times (see ReadableClips)
+    `repeat_threshold`: classes in a smaller share of the videos come more often (see BalancedItems)
     """
-    sampler = PairBatchSampler(dataset, batch_size, seed, rank, world_size)
+    items = dataset if repeat_threshold is None else BalancedItems(dataset, repeat_threshold, seed)
+    sampler = PairBatchSampler(items, batch_size, seed, rank, world_size)
     return _make_loader(ReadableClips(dataset, seed, max_bad_frames), sampler, workers, persistent=True)
 
 

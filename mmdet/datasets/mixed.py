@@ -50,8 +50,23 @@ class MixedDataset:
     def epoch_items(self, epoch: int) -> np.ndarray:
         """Return the indices of the items of an epoch. With ratios an item may be missing or occur several times."""
         if self._cells is None:
-            return np.arange(len(self))
+            return np.concatenate([start + dataset.epoch_items(epoch) for start, dataset in self._parts()])
         return np.concatenate([self._draw(cell, epoch) for cell in range(len(self._cells))])
+
+    @property
+    def item_classes(self) -> list[frozenset[int]]:
+        """The labels of the objects that each item's key frame shows, crowds left out."""
+        return [classes for dataset in self.datasets for classes in dataset.item_classes]
+
+    @property
+    def item_videos(self) -> np.ndarray:
+        """(items,): a number of each item's video, different in every dataset."""
+        firsts = np.cumsum([0, *(len(dataset.videos) for dataset in self.datasets[:-1])])
+        return np.concatenate([first + d.item_videos for first, d in zip(firsts, self.datasets, strict=True)])
+
+    def _parts(self) -> list[tuple[int, VISDataset]]:
+        """List every dataset after the index of its first item."""
+        return [(int(end) - len(dataset), dataset) for end, dataset in zip(self._ends, self.datasets, strict=True)]
 
     def _divide(self, ratios: Sequence[float]) -> list[tuple[np.ndarray, int]]:
         """List (items, draws per epoch) for every aspect group of every dataset.

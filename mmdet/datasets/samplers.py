@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from torch.utils.data import Sampler
 
-from mmdet.datasets.items import ClipDataset, ItemKey
+from mmdet.datasets.items import ItemKey, OrderedItems
 from mmdet.datasets.vis_dataset import VISDataset
 
 
@@ -21,7 +21,7 @@ class PairBatchSampler(Sampler[list[ItemKey]]):
     the same number of full batches. The position is read whenever an iteration begins.
     """
 
-    def __init__(self, dataset: ClipDataset, batch_size: int, seed: int, rank: int = 0, world_size: int = 1) -> None:
+    def __init__(self, dataset: OrderedItems, batch_size: int, seed: int, rank: int = 0, world_size: int = 1) -> None:
         self.dataset, self.batch_size, self.seed = dataset, batch_size, seed
         self.rank, self.world_size = rank, world_size
         self._groups = dataset.aspect_groups

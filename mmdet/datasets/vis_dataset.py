@@ -6,8 +6,8 @@ and 10 (Q17, Q18, Q19).
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 import cv2
@@ -15,18 +15,17 @@ import numpy as np
 import torch
 
 from mmdet.config.ranges import Amount, Natural, Range, Seed
+from mmdet.datasets.frame_reader import FrameReader
 from mmdet.datasets.items import PAIR, ItemKey, Spacing, choose_references
-from mmdet.datasets.seen_objects import seen_box, training_notes
+from mmdet.datasets.seen_objects import training_notes
 from mmdet.datasets.transforms.copy_paste import CopyPaste
 from mmdet.datasets.transforms.geometric import RandomFlip, RawFrame, ResizeKeepRatio, Transform
 from mmdet.datasets.transforms.independent_crop import IndependentCrop
-from mmdet.errors import FrameError, UserError
-from mmdet.fileio.annotations.vis_json import Track, VideoInfo, load_vis_json
+from mmdet.errors import UserError
+from mmdet.fileio.annotations.vis_json import VideoInfo, load_vis_json
 from mmdet.fileio.pictures.frame_files import frame_path, missing_frames
-from mmdet.fileio.pictures.image_decoding import read_image
-from mmdet.ops.masks.pixels import decode_masks
 from mmdet.registry import DATASETS, TRANSFORMS
-from mmdet.structures import ClipSample, FrameMeta, FrameTruth, Size
+from mmdet.structures import ClipSample, FrameMeta, FrameTruth
 
 _MAX_JITTER = 0.05  # as a fraction of a reference box's size, MODEL.md 6
 _SHOWN_PATH = 300  # the last characters of a path
@@ -77,11 +76,7 @@ class VISDataset:
         self.category_ids = tuple(category.category_id for category in data.categories)  # index: label
         self.class_names = tuple(category.name for category in data.categories)
         self.has_annotations = data.has_annotations
-        self._labels = {category_id: label for label, category_id in enumerate(self.category_ids)}
-        tracks = defaultdict(list)
-        for track in data.tracks:
-            tracks[track.video_id].append(track)
-        self._tracks: list[list[Track]] = [tracks[video.video_id] for video in self.videos]
+        self._reader = FrameReader(data, self.ann_file, self.img_prefix, min_box_size)
         self._item_frames = [self._frames_of(index) for index in range(len(self.videos))]
         self._items = [(video, frame) for video, frames in enumerate(self._item_frames) for frame in frames]
         odd = [] if test_mode else training_notes(data, min_box_size)
@@ -110,7 +105,7 @@ class VISDataset:
 
     def test_sample(self, video_index: int, frame_index: int) -> ClipSample:
         """Return one frame of a video, given its index in `videos`, without truth."""
-        return self._test_sample(video_index, frame_index, self._raw_frame(video_index, frame_index, []))
+        return self._test_sample(video_index, frame_index, self._reader.read(video_index, frame_index, False))
 
     def blank_sample(self, video_index: int, frame_index: int) -> ClipSample:
         """Return `test_sample` with a black image instead of the file's."""
@@ -136,7 +131,7 @@ class VISDataset:
 
     def frame_truth(self, video_index: int, frame_index: int) -> tuple[np.ndarray, FrameTruth]:
         """Return a frame (H, W, 3) uint8 RGB without transforms, and the truth that training sees in it."""
-        raw = self._read(video_index, frame_index)
+        raw = self._reader.read(video_index, frame_index)
         return raw.image, self._truth(raw)
 
     @property
@@ -148,7 +143,17 @@ class VISDataset:
     def aspect_groups(self) -> np.ndarray:
         """(items,): 1 if the frame is wider than high, else 0."""
         wide = np.array([width > height for height, width in (video.size for video in self.videos)], dtype=np.int64)
-        return wide[[video for video, _ in self._items]]
+        return wide[self.item_videos]
+
+    @property
+    def item_classes(self) -> list[frozenset[int]]:
+        """The labels of the objects that each item's key frame shows, crowds left out."""
+        return [self._reader.classes(video, frame) for video, frame in self._items]
+
+    @property
+    def item_videos(self) -> np.ndarray:
+        """(items,): the index of each item's video."""
+        return np.array([video for video, _ in self._items], dtype=np.int64)
 
     def epoch_items(self, epoch: int) -> np.ndarray:
         """Return the indices of all items: every epoch contains every item once."""
@@ -156,14 +161,9 @@ class VISDataset:
 
     def _frames_of(self, video_index: int) -> list[int]:
         """Return the frames of a video that are items."""
-        video = self.videos[video_index]
-        frames: Sequence[int] = range(len(video.file_names))
         if self.test_mode:
-            return list(frames)
-        if video.annotated_frames is not None:
-            frames = video.annotated_frames
-        tracks = [track for track in self._tracks[video_index] if not track.is_crowd]
-        return [i for i in frames if any(seen_box(track, i, video.size, self.min_box_size) for track in tracks)]
+            return list(range(len(self.videos[video_index].file_names)))
+        return self._reader.frames_with_objects(video_index)
 
     def _check(self, check_files: bool) -> None:
         paths = [frame_path(self.img_prefix, name) for video in self.videos for name in video.file_names]
@@ -191,47 +191,13 @@ class VISDataset:
         """Return a frame and the references drawn for it, and the indices of all of them."""
         known, count = self._item_frames[video_index], self.clip_length - 1
         references = choose_references(known, key, rng, self.max_gap, count, self.spacing)
-        frames = [self._read(video_index, i, self._reads_reference_masks) for i in references]
-        return [self._read(video_index, key), *frames], (key, *references)
-
-    def _read(self, video_index: int, frame_index: int, with_masks: bool = True) -> RawFrame:
-        """Return a frame with the boxes (and masks, `with_masks`) of the tracks seen in it."""
-        size = self.videos[video_index].size
-        tracks = [t for t in self._tracks[video_index] if seen_box(t, frame_index, size, self.min_box_size)]
-        return self._raw_frame(video_index, frame_index, tracks, with_masks)
-
-    def _raw_frame(self, video_index: int, frame_index: int, tracks: list[Track], with_masks: bool = True) -> RawFrame:
-        video = self.videos[video_index]
-        path = frame_path(self.img_prefix, video.file_names[frame_index])
-        try:
-            image = read_image(path, video.size)
-        except UserError as error:
-            raise FrameError(str(error)) from error
-        boxes = [seen_box(track, frame_index, video.size, self.min_box_size) for track in tracks]
-        return RawFrame(
-            image=image,
-            boxes=np.array(boxes, np.float32).reshape(-1, 4),
-            masks=self._masks(tracks if with_masks else [], frame_index, video.size),
-            scale=1.0,
-            original_size=video.size,
-            is_crowd=np.array([track.is_crowd for track in tracks], bool),
-            labels=np.array([self._labels[track.category_id] for track in tracks], np.int64),
-            instance_ids=np.array([track.annotation_id for track in tracks], np.int64),
-        )
-
-    def _masks(self, tracks: list[Track], frame_index: int, size: Size) -> np.ndarray:
-        """Return (N, H, W) uint8 of the tracks in a frame. Raises UserError that names the first malformed one."""
-        segmentations = [track.segmentations[frame_index] for track in tracks]
-        try:
-            return decode_masks(segmentations, size)
-        except ValueError:
-            for track, segmentation in zip(tracks, segmentations, strict=True):
-                try:
-                    decode_masks([segmentation], size)
-                except ValueError as error:
-                    where = f"annotation {track.annotation_id}, video {track.video_id}, frame {frame_index}"
-                    raise UserError(f"{self.ann_file}: {where}: the segmentation cannot be decoded: {error}") from error
-            raise
+        frames = {key: self._reader.read(video_index, key)}
+        first, needed = frames[key], self._reads_reference_masks
+        for index in references:
+            if index not in frames:  # stills, and videos shorter than the clip, come more than once
+                frames[index] = self._reader.read(video_index, index, with_masks=needed)
+        frames[key] = first if needed else replace(first, masks=first.masks[:0])
+        return [first, *(frames[index] for index in references)], (key, *references)
 
     def _transform(self, frames: list[RawFrame], rng: np.random.Generator) -> list[RawFrame]:
         for transform in self.transforms:

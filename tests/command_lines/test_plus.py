@@ -260,3 +260,8 @@ def test_it_trains_on_longer_clips(plus_config, train_for, tmp_path):
     losses = [line["loss_match"] for line in lines if "loss_match" in line]
     assert len(losses) == 2
     assert all(0 < loss < math.inf for loss in losses)
+
+
+def test_it_trains_with_rare_classes_repeated_and_says_so(plus_config, train_for, tmp_path, capsys):
+    train_for(plus_config, tmp_path, "data.train.repeat_threshold=1.0")
+    assert "repeat_threshold: frames of rare classes are repeated" in capsys.readouterr().err

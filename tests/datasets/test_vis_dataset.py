@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmdet.datasets import ItemKey, RandomFlip, ResizeKeepRatio, VISDataset
+from mmdet.datasets import ItemKey, RandomFlip, ResizeKeepRatio, VISDataset, frame_reader
 from mmdet.errors import UserError
 from mmdet.registry import DATASETS
 
@@ -393,3 +393,15 @@ def test_a_pair_is_drawn_as_it_was_before_longer_clips(two_videos):
     pair, clip = VISDataset(**data, transforms=[]), VISDataset(**data, transforms=[], clip_length=3)
     for index in range(len(pair)):
         assert pair[ItemKey(1, index)].metas == clip[ItemKey(1, index)].metas[:2]
+
+
+def test_a_picture_that_a_clip_shows_more_than_once_is_read_once(tiny_set, monkeypatch):
+    read = []
+    monkeypatch.setattr(
+        frame_reader, "read_image", lambda path, size: read.append(path) or np.zeros((*size, 3), np.uint8)
+    )
+    tiny_set.add_track(1, tiny_set.add_video(1, frames=2), seen=[0, 1])
+    sample = VISDataset(**tiny_set.write(), transforms=[], clip_length=4, reference_masks=True)[ItemKey(0, 0)]
+    assert [meta.frame_index for meta in sample.metas] == [0, 1, 1, 1]
+    assert len(read) == 2
+    assert all(truth.masks.any() for truth in sample.truths)

@@ -29,6 +29,7 @@ class RawFrame(ShortText):
     masks: np.ndarray  # (N, H, W) uint8, 0 or 1; (0, H, W) if its masks are not needed
     scale: float  # nominal factor from original to current pixels
     original_size: Size
+    frame_index: int = 0  # in its video: equal in frames that are the same picture
     is_crowd: np.ndarray | None = None  # (N,) bool; None: no row is a crowd
     labels: np.ndarray | None = None  # (N,) int64, 0-based; None where the rows are not known, as in testing
     instance_ids: np.ndarray | None = None  # (N,) int64, likewise

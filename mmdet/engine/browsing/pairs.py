@@ -36,7 +36,12 @@ def browse_batches(
     remembering = _Remembering(dataset)
     section, bad_frames = config.data.train, BadFrames(config.data.train.max_bad_frames)
     loader = make_train_loader(
-        remembering, section.batch_size, 0, config.runtime.seed, max_bad_frames=section.max_bad_frames
+        remembering,
+        section.batch_size,
+        0,
+        config.runtime.seed,
+        max_bad_frames=section.max_bad_frames,
+        repeat_threshold=section.repeat_threshold,
     )
     sampler: Any = loader.batch_sampler  # a PairBatchSampler
     clips: Any = loader.dataset
@@ -61,6 +66,14 @@ class _Remembering:
         self.dataset = dataset
         self.aspect_groups, self.clip_length = dataset.aspect_groups, clip_length_of(dataset)
         self.source = dataset.datasets[0] if isinstance(dataset, MixedDataset) else dataset
+
+    @property
+    def item_classes(self) -> list[frozenset[int]]:
+        return self.dataset.item_classes
+
+    @property
+    def item_videos(self) -> np.ndarray:
+        return self.dataset.item_videos
 
     def epoch_items(self, epoch: int) -> np.ndarray:
         return self.dataset.epoch_items(epoch)

@@ -17,6 +17,7 @@ from mmdet.config import RunConfig, RuntimeSection
 from mmdet.config.build import build_part
 from mmdet.config.checking import find_part
 from mmdet.datasets import MixedDataset, VISDataset, make_train_loader
+from mmdet.datasets.balance import BalancedItems
 from mmdet.datasets.items import clip_length_of
 from mmdet.engine.inference.testing.dataset import check_validation
 from mmdet.engine.process.devices import limit_threads, place_model
@@ -69,7 +70,7 @@ def train(
     about = replace(about, class_names=tuple(dataset.class_names), category_ids=tuple(map(int, dataset.category_ids)))
     trainer = assemble_trainer(config, ranks, dataset, about, work_dir, validate)
     point = _shared_starting_point(start, work_dir, ranks)
-    notes += [*dataset.notes, *point.take_up(trainer)]
+    notes += [*dataset.notes, *balance_notes(trainer, dataset), *point.take_up(trainer)]
     barrier()  # if one of the processes refuses the run, nothing is left in the work dir
     if ranks.is_main:
         prepare_work_dir(work_dir, config, about)
@@ -108,6 +109,7 @@ def assemble_trainer(
             ranks.rank,
             ranks.world_size,
             section.max_bad_frames,
+            section.repeat_threshold,
         ),
         schedule=config.schedule,
         runtime=config.runtime,
@@ -157,6 +159,12 @@ def _seeded(part: dict[str, Any], seed: int) -> dict[str, Any]:
     """Return a dataset's config with the run's seed if the dataset takes a seed and the config gives none."""
     takes_seed = "seed" in inspect.signature(find_part(part["type"], "config.data.train.datasets")).parameters
     return {"seed": seed, **part} if takes_seed else part
+
+
+def balance_notes(trainer: Trainer, dataset: VISDataset | MixedDataset) -> list[str]:
+    """Return what is said of frames that come more than once in an epoch."""
+    sampler: Any = trainer.loader.batch_sampler
+    return [sampler.dataset.describe(dataset.class_names)] if isinstance(sampler.dataset, BalancedItems) else []
 
 
 def check_clips(model: VISModel, dataset: VISDataset | MixedDataset) -> None:
