@@ -62,16 +62,25 @@ class ScheduleSection:
     steps: Count | None = None
     warmup_steps: Natural = 0
     warmup_ratio: Fraction = 1.0  # the first step's learning rate as a fraction of the full one
-    decay: Literal["step", "cosine"] = "step"  # "step": times gamma at every milestone; "cosine": to zero at the end
+    decay: Literal["step", "cosine", "poly", "one_cycle", "constant"] = "step"  # "step": times gamma at every milestone
     milestones: list[Positive] = field(default_factory=list)
     milestone_unit: Literal["epoch", "fraction"] = "epoch"  # or a fraction of the whole run
     gamma: Factor = 0.1
+    end_ratio: Fraction = 0.0  # the last learning rate as a fraction of the full one; not with "step" and "constant"
+    power: Positive = 0.9  # of "poly"
+    rise: Fraction = 0.3  # "one_cycle": the fraction of the run in which the learning rate rises
+    start_ratio: Fraction = 0.04  # "one_cycle": the first learning rate as a fraction of the full one
     base_batch_size: Count | None = None  # pairs per step for which the learning rate is meant; see --auto-scale-lr
 
     def __post_init__(self) -> None:
         if (self.epochs is None) == (self.steps is None):
             raise UserError(
                 f"config.schedule: give one of epochs and steps, got epochs={self.epochs}, steps={self.steps}"
+            )
+        if self.decay == "one_cycle" and self.warmup_steps:
+            raise UserError(
+                f"config.schedule.warmup_steps is {self.warmup_steps}, but decay 'one_cycle' has a rise of its own: "
+                "set schedule.warmup_steps=0 and choose schedule.rise"
             )
         for earlier, later in pairwise(self.milestones):
             if earlier >= later:

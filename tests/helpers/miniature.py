@@ -117,6 +117,7 @@ def make_trainer(
     about=None,
     max_bad_frames=0,
     ema=None,
+    schedule=None,
     **runtime,
 ):
     """Return a trainer of the tiny model."""
@@ -128,7 +129,11 @@ def make_trainer(
         loader=make_train_loader(
             TinyDataset(length, on_item), batch_size, workers, 0, ranks.rank, ranks.world_size, max_bad_frames
         ),
-        schedule=ScheduleSection(epochs=epochs if steps is None else None, steps=steps, warmup_steps=3, milestones=[1]),
+        schedule=ScheduleSection(
+            epochs=epochs if steps is None else None,
+            steps=steps,
+            **{"warmup_steps": 3, "milestones": [1], **(schedule or {})},
+        ),
         ema=ema and EmaSection(**ema),
         runtime=RuntimeSection(**{"grad_clip": 1.0, "log_every": 2, "cuda_graphs": False, **runtime}),
         ranks=ranks,

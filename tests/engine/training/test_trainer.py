@@ -46,6 +46,8 @@ def send(number, at):
         ({"workers": 1}, 2),
         ({"ema": {"decay": 0.9}, "dropout": 0.5}, 5),
         ({"ema": {"decay": 0.9}}, 6),
+        ({"schedule": {"decay": "one_cycle", "warmup_steps": 0}}, 4),
+        ({"schedule": {"decay": "poly"}}, 7),
     ],
 )
 @pytest.mark.usefixtures("from_a_terminal")
