@@ -7,6 +7,8 @@ from mmdet.errors import UserError, suggestion
 
 _COCO = frozenset({"frames", "to", "keep_empty", "stills", "boxes_as_masks"})
 
+_VIDEO = frozenset({"frames", "extract_to", "categories", "category", "boxes_as_masks"})
+
 FORMATS = {
     entry.name: entry
     for entry in (
@@ -15,6 +17,9 @@ FORMATS = {
             "COCO json: images, with track ids (CVAT, CocoVID) or without",
             "labelling_tools.coco:read_coco",
             _COCO,
+        ),
+        Format(
+            "cvat-video", '"CVAT for video 1.1": annotations.xml', "labelling_tools.cvat_video:read_cvat_video", _VIDEO
         ),
     )
 }

@@ -31,8 +31,8 @@ def convert(name: str, request: ConvertRequest, out: Path) -> Conversion:
         check_output_folder(request.extract_to, "--extract-to")
         refuse_overwriting([request.extract_to], [path for path in inputs if path and path.is_file()])
     conversion = entry.read(request)
-    if not conversion.data.videos:
-        raise UserError(f"{request.source}: nothing of it is left: {_why_nothing(conversion)}")
+    if not conversion.data.tracks:
+        raise UserError(f"{request.source}: no object of it is left: {_why_nothing(conversion)}")
     write_vis_json(conversion.data, out)
     return conversion
 
@@ -56,4 +56,4 @@ def _given(request: ConvertRequest) -> Sequence[str]:
 
 def _why_nothing(conversion: Conversion) -> str:
     reasons = [f"{left.count} {left.what} ({left.why})" for left in conversion.left_out if left.count]
-    return "; ".join(reasons) or "it holds no videos or images"
+    return "; ".join(reasons) or "it holds none"

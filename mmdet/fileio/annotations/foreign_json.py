@@ -19,7 +19,7 @@ def foreign_format(raw: Any) -> str | None:
     """Return a sentence that names the format of a json value and what to do; None if it is no other known format."""
     if isinstance(raw, list):
         return next((said for fits, said in _LISTS if raw and isinstance(raw[0], dict) and fits(raw[0])), None)
-    if not isinstance(raw, dict) or _looks_own(raw):
+    if not isinstance(raw, dict) or looks_own(raw):
         return None
     return next((said for fits, said in _OBJECTS if fits(raw)), None)
 
@@ -37,7 +37,7 @@ def track_number(entry: dict[str, Any]) -> Any:
     return next((number for number in found if number is not None), None)
 
 
-def _looks_own(raw: dict[str, Any]) -> bool:
+def looks_own(raw: dict[str, Any]) -> bool:
     """Whether the videos list their frames; no other format does that."""
     return any("file_names" in video for video in _entries(raw, "videos"))
 
