@@ -16,12 +16,12 @@ def test_a_config_is_found_by_its_name_in_any_folder(name, tmp_path, monkeypatch
 
 def test_a_file_comes_before_a_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    Path("memcnp_demo").write_text("")
-    assert find_config("memcnp_demo") == Path("memcnp_demo")
+    Path("memcnp_demo.py").write_text("")
+    assert find_config("memcnp_demo.py") == Path("memcnp_demo.py")
 
 
 def test_an_unknown_name_is_an_error_with_similar_names():
-    with pytest.raises(UserError, match="config 'memcnp_dmo': .*did you mean memcnp_demo"):
+    with pytest.raises(UserError, match="config memcnp_dmo does not exist: .*did you mean memcnp_demo"):
         find_config("memcnp_dmo")
 
 

@@ -13,6 +13,8 @@ ROWS = (
     {"datasets", "evaluation", "visualization"},
     {"engine"},
     {"benchmark", "parity", "report"},
+    {"cli"},
+    {"__main__"},
 )
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.name != "__init__.py")
 ROOMS = sorted({path.parent for path in FILES} - {PACKAGE})

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from demo_inputs import save_checkpoint, write_video
+from programs import program_file
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -54,7 +55,7 @@ def test_options_of_commands_in_the_readme_exist(command):
     if program.endswith(".sh"):
         assert (ROOT / program).exists()
         return
-    source = (ROOT / program).read_text() + "".join(
+    source = program_file(program.removesuffix(".py")).read_text() + "".join(
         path.read_text() for path in (ROOT / "mmdet" / "engine").rglob("*arguments.py")
     )
     for option in (word for word in command if word.startswith("--")):

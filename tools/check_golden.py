@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from mmdet.config import check_config_file, load_config
+from mmdet.config import find_config, load_config
 from mmdet.engine.process.arguments import CommandParser
 from mmdet.engine.process.endings import run_command_line
 
@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, metavar="DIR", help="the recorded numbers of one seed")
     parser.add_argument("--config", type=Path, default=CONFIG, help="the model that they were recorded with")
     args = parser.parse_args()
-    check_config_file(args.config)
+    args.config = str(find_config(args.config))
     from mmdet.parity.checks import worst_of_each
     from mmdet.parity.recorded import NOT_COMPARED, all_checks  # here, as --help and a wrong option need no torch
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from mmdet.config import check_config_file, load_config
+from mmdet.config import find_config, load_config
 from mmdet.config.ranges import Fraction, Natural
 from mmdet.engine.process.arguments import CommandParser, within
 from mmdet.engine.process.endings import run_command_line
@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--frames", type=within(Natural), nargs="+", default=[0, 3, 6, 9])
     parser.add_argument("--thresh", type=within(Fraction), default=0.4)
     args = parser.parse_args()
-    check_config_file(args.config)
+    args.config = str(find_config(args.config))
     from mmdet.engine.inference.testing.dataset import build_test_dataset
     from mmdet.evaluation.loaded_results import rebuild_results
     from mmdet.fileio.pictures.frame_files import frame_path

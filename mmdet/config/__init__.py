@@ -1,6 +1,7 @@
 """Configs: their sections, loading with overrides, checks before anything is built, and building."""
 
-from mmdet.config.loading import check_config_file, load_config
+from mmdet.config.loading import load_config
+from mmdet.config.names import find_config
 from mmdet.config.sections import (
     AMP_NAMES,
     AmpName,
@@ -25,6 +26,6 @@ __all__ = [
     "ScheduleSection",
     "EvalData",
     "TrainData",
-    "check_config_file",
+    "find_config",
     "load_config",
 ]

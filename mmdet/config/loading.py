@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmdet.config.custom_imports import import_custom
+from mmdet.config.names import find_config
 from mmdet.config.sections import CustomImports, RunConfig
 from mmdet.config.source_files import check_variables, source_files
 from mmdet.errors import UserError, shown, suggestion
@@ -26,14 +27,14 @@ _WORDS = {"true": True, "false": False, "none": None}
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
-    """Load, override (`a.b.0.c=value`) and check a config file.
+    """Load, override (`a.b.0.c=value`) and check a config: a file, or a name of configs/.
 
     Raises UserError for a missing file, an error in it, and unknown keys, types or overrides.
     """
-    check_config_file(path)
+    path = find_config(path)
     from mmdet.config.checking import fill_section
 
-    files = source_files(Path(path))
+    files = source_files(path)
     source = _run_file(path)
     variables = [key for key in source if key not in _SECTIONS]
     check_variables(variables, _SECTIONS, files)
@@ -60,14 +61,6 @@ def _run_file(path: str | Path) -> Config:
         return Config.fromfile(str(path), import_custom_modules=False)
     except Exception as error:  # a config is Python and can raise anything
         raise UserError(f"config {path} cannot be loaded: {type(error).__name__}: {error}") from error
-
-
-def check_config_file(path: str | Path) -> None:
-    """Raise UserError unless `path` is a Python file, before anything heavy is imported."""
-    if not Path(path).is_file():
-        raise UserError(f"config {path} {'is a folder' if Path(path).is_dir() else 'does not exist'}: give a .py file")
-    if Path(path).suffix != ".py":
-        raise UserError(f"config {path}: configs are Python files, NAME.py, as those of configs/")
 
 
 def _import_custom(source: Config, folders: Sequence[Path]) -> None:

@@ -30,7 +30,7 @@ def training_notes(data: VISJson, least: float) -> list[str]:
     faults = box_faults(data, _COMPARED_BOXES)
     notes = faults[:_TOLD_FAULTS]
     if len(faults) > _TOLD_FAULTS:
-        notes.append(f"and {len(faults) - _TOLD_FAULTS} more such objects; tools/check_data.py lists all")
+        notes.append(f"and {len(faults) - _TOLD_FAULTS} more such objects; `memcnp check-data` lists all")
     unseen = list(_unseen(data, least))
     if unseen:
         track, frame = unseen[0]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -48,11 +46,6 @@ def about_results(path: str | Path | None, info: Mapping[str, Any], work_dir: Pa
         lines += [("training: versions", _text(environment["versions"]))] if environment.get("versions") else []
         commands += [environment["command"]] if isinstance(environment.get("command"), str) else []
     return About(lines=tuple((label, text[:LONGEST_TEXT]) for label, text in lines), commands=tuple(commands))
-
-
-def this_command() -> str:
-    """Return the command line of this process, as a shell takes it."""
-    return shlex.join([Path(sys.executable).name, *sys.argv])
 
 
 def made_now() -> str:

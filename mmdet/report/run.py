@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from mmdet.engine.inference.testing.run import Tested
+from mmdet.engine.process.terminal import this_command
 from mmdet.engine.training.run_about import describe_environment
 from mmdet.errors import UserError
 from mmdet.fileio.annotations.raw_json import load_ground_truth
 from mmdet.fileio.overwriting import check_output_file, refuse_overwriting
-from mmdet.report.about import about_results, this_command
+from mmdet.report.about import about_results
 from mmdet.report.build import ModelInput, build_report
 from mmdet.report.inputs import Results, joined, load_data_set, load_results_or_tracks
 from mmdet.report.page import write_page
@@ -43,7 +44,7 @@ def make_report(options: ReportOptions) -> Path:
     """Write the page of result files and return its path. Raises UserError before anything is written."""
     check_page(options.page, [*options.results, options.compared, options.ann_file])
     if options.work_dir is not None and not options.work_dir.is_dir():
-        raise UserError(f"--work-dir {options.work_dir} is no folder: give the one that train.py wrote")
+        raise UserError(f"--work-dir {options.work_dir} is no folder: give the one that a training wrote")
     if options.image_folder is not None and not Path(options.image_folder).is_dir():
         raise UserError(f"--images {options.image_folder} is no folder: give the one that file names are relative to")
     truth = None if options.ann_file is None else load_ground_truth(options.ann_file)

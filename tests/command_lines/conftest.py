@@ -70,7 +70,7 @@ def run(capsys, monkeypatch):
         monkeypatch.setattr(sys, "argv", [f"{program}.py", *map(str, arguments)])
         code = 0
         try:
-            run_command_line(load_program(program).run)
+            run_command_line(load_program(program).main)
         except SystemExit as end:
             code = end.code or 0
         said = capsys.readouterr()
@@ -109,7 +109,7 @@ def train_for():
         program = load_program("train")
         values = ["--cfg-options", *values] if values else []
         arguments = program.parse_arguments([str(config), "--work_dir", str(work_dir), *options, *values])
-        launch(program.main, 1, "none", arguments)
+        launch(program.run_here, 1, "none", arguments)
 
     return call
 

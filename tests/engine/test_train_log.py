@@ -155,7 +155,7 @@ def test_a_run_ends_with_its_checkpoints_and_the_next_command(miniature, tmp_pat
     lines = capsys.readouterr().err.splitlines()[-2:]
     best, last = tmp_path / "best.pth", tmp_path / "epoch_2.pth"
     assert lines[0] == f"all 12 steps done: best checkpoint {best} (AP 30.0 per cent), last {last}"
-    assert lines[1] == f"test it: python test_video.py CONFIG {best} --eval segm"
+    assert lines[1] == f"test it: memcnp test CONFIG {best} --eval segm"
     assert lines[1] in log_of(tmp_path)
 
 

@@ -17,7 +17,7 @@ from mmdet.errors import SHOWN_LENGTH, UserError
 from mmdet.fileio.atomic import write_atomically
 
 MOST_TUPLES = 50_000  # in a checkpoint: about twelve per tensor with an optimiser's state; above 100,000 Python crashes
-TRUST_OPTION = "--trust-checkpoint of train.py, test_video.py, tools/predict.py or tools/convert_checkpoint.py loads it"
+TRUST_OPTION = "--trust-checkpoint of `memcnp train`, `test`, `predict` or `convert-checkpoint` loads it"
 
 
 def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:

@@ -13,7 +13,6 @@ import torch
 
 from mmdet.config import RunConfig, load_config
 from mmdet.config.build import build_part
-from mmdet.config.names import find_config
 from mmdet.datasets import Transform, VideoInfo
 from mmdet.engine.checkpoints.weights import load_weights, read_weights
 from mmdet.engine.inference.chunks import one_behind
@@ -114,7 +113,7 @@ class VideoPredictor:
         `ema`: take the moving average of the weights, if the checkpoint has one; else those of the last step
         """
         if not isinstance(config, RunConfig):
-            config = load_config(find_config(config))
+            config = load_config(config)
         if not isinstance(device, torch.device):
             device = chosen_device(device)
         model, weights = build_model(config), read_weights(checkpoint, trusted, ema)

@@ -12,12 +12,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from mmdet.engine.process.terminal import tell
+from mmdet.engine.process.terminal import drop_if_gone, reader_is_gone, tell
 from mmdet.errors import UserError, shown
 
 USER_ERROR_CODE = 2
 _REMEDY = "set PYTHONUTF8=1"
 SIGNAL_CODE_BASE = 128  # shells report a process ended by signal n as 128 + n
+_CLOSED_PIPE = SIGNAL_CODE_BASE + 13  # SIGPIPE's number, which not every system has
 
 
 class RunEnded(Exception):  # noqa: N818  # not every end is an error
@@ -39,13 +40,17 @@ class RunEnded(Exception):  # noqa: N818  # not every end is an error
 def run_command_line(main: Callable[[], int | None]) -> None:
     """Call `main` and exit with its code.
 
-    A UserError or an early end prints one line on stderr and sets its own code.
+    A UserError or an early end prints one line on stderr and sets its own code; the end of who reads stdout (`| head`)
+    is no error worth a line.
     """
     _write_anything()
     codes: list[int | None] = []
     end = end_of(lambda: codes.append(main()))
     # outside of any `except`, so that objects held by the error's frames (a loader's workers) are released before the
     # exit
+    drop_if_gone(sys.stdout)
+    if end is not None and end.exit_code == _CLOSED_PIPE:
+        sys.exit(end.exit_code)
     if end is not None:
         tell(f"{Path(sys.argv[0]).name}: {end.message}{_hint_on_encoding(end.message)}")
         sys.exit(end.exit_code)
@@ -91,6 +96,8 @@ def end_by(error: BaseException) -> RunEnded | None:
         return RunEnded(error.message, error.exit_code)
     if isinstance(error, KeyboardInterrupt):
         return RunEnded("interrupted", SIGNAL_CODE_BASE + signal.SIGINT)
+    if isinstance(error, BrokenPipeError) and reader_is_gone(sys.stdout):
+        return RunEnded("nobody reads the output any more", _CLOSED_PIPE)
     if isinstance(error, UnicodeEncodeError):
         return RunEnded(
             f"{shown(error.object)} has letters that {error.encoding}, this locale's encoding or a file's, lacks: "

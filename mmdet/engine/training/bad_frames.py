@@ -34,7 +34,7 @@ class BadFrames:
             last = (new or list(clips[-1]))[-1]
             return (
                 f"{last} (bad frames so far: {total}, data.train.max_bad_frames: {self.most}). Mend what "
-                "tools/check_data.py --decode lists, or allow more, to have them replaced"
+                "`memcnp check-data --decode` lists, or allow more, to have them replaced"
             )
         for line in new:
             self._known[line] = None

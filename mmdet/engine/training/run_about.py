@@ -6,7 +6,6 @@ import hashlib
 import json
 import platform
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -17,6 +16,7 @@ from typing import Any
 import torch
 
 from mmdet.config import RunConfig
+from mmdet.engine.process.terminal import this_command
 from mmdet.errors import shown
 
 PACKAGES = (
@@ -113,7 +113,7 @@ def fingerprint(path: Path) -> str:
 def describe_environment() -> Environment:
     """Return command line, date, git revision, package versions and devices."""
     return Environment(
-        command=" ".join([Path(sys.executable).name, *sys.argv]),
+        command=this_command(),
         started=time.strftime("%Y-%m-%d %H:%M:%S"),
         git_revision=git_revision(),
         versions={"python": platform.python_version(), **_versions()},

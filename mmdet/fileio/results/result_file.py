@@ -72,7 +72,7 @@ def load_results(
         files = sorted(Path(path).glob("*.json"))
         raws = [(file, raw) for file in files if is_predictions(raw := parse_results(file))]
         if not raws:
-            raise UserError(f"{path} is a folder without the jsons of tools/predict.py: give a result file")
+            raise UserError(f"{path} is a folder without the jsons of `memcnp predict`: give a result file")
         entries: Any = [entry for file, raw in raws for entry in result_entries(raw, truth, str(file))]
     else:
         entries = parse_results(path)

@@ -22,7 +22,7 @@ from mmdet.engine.process.arguments import CommandParser, within
 def parse_options(description: str | None, argv: Sequence[str] | None = None) -> PredictOptions:
     """Parse the command line. Raises UserError for values that do not fit together."""
     parser = CommandParser(description=description)
-    parser.add_argument("config", metavar="CONFIG", help="a file of configs/")
+    parser.add_argument("config", metavar="CONFIG", help="a config file, or a name of `memcnp configs`")
     parser.add_argument("checkpoint", metavar="CHECKPOINT", help="weights for it")
     parser.add_argument(
         "sources", metavar="SOURCE", nargs="+", help="videos, folders, patterns, lists, cameras, addresses"

@@ -161,7 +161,7 @@ class TrainLog:
         """Write which checkpoints the run leaves and how to test them. Without a figure there is no best checkpoint."""
         kept = f"best checkpoint {best} ({best_figure} per cent), last {last}" if best_figure else f"checkpoint {last}"
         self.say(f"all {step} steps done: {kept}")
-        self.say(f"test it: python test_video.py {config_file} {best if best_figure else last} --eval segm")
+        self.say(f"test it: memcnp test {config_file} {best if best_figure else last} --eval segm")
 
     def has_validation(self, step: int) -> bool:
         """Return whether the resumed run had already written the validation of a step."""

@@ -21,5 +21,5 @@ class IdleSteps:
             self._told = True
             say(
                 f"warning: nothing is learned, the gradient of {MANY} steps in a row was exactly 0: do the annotations "
-                "have objects (tools/check_data.py tells), and does what learns lead to a loss (config.model.frozen)?"
+                "have objects (`memcnp check-data` tells), and does what learns lead to a loss (config.model.frozen)?"
             )

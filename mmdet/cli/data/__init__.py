@@ -1,0 +1,1 @@
+"""Commands about data sets: check, look at, split and make them."""

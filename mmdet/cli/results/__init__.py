@@ -1,0 +1,1 @@
+"""Commands about results: score them, show them, pack them."""
