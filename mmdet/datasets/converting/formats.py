@@ -8,6 +8,7 @@ from mmdet.errors import UserError, suggestion
 _COCO = frozenset({"frames", "to", "keep_empty", "stills", "boxes_as_masks"})
 
 _VIDEO = frozenset({"frames", "extract_to", "categories", "category", "boxes_as_masks"})
+_FOLDERS = frozenset({"frames", "categories", "category", "boxes_as_masks", "missing_is_empty"})
 
 FORMATS = {
     entry.name: entry
@@ -20,6 +21,12 @@ FORMATS = {
         ),
         Format(
             "cvat-video", '"CVAT for video 1.1": annotations.xml', "labelling_tools.cvat_video:read_cvat_video", _VIDEO
+        ),
+        Format(
+            "labelme",
+            "folders of labelme: a json for each labelled frame",
+            "labelling_tools.labelme:read_labelme",
+            _FOLDERS,
         ),
     )
 }

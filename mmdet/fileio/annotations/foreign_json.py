@@ -85,7 +85,10 @@ _OBJECTS = (
         f"is a COCO file of single images; {_COCO}: a video of one frame from each image",
     ),
     (_has("sequences"), f"is a BURST (TAO) file; {_NO_CONVERTER}"),
-    (_has("shapes", "imagePath"), f"is a labelme file of one image; {_NO_CONVERTER}"),
+    (
+        _has("shapes", "imagePath"),
+        "is a labelme file of one image; python tools/convert.py labelme FOLDER OUT.json reads its folder",
+    ),
     (_has("_via_img_metadata"), f"is a project of the VGG Image Annotator; {_NO_CONVERTER}"),
     (_has("framesCount", "frames"), f"is a Supervisely video annotation; {_NO_CONVERTER}"),
     (
