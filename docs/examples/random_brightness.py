@@ -15,6 +15,9 @@ from mmdet.registry import TRANSFORMS
 class RandomBrightness:
     """Multiply colours by a factor that is drawn once per clip from `low` to `high`."""
 
+    only_in_training = True  # a test set refuses it
+    reads_masks = False  # neither its draws nor the boxes depend on masks
+
     def __init__(self, low: Positive = 0.8, high: Positive = 1.2) -> None:
         self.low, self.high = low, high
 

@@ -4,6 +4,7 @@ from mmdet.datasets.items import ClipDataset, ItemKey
 from mmdet.datasets.loader import make_test_loader, make_train_loader
 from mmdet.datasets.mixed import MixedDataset
 from mmdet.datasets.samplers import ChunkSampler, PairBatchSampler, VideoFrame
+from mmdet.datasets.transforms.affine import RandomAffine, StillPairs
 from mmdet.datasets.transforms.copy_paste import CopyPaste
 from mmdet.datasets.transforms.geometric import RandomFlip, RawFrame, ResizeKeepRatio, Transform
 from mmdet.datasets.transforms.independent_crop import IndependentCrop
@@ -21,9 +22,11 @@ __all__ = [
     "ItemKey",
     "MixedDataset",
     "PairBatchSampler",
+    "RandomAffine",
     "RandomFlip",
     "RawFrame",
     "ResizeKeepRatio",
+    "StillPairs",
     "Track",
     "Transform",
     "VISDataset",

@@ -19,8 +19,7 @@ from mmdet.datasets.frame_reader import FrameReader
 from mmdet.datasets.items import PAIR, ItemKey, Spacing, choose_references
 from mmdet.datasets.seen_objects import training_notes
 from mmdet.datasets.transforms.copy_paste import CopyPaste
-from mmdet.datasets.transforms.geometric import RandomFlip, RawFrame, ResizeKeepRatio, Transform
-from mmdet.datasets.transforms.independent_crop import IndependentCrop
+from mmdet.datasets.transforms.geometric import RawFrame, Transform
 from mmdet.errors import UserError
 from mmdet.fileio.annotations.vis_json import VideoInfo, load_vis_json
 from mmdet.fileio.pictures.frame_files import frame_path, missing_frames
@@ -29,7 +28,6 @@ from mmdet.structures import ClipSample, FrameMeta, FrameTruth
 
 _MAX_JITTER = 0.05  # as a fraction of a reference box's size, MODEL.md 6
 _SHOWN_PATH = 300  # the last characters of a path
-_MASKS_ALONE = (ResizeKeepRatio, RandomFlip)  # in these, unlike in IndependentCrop, masks influence nothing else
 
 
 @DATASETS.register_module()
@@ -70,7 +68,7 @@ class VISDataset:
         self.test_mode, self.max_gap, self.min_box_size, self.seed = test_mode, max_gap, min_box_size, seed
         self.transforms: list[Transform] = [TRANSFORMS.build(t) if isinstance(t, dict) else t for t in transforms]
         self.reference_masks, self.clip_length, self.spacing = reference_masks, clip_length, spacing
-        needed = any(type(transform) not in _MASKS_ALONE for transform in self.transforms)
+        needed = any(getattr(transform, "reads_masks", True) for transform in self.transforms)
         self._reads_reference_masks = reference_masks or needed
         self.videos: list[VideoInfo] = data.videos
         self.category_ids = tuple(category.category_id for category in data.categories)  # index: label
@@ -181,9 +179,9 @@ class VISDataset:
                     [f"{self.ann_file} has no {needed}", *(n.removeprefix(f"{self.ann_file}: ") for n in self.notes)]
                 )
             )
-        drawn = [type(t).__name__ for t in self.transforms if isinstance(t, RandomFlip | IndependentCrop | CopyPaste)]
+        drawn = [type(t).__name__ for t in self.transforms if getattr(t, "only_in_training", False)]
         if self.test_mode and drawn:
-            raise UserError(f"{drawn[0]} cannot be undone in the results: leave it out of the transforms for testing")
+            raise UserError(f"{drawn[0]} draws at random: leave it out of the transforms for testing, or fix its sizes")
 
     def _read_clip(
         self, video_index: int, key: int, rng: np.random.Generator

@@ -299,7 +299,7 @@ def test_training_without_annotations_is_refused(two_videos):
 
 
 def test_flips_in_testing_are_refused(two_videos):
-    with pytest.raises(UserError, match="RandomFlip cannot be undone"):
+    with pytest.raises(UserError, match="RandomFlip draws at random"):
         VISDataset(**two_videos.write(), transforms=[RandomFlip()], test_mode=True)
 
 

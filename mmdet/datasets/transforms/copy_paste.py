@@ -31,6 +31,8 @@ class CopyPaste:
     is pasted as they treat the rest. Crowd regions are neither pasted nor changed.
     """
 
+    only_in_training = True
+
     def __init__(
         self,
         probability: Fraction = 0.5,

@@ -1,8 +1,9 @@
 """Geometric transforms of the frames of one clip, with their boxes and masks. Each draws once per clip.
 
 A transform is a callable `(frames, rng) -> frames` that keeps every row of boxes and masks. An object that is no longer
-in the picture gets a box without area, and the data set leaves it out. Normalising and padding come later. Source:
-MODEL.md 9.
+in the picture gets a box without area, and the data set leaves it out. Normalising and padding come later. Two
+attributes tell more of it: `reads_masks = False`, its boxes and draws do not depend on masks (otherwise the masks of
+references are decoded for it); `only_in_training = True`, a test set refuses it. Source: MODEL.md 9.
 """
 
 from __future__ import annotations
@@ -50,10 +51,17 @@ class ResizeKeepRatio:
     images and boxes, and small ones may vanish. With `aligned_masks` pixel centres are matched and no mask vanishes.
     """
 
+    reads_masks = False
+
     def __init__(self, long_edge: Edge, short_edge: Edge, aligned_masks: bool = False) -> None:
         self.long_edge = _edge_range(long_edge, "long_edge")
         self.short_edge = _edge_range(short_edge, "short_edge")
         self.aligned_masks = aligned_masks
+
+    @property
+    def only_in_training(self) -> bool:
+        """Whether sizes are drawn."""
+        return any(low != high for low, high in (self.long_edge, self.short_edge))
 
     def __call__(self, frames: list[RawFrame], rng: np.random.Generator) -> list[RawFrame]:
         """Resize all frames to fit within the same two edges."""
@@ -65,6 +73,9 @@ class ResizeKeepRatio:
 @TRANSFORMS.register_module()
 class RandomFlip:
     """Mirror all frames of a clip left to right with a probability."""
+
+    reads_masks = False
+    only_in_training = True
 
     def __init__(self, probability: Fraction = 0.5) -> None:
         if not 0 <= probability <= 1:

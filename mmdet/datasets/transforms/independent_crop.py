@@ -28,6 +28,8 @@ class IndependentCrop:
     are clipped to the window; the box of an object that the window cuts is the box of what is left of its mask.
     """
 
+    only_in_training = True
+
     def __init__(self, fraction: Factor | tuple[Factor, Factor] = (0.5, 1.0)) -> None:
         low, high = (fraction, fraction) if isinstance(fraction, int | float) else fraction
         if not 0 < low <= high <= 1:

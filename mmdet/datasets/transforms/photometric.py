@@ -23,6 +23,9 @@ class ColorJitter:
     changed clip loses its colours.
     """
 
+    reads_masks = False
+    only_in_training = True
+
     def __init__(
         self,
         brightness: Fraction = 0.25,

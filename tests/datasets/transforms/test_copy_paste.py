@@ -250,7 +250,7 @@ def test_boxes_of_pasted_and_covered_objects_are_those_of_their_masks(dataset):
 
 
 def test_it_is_refused_in_testing(two_videos):
-    with pytest.raises(UserError, match="CopyPaste cannot be undone in the results"):
+    with pytest.raises(UserError, match="CopyPaste draws at random"):
         VISDataset(**two_videos.write(), transforms=[ALWAYS], test_mode=True)
 
 

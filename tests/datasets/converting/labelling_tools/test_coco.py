@@ -175,7 +175,7 @@ def test_a_converted_image_trains_beside_videos_as_a_pair_of_different_crops(wri
 
 def test_random_crops_in_testing_are_refused(write, tmp_path):
     MAIN(["coco", str(write()), str(tmp_path / "coco.json")])
-    with pytest.raises(UserError, match="IndependentCrop cannot be undone"):
+    with pytest.raises(UserError, match="IndependentCrop draws at random"):
         VISDataset(str(tmp_path / "coco.json"), str(tmp_path), [IndependentCrop()], test_mode=True, check_files=False)
 
 
