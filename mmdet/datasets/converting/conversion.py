@@ -23,6 +23,7 @@ class ConvertRequest:
     extract_to: Path | None = None  # frames of videos are written here
     categories: Path | None = None  # a file of names
     category: str | None = None  # the one name of all objects
+    only: Path | None = None  # a text file with the names of the videos to read, one a line
     fps: float | None = None  # frames per second of the labels, where the source does not say it
     to: str | None = None  # categories of this public set instead of the file's own, see prepare.categories
     keep_empty: bool = False  # keep videos without an object

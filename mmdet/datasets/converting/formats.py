@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from mmdet.datasets.converting.conversion import Format
+from mmdet.datasets.converting.published_sets.formats import PUBLISHED_SETS
 from mmdet.errors import UserError, suggestion
 
 _COCO = frozenset({"frames", "to", "keep_empty", "stills", "boxes_as_masks"})
-
 _VIDEO = frozenset({"frames", "extract_to", "categories", "category", "boxes_as_masks"})
 _FOLDERS = frozenset({"frames", "categories", "category", "boxes_as_masks", "missing_is_empty"})
 
@@ -28,6 +28,7 @@ FORMATS = {
             "labelling_tools.labelme:read_labelme",
             _FOLDERS,
         ),
+        *PUBLISHED_SETS,
     )
 }
 

@@ -25,7 +25,7 @@ def convert(name: str, request: ConvertRequest, out: Path) -> Conversion:
         raise UserError(f"format {name} takes no {', '.join(foreign)} (docs/convert.md)")
     if not request.source.exists():
         raise UserError(f"{request.source} does not exist")
-    inputs = [request.source, request.frames, request.categories]
+    inputs = [request.source, request.frames, request.categories, request.only]
     check_output_files({"OUT": out}, inputs)
     if request.extract_to:
         check_output_folder(request.extract_to, "--extract-to")

@@ -11,7 +11,7 @@ from typing import Any
 _COCO = "python tools/convert.py coco FILE OUT.json turns it into one"
 _NO_CONVERTER = (
     "there is no converter for it yet: write its masks into the format of docs/data.md, or export them as PNGs for "
-    "tools/png_to_vis.py"
+    "tools/convert.py png"
 )
 
 
@@ -93,10 +93,10 @@ _OBJECTS = (
     (_has("framesCount", "frames"), f"is a Supervisely video annotation; {_NO_CONVERTER}"),
     (
         _describes_videos("objects"),
-        "is the meta.json of YouTube-VOS, whose masks are PNGs: tools/png_to_vis.py reads their folders",
+        "is the meta.json of YouTube-VOS, whose masks are PNGs: python tools/convert.py youtube-vos reads its folder",
     ),
     (
         _describes_videos("expressions"),
-        "lists expressions (of Ref-YouTube-VOS or MeViS), not masks: those are PNGs, tools/png_to_vis.py reads them",
+        "lists expressions (of Ref-YouTube-VOS or MeViS), not masks: those are PNGs, which tools/convert.py png reads",
     ),
 )

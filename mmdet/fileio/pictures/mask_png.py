@@ -1,4 +1,4 @@
-"""Mask PNGs: find the images of a video and the PNGs beside them, and read pixel values as object ids.
+"""Mask PNGs: find the images of a video and the PNGs beside them, and read pixel values or colours as object ids.
 
 Source: docs/data.md.
 """
@@ -6,6 +6,7 @@ Source: docs/data.md.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable, Set
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,9 @@ from mmdet.errors import UserError
 from mmdet.fileio.pictures.images import is_image_name, list_folder
 
 _HEADER = slice(24, 26)  # of a PNG: bit depth and colour type (PNG specification, 11.2.1 IHDR)
-_GREY, _PALETTE = 0, 3
+_GREY, _RGB, _PALETTE, _RGBA = 0, 2, 3, 6
 _READABLE = {(1, _GREY), (8, _GREY), *((depth, _PALETTE) for depth in (1, 2, 4, 8))}
+_COLOURED = {(8, _RGB), (8, _RGBA), *((depth, _PALETTE) for depth in (1, 2, 4, 8))}
 _PNG_ERRORS = (OSError, SyntaxError, ValueError, zlib.error, Image.DecompressionBombError)  # all of Pillow's
 
 
@@ -25,16 +27,56 @@ def read_ids(path: Path) -> np.ndarray:
 
     Raises UserError for colour images, 16-bit images and damaged files.
     """
+    expected = "a palette or 8 bits of grey, where the value of a pixel is the id of its object"
+    return _decoded(path, _READABLE, expected, lambda image: np.asarray(image).astype(np.uint8))
+
+
+def read_wide_ids(path: Path) -> np.ndarray:
+    """Return the pixel values (H, W) uint16 of a grey PNG of 16 bits; one of 8 bits or a palette may stand for it.
+
+    Raises UserError for colour images and damaged files.
+    """
+    expected = "16 bits of grey, where the value of a pixel is the id of its object"
+    return _decoded(path, {*_READABLE, (16, _GREY)}, expected, lambda image: np.asarray(image).astype(np.uint16))
+
+
+def read_colours(path: Path) -> np.ndarray:
+    """Return the colours (H, W) uint32 of a PNG as R + 256 G + 256^2 B + 256^3 A, where A is 255 if it has none.
+
+    Raises UserError for images that are not of 8 bits per value, grey images and damaged files.
+    """
+    expected = "colours of 8 bits per value, which are the ids of objects"
+    return _decoded(path, _COLOURED, expected, lambda image: np.asarray(image.convert("RGBA")).view("<u4")[..., 0])
+
+
+def is_shown(path: Path) -> np.ndarray:
+    """Return where a PNG of any kind is not black, (H, W) uint8 of 0 and 1; of a palette where the index is not 0.
+
+    Transparency is ignored. Raises UserError for damaged files.
+    """
+
+    def shown(image: Image.Image) -> np.ndarray:
+        pixels = np.asarray(image)
+        if pixels.ndim == 3:
+            pixels = pixels[..., : 1 if image.mode == "LA" else 3].max(axis=2)
+        return (pixels > 0).astype(np.uint8)
+
+    return _decoded(path, None, "", shown)
+
+
+def _decoded(
+    path: Path, readable: Set[tuple[int, int]] | None, expected: str, pixels: Callable[[Image.Image], np.ndarray]
+) -> np.ndarray:
+    """Return what `pixels` makes of a PNG. `readable` are bit depths and colour types; None: all."""
     try:
         with path.open("rb") as file:
-            header = file.read(_HEADER.stop)[_HEADER]
+            depth, colour_type = file.read(_HEADER.stop)[_HEADER] or (0, 0)
         with Image.open(path, formats=["PNG"]) as image:
-            if tuple(header) not in _READABLE:
+            if readable is not None and (depth, colour_type) not in readable:
                 raise UserError(
-                    f"{path} is a PNG of mode {image.mode} with {header[0]} bits per value, expected a palette or 8 "
-                    "bits of grey, where the value of a pixel is the id of its object"
+                    f"{path} is a PNG of mode {image.mode} with {depth} bits per value, expected {expected}"
                 )
-            return np.asarray(image).astype(np.uint8)
+            return pixels(image)
     except _PNG_ERRORS as error:
         raise UserError(f"{path} cannot be read as a PNG: {error}") from error
 
@@ -50,18 +92,10 @@ def frame_files(folder: Path) -> list[Path]:
     return frames
 
 
-def mask_files(folder: Path, frames: list[Path]) -> dict[int, Path]:
-    """Return the PNGs of a video by the index of the frame with the same name.
-
-    Raises UserError for a PNG without a frame.
-    """
-    if not folder.is_dir():
-        return {}
+def mask_files(folder: Path, frames: list[Path]) -> tuple[dict[int, Path], list[Path]]:
+    """Return the PNGs of a video by the index of the frame with the same name, and those that no frame has."""
     indices = {frame.stem: index for index, frame in enumerate(frames)}
-    files = {}
-    for path in list_folder(folder, "folder of PNGs"):
-        if path.suffix.lower() == ".png":
-            if path.stem not in indices:
-                raise UserError(f"{path} has no frame: {frames[0].parent} has no image named {path.stem}")
-            files[indices[path.stem]] = path
-    return files
+    listed = list_folder(folder, "folder of PNGs") if folder.is_dir() else []
+    pngs = [path for path in listed if path.suffix.lower() == ".png"]
+    files = {indices[path.stem]: path for path in pngs if path.stem in indices}
+    return files, [path for path in pngs if path.stem not in indices]

@@ -1,4 +1,4 @@
-"""Masks as palette PNGs, NAME/masks/00000.png, in the form that tools/png_to_vis.py reads.
+"""Masks as palette PNGs, NAME/masks/00000.png, in the form that tools/convert.py reads as png.
 
 The value of a pixel is the number of its object: 0 is background, the objects count from 1 in the order in which they
 are first shown.

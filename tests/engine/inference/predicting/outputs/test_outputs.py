@@ -10,8 +10,9 @@ import pytest
 from made_predictions import LENGTH, SIZE, box_of, make_frame, make_tube, make_video, mask_of
 from PIL import Image
 
+from mmdet.datasets.converting.conversion import ConvertRequest
 from mmdet.datasets.converting.labelling_tools.coco import convert_coco
-from mmdet.datasets.prepare.png_to_vis import convert_pngs
+from mmdet.datasets.converting.published_sets.png_folders import read_png
 from mmdet.engine.inference.predicting.outputs.drawn import FramesSink, VideoSink
 from mmdet.engine.inference.predicting.outputs.masks import LARGEST_NUMBER, MasksSink
 from mmdet.engine.inference.predicting.outputs.objects import CropsSink, CutoutSink
@@ -80,7 +81,8 @@ def test_masks_become_a_data_set_again(written, tmp_path):
     (tmp_path / "images/clip").mkdir(parents=True)
     for frame in range(LENGTH):
         cv2.imwrite(str(tmp_path / f"images/clip/{frame:05d}.jpg"), make_frame(frame).image)
-    [track] = convert_pngs(tmp_path / "images", tmp_path / "annotations").data.tracks
+    request = ConvertRequest(source=tmp_path / "annotations", frames=tmp_path / "images")
+    [track] = read_png(request).data.tracks
     assert [None if code is None else decode_rle(code).tolist() for code in track.segmentations] == [
         mask_of(7, 0).tolist(),
         mask_of(7, 1).tolist(),

@@ -1,0 +1,90 @@
+"""A set while it is read: its videos and tracks, what the source holds, and what was left out and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mmdet.datasets.converting.conversion import Conversion, LeftOut
+from mmdet.errors import short_list
+from mmdet.fileio.annotations.vis_json import Category, Track, VideoInfo, VISJson
+from mmdet.ops.masks.segmentations import mask_areas, mask_boxes
+from mmdet.structures import RLE, Size
+
+_COUNTED = ("videos", "frames", "objects", "crowds", "masks")
+
+
+class Collected:
+    """Collects the videos of a set in the order in which they are added; ids count from 1."""
+
+    def __init__(self, categories: Sequence[Category]) -> None:
+        self.categories = list(categories)
+        self.read: Counter[str] = Counter(categories=len(self.categories))
+        self._videos: list[VideoInfo] = []
+        self._tracks: list[Track] = []
+        self._left_out: dict[tuple[str, str], tuple[int, list[str]]] = {}
+        self._notes: dict[str, int] = {}
+
+    def add_video(self, file_names: list[str], size: Size, annotated: Sequence[int] | None = None) -> VideoInfo:
+        """Add a video; `annotated` are its annotated frames, None if all are."""
+        frames = None if annotated is None else tuple(sorted(annotated))
+        video = VideoInfo(len(self._videos) + 1, size, file_names, frames)
+        self._videos.append(video)
+        self.read.update(videos=1, frames=len(file_names))
+        self.read["annotated frames"] += len(file_names if frames is None else frames)
+        return video
+
+    def add_track(
+        self, video: VideoInfo, category_id: int, masks: Sequence[RLE | None], is_crowd: bool = False
+    ) -> None:
+        """Add an object of a video that has been added; `masks` are one per frame, checked and without empty runs."""
+        shown = [frame for frame, mask in enumerate(masks) if mask is not None]
+        rles = [mask for mask in masks if mask is not None]
+        segmentations: list[Any] = list(masks)
+        track = Track(
+            annotation_id=len(self._tracks) + 1,
+            video_id=video.video_id,
+            category_id=category_id,
+            is_crowd=is_crowd,
+            boxes=[None] * len(masks),
+            segmentations=segmentations,
+            areas=[None] * len(masks),
+        )
+        for frame, (x, y, width, height), area in zip(shown, mask_boxes(rles).tolist(), mask_areas(rles), strict=True):
+            track.boxes[frame], track.areas[frame] = (x, y, width, height), float(area)
+        self._tracks.append(track)
+        self.read.update(objects=1, masks=len(rles), crowds=int(is_crowd))
+
+    def leave_out(self, what: str, why: str, *, name: str | None = None, count: int = 1, masks: int = 0) -> None:
+        """Note that something which was read is left out, with so many masks; `name` says which.
+
+        What is equal is counted in one line.
+        """
+        if not count:
+            return
+        if what in _COUNTED:
+            self.read[what] += count
+        self.read["masks"] += masks
+        known, names = self._left_out.get((what, why), (0, []))
+        self._left_out[what, why] = known + count, names if name is None or name in names else [*names, name]
+
+    def note(self, sentence: str, count: int = 1) -> None:
+        """Note something; equal sentences are joined and their counts put in for `{}`."""
+        if count:
+            self._notes[sentence] = self._notes.get(sentence, 0) + count
+
+    def conversion(self, frames: Path) -> Conversion:
+        """Return the set; its file names are relative to the folder `frames`."""
+        left_out = [
+            LeftOut(what=what, count=count, why=f"{why}: {short_list(names)}" if names else why)
+            for (what, why), (count, names) in self._left_out.items()
+        ]
+        return Conversion(
+            data=VISJson(self._videos, self._tracks, self.categories),
+            frames=frames,
+            read=dict(self.read),
+            left_out=tuple(left_out),
+            notes=tuple(sentence.format(count) for sentence, count in self._notes.items()),
+        )

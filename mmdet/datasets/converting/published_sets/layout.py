@@ -1,0 +1,108 @@
+"""Where a published set keeps its frames: the folders of images beside annotations, and the frames of a video."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmdet.datasets.converting.conversion import ConvertRequest
+from mmdet.datasets.converting.published_sets.collected import Collected
+from mmdet.errors import UserError, short_list
+from mmdet.fileio.pictures.images import is_image_name, natural_key
+from mmdet.fileio.pictures.mask_png import frame_files
+
+IMAGE_FOLDERS = ("JPEGImages", "images", "imgs", "image_02")
+_IN_VIDEO = ("", "img1")  # where frames lie in the folder of a video; MOTChallenge: img1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoFrames:
+    """The frames of a video, in natural order."""
+
+    name: str
+    files: list[Path]
+    root: Path  # the folder that file names are relative to
+
+    @property
+    def file_names(self) -> list[str]:
+        """The frames as the annotation json names them."""
+        return [path.relative_to(self.root).as_posix() for path in self.files]
+
+
+def find_images(request: ConvertRequest, annotations: Path, replaced: Iterable[str] = ()) -> Path:
+    """Return the folder of images: `--frames`, else one near the annotations.
+
+    Looks for IMAGE_FOLDERS beside `annotations` and the folders above it, with the same folders below: a part of the
+    path that is named as one of `replaced` stands for IMAGE_FOLDERS. Raises UserError if there is none.
+    """
+    if request.frames:
+        if not request.frames.is_dir():
+            raise UserError(f"folder of images {request.frames} does not exist (--frames)")
+        return request.frames
+    parts = annotations.absolute().parts
+    candidates = [
+        Path(*parts[:index], name, *parts[index + 1 :])
+        for index in range(len(parts) - 1, 0, -1)
+        if parts[index] in set(replaced)
+        for name in IMAGE_FOLDERS
+    ]
+    candidates += [annotations.absolute().parent / name for name in IMAGE_FOLDERS]
+    for folder in candidates:
+        if folder.is_dir():
+            return _as_given(folder, annotations)
+    raise UserError(
+        f"no folder of images is near {annotations} ({short_list([str(path) for path in candidates], 200)}): "
+        "name it by --frames"
+    )
+
+
+def find_video_frames(images: Path, name: str, alone: bool = False) -> VideoFrames | None:
+    """Return the frames of the video `name` below a folder of images; None if it has none.
+
+    If the video is `alone`, its frames may lie in `images` itself.
+    """
+    for folder in [images / name / part for part in _IN_VIDEO] + [images] * alone:
+        if folder.is_dir() and any(is_image_name(path) for path in folder.iterdir()):
+            files = frame_files(folder)
+            if files:
+                return VideoFrames(name=name, files=files, root=images)
+    return None
+
+
+def wanted_videos(request: ConvertRequest, names: Iterable[str], collected: Collected) -> list[str]:
+    """Return the names in natural order, without those that the file `--only` does not name, which are noted."""
+    ordered = sorted(names, key=natural_key)
+    if request.only is None:
+        return ordered
+    listed = _listed(request.only)
+    unknown = [name for name in listed if name not in set(ordered)]
+    if len(unknown) == len(listed):
+        raise UserError(f"{request.only} names no video of {request.source}: it names {short_list(list(listed))}")
+    for name in unknown:
+        collected.leave_out("names in the file of --only", "no video has them", name=name)
+    left = [name for name in ordered if name not in listed]
+    collected.leave_out("videos", f"{request.only} does not name them", count=len(left))
+    return [name for name in ordered if name in listed]
+
+
+def _listed(path: Path) -> dict[str, None]:
+    """Return the first word of every line, as split files and sequence maps have it."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read as a text with a video's name in each line: {error}") from error
+    names = dict.fromkeys(line.split()[0] for line in lines if line.split())
+    if not names:
+        raise UserError(f"{path} names no video; expected the name of a video in each line")
+    return names
+
+
+def _as_given(folder: Path, near: Path) -> Path:
+    """Return an absolute folder relative to the working folder if `near` was given so."""
+    if near.is_absolute():
+        return folder
+    try:
+        return folder.relative_to(Path.cwd())
+    except ValueError:
+        return folder
