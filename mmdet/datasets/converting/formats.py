@@ -28,6 +28,12 @@ FORMATS = {
             "labelling_tools.labelme:read_labelme",
             _FOLDERS,
         ),
+        Format(
+            "supervisely",
+            "Supervisely video project: meta.json, DATASET/ann, DATASET/video",
+            "labelling_tools.supervisely:read_supervisely",
+            _VIDEO,
+        ),
         *PUBLISHED_SETS,
     )
 }

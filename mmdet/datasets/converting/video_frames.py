@@ -49,15 +49,17 @@ class FrameFinder:
         """The folder that file names are relative to."""
         return self._root or self._place
 
-    def find(self, name: str, wanted: Sequence[int] | None = None) -> VideoFrames:
+    def find(self, name: str, wanted: Sequence[int] | None = None, also: Sequence[str] = ()) -> VideoFrames:
         """Return the frames of the video that the source calls `name`, such as `clip.mp4`.
 
-        `wanted`: the numbers of its frames in the source, None for all. Raises UserError that says where they were
-        looked for.
+        `wanted`: the numbers of its frames in the source, None for all. `also`: where the video file may lie besides.
+        Raises UserError that says where they were looked for.
         """
         plain = Path(name.replace("\\", "/"))
         names = list(dict.fromkeys((plain, plain.with_suffix(""), Path(plain.name), Path(plain.stem))))
         if self._place.is_file():
+            if not self._alone:
+                raise UserError(f"--frames {self._place} is one file, the source has several videos: give their folder")
             return self._of_video(self._place, plain.stem, wanted)
         folders = [self._place / choice for choice in names]
         if self._alone:
@@ -65,7 +67,7 @@ class FrameFinder:
         for folder in folders:
             if folder.is_dir() and (images := folder_entries(folder)[0]):
                 return self._of_images(images, name, wanted)
-        files = [self._place / choice for choice in names]
+        files = [self._place / choice for choice in (*names, *map(Path, also))]
         if video := next((path for path in files if path.suffix.lower() in VIDEO_ENDINGS and path.is_file()), None):
             return self._of_video(video, str(plain.with_suffix("")), wanted)
         raise UserError(
@@ -166,3 +168,12 @@ def _only_folder(place: Path) -> list[Path]:
 
 def _frame_name(number: int) -> str:
     return f"{number:05d}.jpg"
+
+
+def check_size(frames: VideoFrames, stated: Size | None, name: str, path: object) -> None:
+    """Raise UserError if frames do not have the size that the source states."""
+    if stated is not None and tuple(stated) != frames.size:
+        raise UserError(
+            f"{path}: the frames of {name} were {stated[1]}x{stated[0]} when they were labelled, "
+            f"{frames.file_names[0]} is {frames.size[1]}x{frames.size[0]}: give the same frames"
+        )

@@ -90,7 +90,10 @@ _OBJECTS = (
         "is a labelme file of one image; python tools/convert.py labelme FOLDER OUT.json reads its folder",
     ),
     (_has("_via_img_metadata"), f"is a project of the VGG Image Annotator; {_NO_CONVERTER}"),
-    (_has("framesCount", "frames"), f"is a Supervisely video annotation; {_NO_CONVERTER}"),
+    (
+        _has("framesCount", "frames"),
+        "is a Supervisely video annotation; python tools/convert.py supervisely PROJECT OUT.json reads its project",
+    ),
     (
         _describes_videos("objects"),
         "is the meta.json of YouTube-VOS, whose masks are PNGs: python tools/convert.py youtube-vos reads its folder",

@@ -26,7 +26,7 @@ from mmdet.datasets.converting.labelling_tools.cvat_tracks import (
     shapes_between,
 )
 from mmdet.datasets.converting.recognition import not_in_format
-from mmdet.datasets.converting.video_frames import FrameFinder, VideoFrames
+from mmdet.datasets.converting.video_frames import FrameFinder, check_size
 from mmdet.errors import UserError
 from mmdet.structures import Size
 
@@ -58,7 +58,7 @@ def read_cvat_video(request: ConvertRequest) -> Conversion:
     numbers = {task.number for task in tasks}
     for task in tasks:
         frames = finder.find(task.name, task.frames)
-        _check_size(task, frames, path)
+        check_size(frames, task.size, task.name, path)
         video_id = builder.add_video(frames.size, frames.file_names)
         counts["frames"] += len(task.frames)
         counts["no frame"] += frames.missing
@@ -190,11 +190,3 @@ def _integer(element: Element, key: str, path: Path, default: int | None = None)
     if not re.fullmatch(r"\d{1,9}", text):
         raise UserError(f"{path}: <{key}> of <{element.tag}> is {text!r}, expected a whole number")
     return int(text)
-
-
-def _check_size(task: _Task, frames: VideoFrames, path: Path) -> None:
-    if task.size is not None and task.size != frames.size:
-        raise UserError(
-            f"{path}: the frames of {task.name} were {task.size[1]}x{task.size[0]} when they were labelled, "
-            f"{frames.file_names[0]} is {frames.size[1]}x{frames.size[0]}: give the same frames"
-        )
