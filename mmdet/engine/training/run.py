@@ -24,6 +24,7 @@ from mmdet.engine.process.devices import limit_threads, place_model
 from mmdet.engine.process.processes import Ranks
 from mmdet.engine.process.randomness import compute_deterministically, seed_everything
 from mmdet.engine.training.logs.sinks import check_loggers
+from mmdet.engine.training.optimization.described import describe_optimization
 from mmdet.engine.training.optimization.optimizers import build_optimizer, scale_learning_rate
 from mmdet.engine.training.run_about import RunAbout, describe_run
 from mmdet.engine.training.starting_point import StartingPoint, StartRequest, find_starting_point
@@ -71,6 +72,7 @@ def train(
     trainer = assemble_trainer(config, ranks, dataset, about, work_dir, validate)
     point = _shared_starting_point(start, work_dir, ranks)
     notes += [*dataset.notes, *balance_notes(trainer, dataset), *point.take_up(trainer)]
+    notes += describe_optimization(trainer.model, trainer.optimizer, config)
     barrier()  # if one of the processes refuses the run, nothing is left in the work dir
     if ranks.is_main:
         prepare_work_dir(work_dir, config, about)

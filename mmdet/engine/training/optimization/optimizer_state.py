@@ -5,7 +5,7 @@ The grouping of parameters may differ, because learning rates and similar settin
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +55,21 @@ def _in_our_order(optimizer: torch.optim.Optimizer, saved: Mapping[str, Any], so
     if any(names for _, names in changes):
         said = "; ".join(f"{what}: {short_list(sorted(names))}" for what, names in changes if names)
         raise UserError(f"{source} trained other parameters ({said}): freeze the same, or {START_ANEW}")
+    groups = [{**_counted_by_steps(group, saved["param_groups"]), **group} for group in groups]
     state = {ours[name]: saved["state"][number] for name, number in theirs.items() if number in saved["state"]}
     return {"state": state, "param_groups": groups}
+
+
+def _counted_by_steps(group: Mapping[str, Any], saved: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what the saved group of the same parameters has and a new one has not: optimisers add it as they step."""
+    first = next(other for other in saved if group[NAMES][0] in other[NAMES])
+    return {key: value for key, value in first.items() if key not in group}
+
+
+def _is_elementwise(optimizer: torch.optim.Optimizer) -> bool:
+    """Return whether every tensor of the state must have its parameter's shape; others keep sums over rows."""
+    ours = type(optimizer).__module__.startswith("torch.optim.")
+    return ours and not isinstance(optimizer, torch.optim.Adafactor)
 
 
 def _check_tensors(optimizer: torch.optim.Optimizer, source: Path) -> None:
@@ -68,7 +81,7 @@ def _check_tensors(optimizer: torch.optim.Optimizer, source: Path) -> None:
                 key: value for key, value in optimizer.state.get(parameter, {}).items() if isinstance(value, Tensor)
             }
             for key, value in tensors.items():
-                if value.dim() and value.shape != parameter.shape:
+                if _is_elementwise(optimizer) and value.dim() and value.shape != parameter.shape:
                     raise UserError(
                         f"{source}: the optimizer's {key} of {name} has the shape {tuple(value.shape)}, not the "
                         f"parameter's {tuple(parameter.shape)}: it is of another run; {START_ANEW}"

@@ -8,7 +8,7 @@ the schedule's factor multiplies.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from mmdet.config import RunConfig
 from mmdet.config.ranges import Amount, Factor, Fraction
-from mmdet.engine.training.optimization.parameter_groups import ParameterGroups, own_settings
+from mmdet.engine.training.optimization.library_optimizers import prepared
+from mmdet.engine.training.optimization.parameter_groups import grouped
 from mmdet.errors import UserError
 from mmdet.registry import OPTIMIZERS
 
@@ -63,19 +64,11 @@ def sgd(
     paramwise: Sequence[Mapping[str, Any]] = (),
 ) -> torch.optim.Optimizer:
     """Return SGD over all trainable parameters. The recipe uses lr 1e-3 and weight_decay 1e-4 (MODEL.md 6)."""
-    own = own_settings(model, paramwise)
-    groups = ParameterGroups()
-    for name, parameter in _trainable(model):
-        groups.add(name, parameter, lr * own[name].lr_mult, own[name].decay(weight_decay))
+    groups = grouped(model, lr, weight_decay, None, False, paramwise)
     optimizer = torch.optim.SGD(
         groups.listed, lr=lr, momentum=momentum, weight_decay=weight_decay, nesterov=nesterov, fused=groups.on_gpu
     )
-    if groups.on_gpu and momentum:
-        # In the first step torch allocates the fused momentum uninitialised, and would keep it so if the step is
-        # refused.
-        for _, parameter in _trainable(model):
-            optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
-    return optimizer
+    return prepared(optimizer)
 
 
 @OPTIMIZERS.register_module(name="AdamW")
@@ -96,28 +89,8 @@ def adamw(
     `no_decay_norm`: no weight decay for biases and normalisation weights
     `paramwise`: other learning rates and weight decays by parameter name, see parameter_groups.py
     """
-    own = own_settings(model, paramwise)
-    groups = ParameterGroups()
-    for name, parameter in _trainable(model):
-        rate = lr * own[name].lr_mult * (1.0 if layer_decay is None else _layer_scale(model, name, layer_decay))
-        decay = 0.0 if no_decay_norm and parameter.ndim <= 1 else own[name].decay(weight_decay)
-        groups.add(name, parameter, rate, decay)
+    groups = grouped(model, lr, weight_decay, layer_decay, no_decay_norm, paramwise)
     return torch.optim.AdamW(groups.listed, lr=lr, betas=tuple(betas), fused=groups.on_gpu)  # type: ignore[arg-type]
-
-
-def _layer_scale(model: nn.Module, name: str, layer_decay: float) -> float:
-    backbone: Any = getattr(model, "backbone", None)
-    if not (hasattr(backbone, "layer_index") and hasattr(backbone, "num_layers")):
-        raise UserError(
-            f"config.optimizer.layer_decay: {type(backbone).__name__} has no layers to tell apart; use None"
-        )
-    if not name.startswith("backbone."):
-        return 1.0
-    return layer_decay ** (backbone.num_layers - 1 - backbone.layer_index(name.removeprefix("backbone.")))
-
-
-def _trainable(model: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
-    return (item for item in model.named_parameters() if item[1].requires_grad)
 
 
 def step_if(finite: Tensor, optimizer: torch.optim.Optimizer) -> None:

@@ -55,6 +55,40 @@ class OwnSettings:
         return general if self.weight_decay is None else self.weight_decay
 
 
+def grouped(
+    model: nn.Module,
+    lr: float,
+    weight_decay: float,
+    layer_decay: float | None,
+    no_decay_norm: bool,
+    paramwise: Sequence[Mapping[str, Any]],
+) -> ParameterGroups:
+    """Return the trainable parameters of a model with their learning rates and weight decays.
+
+    `layer_decay`: factor by which the learning rate falls from each layer of the backbone to the one before; None: none
+    `no_decay_norm`: no weight decay for biases and normalisation weights
+    """
+    own = own_settings(model, paramwise)
+    groups = ParameterGroups()
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            rate = lr * own[name].lr_mult * (1.0 if layer_decay is None else _layer_scale(model, name, layer_decay))
+            decay = 0.0 if no_decay_norm and parameter.ndim <= 1 else own[name].decay(weight_decay)
+            groups.add(name, parameter, rate, decay)
+    return groups
+
+
+def _layer_scale(model: nn.Module, name: str, layer_decay: float) -> float:
+    backbone: Any = getattr(model, "backbone", None)
+    if not (hasattr(backbone, "layer_index") and hasattr(backbone, "num_layers")):
+        raise UserError(
+            f"config.optimizer.layer_decay: {type(backbone).__name__} has no layers to tell apart; use None"
+        )
+    if not name.startswith("backbone."):
+        return 1.0
+    return layer_decay ** (backbone.num_layers - 1 - backbone.layer_index(name.removeprefix("backbone.")))
+
+
 def own_settings(model: nn.Module, paramwise: Sequence[Mapping[str, Any]]) -> dict[str, OwnSettings]:
     """Return the settings of every parameter. Raises UserError for a pattern without a match and for a wrong value."""
     names = [name for name, _ in model.named_parameters()]
