@@ -52,6 +52,7 @@ class Conversion:
     read: Mapping[str, int]  # what the source holds: videos, frames, objects, masks, ...; see `report.WRITTEN`
     left_out: tuple[LeftOut, ...] = ()
     notes: tuple[str, ...] = ()
+    only_videos: bool = False  # the source lists videos without annotations, as files of validation sets do
 
 
 @dataclass(frozen=True, slots=True)

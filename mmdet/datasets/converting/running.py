@@ -31,7 +31,7 @@ def convert(name: str, request: ConvertRequest, out: Path) -> Conversion:
         check_output_folder(request.extract_to, "--extract-to")
         refuse_overwriting([request.extract_to], [path for path in inputs if path and path.is_file()])
     conversion = entry.read(request)
-    if not conversion.data.tracks:
+    if not conversion.data.tracks and not (conversion.only_videos and conversion.data.videos):
         raise UserError(f"{request.source}: no object of it is left: {_why_nothing(conversion)}")
     write_vis_json(conversion.data, out)
     return conversion

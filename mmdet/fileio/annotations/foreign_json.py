@@ -84,7 +84,7 @@ _OBJECTS = (
         _has("images", "annotations"),
         f"is a COCO file of single images; {_COCO}: a video of one frame from each image",
     ),
-    (_has("sequences"), f"is a BURST (TAO) file; {_NO_CONVERTER}"),
+    (_has("sequences"), "is a BURST (TAO) file; python tools/convert.py burst FILE OUT.json turns it into one"),
     (
         _has("shapes", "imagePath"),
         "is a labelme file of one image; python tools/convert.py labelme FOLDER OUT.json reads its folder",

@@ -59,6 +59,7 @@ class Track:
     boxes: list[XYWH | None]  # x, y, width, height in pixels
     segmentations: list[Segmentation | None]
     areas: list[float | None]  # of the mask, square pixels
+    occlusion: list[Any] | None = None  # OVIS's labels as the file has them; only the evaluation reads them
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ def load_vis_json(path: str | Path, *, as_is: bool = False) -> VISJson:
     `as_is` keeps boxes and areas as they are in the file, None where they are missing, and computes none from masks.
     """
     with _collector_at_rest():
-        return _parse(read_vis_object(path), path, as_is)
+        return parse_vis_object(read_vis_object(path), path, as_is=as_is)
 
 
 @contextmanager
@@ -105,7 +106,8 @@ def _collector_at_rest() -> Iterator[None]:
             gc.enable()
 
 
-def _parse(raw: dict[str, Any], path: str | Path, as_is: bool) -> VISJson:
+def parse_vis_object(raw: dict[str, Any], path: str | Path, *, as_is: bool = False) -> VISJson:
+    """Check the content of a file as `load_vis_json` does. Lists of annotations are changed in place."""
     odd: Odd = Counter()
     categories = parse_categories(raw, path)
     videos = [parse_video(entry, f"{path}: videos[{i}]", odd) for i, entry in enumerate(get_list(raw, "videos", path))]
@@ -175,7 +177,9 @@ def _video_entry(video: VideoInfo) -> dict[str, Any]:
 
 
 def _track_entry(track: Track, size: Size) -> dict[str, Any]:
+    labels = {} if track.occlusion is None else {"occlusion": track.occlusion}
     return {
+        **labels,
         "id": track.annotation_id,
         "video_id": track.video_id,
         "category_id": track.category_id,
@@ -249,6 +253,7 @@ def parse_track(
         boxes,
         segmentations,
         areas,
+        entry.get("occlusion"),
     )
     if not as_is:
         take_from_masks(boxes, areas, segmentations, video.size, where)

@@ -20,7 +20,10 @@ FILES = {
     ),
     "CocoVID": (COCO | {"videos": [{"id": 3, "name": "a"}]}, "is a CocoVID file"),
     "video ids": (COCO | {"images": [IMAGE | {"video_id": 3}]}, "is a CocoVID file"),
-    "BURST": ({"split": "val", "sequences": [], "categories": CLASSES}, "is a BURST (TAO) file; there is no converter"),
+    "BURST": (
+        {"split": "val", "sequences": [], "categories": CLASSES},
+        "is a BURST (TAO) file; python tools/convert.py burst",
+    ),
     "labelme": ({"version": "5", "shapes": [], "imagePath": "0.jpg", "imageData": None}, "is a labelme file"),
     "VIA": ({"_via_settings": {}, "_via_img_metadata": {}}, "is a project of the VGG Image Annotator"),
     "Supervisely": ({"framesCount": 3, "frames": [], "objects": []}, "is a Supervisely video annotation"),

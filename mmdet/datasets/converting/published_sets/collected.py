@@ -57,6 +57,17 @@ class Collected:
         self._tracks.append(track)
         self.read.update(objects=1, masks=len(rles), crowds=int(is_crowd))
 
+    def keep(self, video: VideoInfo, tracks: Sequence[Track]) -> None:
+        """Add a video and its objects with the ids that they have."""
+        self._videos.append(video)
+        self._tracks += tracks
+        self.read.update(videos=1, frames=len(video.file_names), objects=len(tracks))
+        self.read["annotated frames"] += len(
+            video.file_names if video.annotated_frames is None else video.annotated_frames
+        )
+        self.read["crowds"] += sum(track.is_crowd for track in tracks)
+        self.read["masks"] += sum(mask is not None for track in tracks for mask in track.segmentations)
+
     def leave_out(self, what: str, why: str, *, name: str | None = None, count: int = 1, masks: int = 0) -> None:
         """Note that something which was read is left out, with so many masks; `name` says which.
 
@@ -75,8 +86,8 @@ class Collected:
         if count:
             self._notes[sentence] = self._notes.get(sentence, 0) + count
 
-    def conversion(self, frames: Path) -> Conversion:
-        """Return the set; its file names are relative to the folder `frames`."""
+    def conversion(self, frames: Path, only_videos: bool = False) -> Conversion:
+        """Return the set; its file names are relative to the folder `frames`. `only_videos` as in Conversion."""
         left_out = [
             LeftOut(what=what, count=count, why=f"{why}: {short_list(names)}" if names else why)
             for (what, why), (count, names) in self._left_out.items()
@@ -87,4 +98,5 @@ class Collected:
             read=dict(self.read),
             left_out=tuple(left_out),
             notes=tuple(sentence.format(count) for sentence, count in self._notes.items()),
+            only_videos=only_videos,
         )

@@ -7,6 +7,7 @@ from mmdet.datasets.converting.conversion import Format
 _PNG = frozenset({"frames", "only", "missing_is_empty"})
 _NAMED_PNG = _PNG | {"categories", "category"}
 _TEXT = frozenset({"frames", "only", "categories"})
+_LISTED = frozenset({"frames", "only", "category"})
 
 PUBLISHED_SETS = (
     Format(
@@ -56,5 +57,32 @@ PUBLISHED_SETS = (
         "KITTI-MOTS: texts of run-length codes",
         "published_sets.mots_txt:read_kitti_mots_txt",
         _TEXT,
+    ),
+    Format(
+        "youtube-vis-2019",
+        "YouTube-VIS 2019: checked, with all masks compressed and all boxes",
+        "published_sets.vis_sets:read_youtube_vis_2019",
+        _LISTED,
+    ),
+    Format(
+        "youtube-vis-2021",
+        "YouTube-VIS 2021: checked, with all masks compressed and all boxes",
+        "published_sets.vis_sets:read_youtube_vis_2021",
+        _LISTED,
+    ),
+    Format(
+        "youtube-vis-2022",
+        "YouTube-VIS 2022, short and long videos: the same",
+        "published_sets.vis_sets:read_youtube_vis_2021",
+        _LISTED,
+    ),
+    Format("ovis", "OVIS: the same, with its labels of occlusion", "published_sets.vis_sets:read_ovis", _LISTED),
+    Format("lv-vis", "LV-VIS: boxes made from masks", "published_sets.vis_sets:read_lv_vis", _LISTED),
+    Format("uvo", "UVO's dense videos, of the category object", "published_sets.vis_sets:read_uvo", _LISTED),
+    Format(
+        "burst",
+        "BURST: json of sequences, annotated about once a second",
+        "published_sets.burst:read_burst",
+        frozenset({"frames", "only"}),
     ),
 )
