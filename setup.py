@@ -1,10 +1,14 @@
-"""What is compiled of memcnp-vis; all else about the package stands in pyproject.toml.
+"""What is compiled of memcnp-vis, and what else a build takes along; the rest stands in pyproject.toml.
 
 The compiled ops (C++ and CUDA in `mmdet/ops/**/csrc`) become one library, `mmdet/_C*.so`, of custom torch ops. Without
 torch or a compiler at build time the package is pure Python, and says so. The environment variable MEMCNP_CUDA decides
 about the CUDA part: `0` leaves it out, `1` requires it, unset builds it if nvcc fits torch and a GPU is visible or
 TORCH_CUDA_ARCH_LIST is set. With `python setup.py build_ext` a failing compiler is an error; during an install it is a
 warning, unless MEMCNP_CUDA=1.
+
+The library does not touch Python, so that a wheel with it fits this Python and all newer ones (cp311-abi3); a wheel
+without it is py3-none-any. The configs of `configs/` become `mmdet/configs`; the long description is the README without
+its pictures and without links into the checkout.
 """
 
 import os
@@ -16,6 +20,8 @@ from pathlib import Path
 from types import ModuleType
 
 from setuptools import setup
+from setuptools.command.bdist_wheel import bdist_wheel
+from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 CUDA = os.environ.get("MEMCNP_CUDA", "")
@@ -23,6 +29,10 @@ INSISTS = CUDA == "1"
 STRICT = INSISTS or "build_ext" in sys.argv
 # Targets of a build for no GPU in particular: A100, consumer Ampere and newer by their PTX, Hopper.
 ARCHITECTURES = ("8.0", "8.6", "9.0")
+STRIP = "-Wl,-x" if sys.platform == "darwin" else "-Wl,--strip-all"  # what debuggers read is most of the library
+ABI = "cp311"  # the oldest Python that pyproject.toml allows
+LINK = re.compile(r"\[([^\[\]]*)\]\((?!\w+://)[^)]*\)")  # into the checkout
+PICTURE = re.compile(r"^\[?!\[.*\n(\n\*.*(\n.+)*\n)?", re.MULTILINE)  # with the caption below it
 
 
 def say(line: str) -> None:
@@ -100,7 +110,7 @@ def extension() -> dict:
     cuda_sources = [path for folder in folders for path in sorted(folder.glob("*.cu"))]
     headers = [path for folder in folders for pattern in ("*.h", "*.cuh") for path in sorted(folder.glob(pattern))]
     compiler = shutil.which(os.environ.get("CXX", "").split(" ")[0] or "c++") or shutil.which("g++")
-    missing = ""
+    missing = "on Windows its sources have not been tried" if sys.platform == "win32" else ""
     try:
         import torch
     except ImportError:
@@ -122,7 +132,8 @@ def extension() -> dict:
         name="mmdet._C",
         sources=[str(path.relative_to(ROOT)) for path in sources + (cuda_sources if home else [])],
         depends=[str(path.relative_to(ROOT)) for path in headers],
-        extra_compile_args={"cxx": ["-O3"], "nvcc": ["-O3", "--threads=2"]},
+        extra_compile_args={"cxx": ["-O3", "-g0"], "nvcc": ["-O3", "--threads=2"]},
+        extra_link_args=[STRIP],
         py_limited_api=True,  # the library does not touch Python: one file for all versions of it
         optional=not STRICT,
     )
@@ -145,8 +156,60 @@ def build_command() -> type:
                     raise SystemExit(f"memcnp-vis: compiling failed: {error}") from None
                 say(f"WARNING: compiling failed, the package is pure Python; `bash compile.sh` shows why ({error})")
                 self.extensions = []
+                self.distribution.ext_modules = []
 
     return BuildOps
 
 
-setup(**extension())
+def description() -> str:
+    """Return the README as it can be read alone."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    return LINK.sub(r"\1", PICTURE.sub("", text))
+
+
+class BuildPackage(build_py):
+    """Takes the configs along. An installation in place finds them in the checkout."""
+
+    def copies(self) -> dict[str, str]:
+        """Return where the configs go: sources by targets, relative to the checkout."""
+        found = sorted(path.relative_to(ROOT) for path in (ROOT / "configs").rglob("*.py"))
+        return {str(Path(self.build_lib, "mmdet", path)): str(path) for path in found}
+
+    def run(self) -> None:
+        super().run()
+        for target, source in {} if self.editable_mode else self.copies().items():
+            self.mkpath(str(Path(target).parent))
+            self.copy_file(source, target, preserve_mode=False)
+
+    def get_source_files(self) -> list[str]:
+        return [*super().get_source_files(), *self.copies().values()]
+
+    def get_outputs(self, include_bytecode: bool = True) -> list[str]:
+        return [*super().get_outputs(include_bytecode), *self.copies()]
+
+    def get_output_mapping(self) -> dict[str, str]:
+        return {**super().get_output_mapping(), **self.copies()}
+
+
+class BuildWheel(bdist_wheel):
+    """Builds first, as a failing compiler may leave a package of pure Python, whose wheel fits everywhere."""
+
+    def finalize_options(self) -> None:
+        if self.distribution.has_ext_modules():
+            self.py_limited_api = ABI
+        super().finalize_options()
+
+    def run(self) -> None:
+        self.run_command("build")
+        self.root_is_pure = not self.distribution.has_ext_modules()
+        super().run()
+
+
+commands = {"build_py": BuildPackage, "bdist_wheel": BuildWheel}
+arguments = extension()
+setup(
+    long_description=description(),
+    long_description_content_type="text/markdown",
+    cmdclass={**commands, **arguments.pop("cmdclass", {})},
+    **arguments,
+)

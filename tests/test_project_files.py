@@ -12,19 +12,28 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
-def test_the_pip_environment_has_the_requirements_of_the_project():
+BUILD = PROJECT["build-system"]["requires"]
+
+
+def test_the_pip_environment_has_what_builds_the_project_and_its_requirements():
     lines = (ROOT / "env_pip.txt").read_text().splitlines()
-    assert [line for line in lines if line and not line.startswith("#")] == PROJECT["project"]["dependencies"]
+    wanted = [*BUILD, *PROJECT["project"]["dependencies"]]
+    assert [line for line in lines if line and not line.startswith("#")] == wanted
 
 
 def test_the_conda_environment_has_the_requirements_of_the_project():
     text = (ROOT / "env_conda.yml").read_text()
     assert re.findall(r"^      - (.+)$", text.split("- pip:")[1], re.MULTILINE) == PROJECT["project"]["dependencies"]
-    assert f"- python{PROJECT['project']['requires-python']}" in text
+    assert re.findall(r"^  - (\S+[^:\n])$", text, re.MULTILINE) == [
+        "conda-forge",
+        f"python{PROJECT['project']['requires-python']}",
+        "pip",
+        *BUILD,
+    ]
 
 
 def test_the_version_stands_in_one_place_and_is_cited():
-    assert PROJECT["project"]["dynamic"] == ["version"]
+    assert "version" in PROJECT["project"]["dynamic"]
     assert PROJECT["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "mmdet.__version__"}
     assert f"\nversion: {mmdet.__version__}\n" in (ROOT / "CITATION.cff").read_text()
 
