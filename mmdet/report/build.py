@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from mmdet.report.about import About, made_now
 from mmdet.report.document import Curve, Figure, Model, Report, ThresholdCurve, Video, VideoOfModel
@@ -17,6 +17,7 @@ from mmdet.report.inputs import DataSet, Results, ShownVideo, shown_cases, track
 from mmdet.report.pictures import PictureSettings, choose_settings
 from mmdet.report.tracks import count_numbers
 from mmdet.report.videos import DrawnVideo, ShownTracks, draw_video, hex_color, shown_tracks
+from mmdet.structures.same_tracks import best_entries
 from mmdet.visualization.colors import class_color
 
 PAGE_BYTES = 40_000_000  # at most, so that browsers open it
@@ -102,7 +103,7 @@ def _judge(data: DataSet, given: ModelInput, workers: int) -> _JudgedModel:
         commands=given.about.commands,
         threshold=threshold,
         threshold_note=note,
-        headline=_headline(figures, tracks, errors),
+        headline=_headline(figures, tracks, errors, entries),
         thresholds=curve,
         training=given.training,
     )
@@ -134,14 +135,20 @@ def _threshold(given: ModelInput, curve: ThresholdCurve | None, has_truth: bool)
 
 
 def _headline(
-    figures: ModelFigures | None, tracks: Sequence[ShownTracks], errors: Sequence[VideoErrors | None]
+    figures: ModelFigures | None,
+    tracks: Sequence[ShownTracks],
+    errors: Sequence[VideoErrors | None],
+    entries: Sequence[Mapping[str, Any]],
 ) -> tuple[Figure, ...]:
+    written = len(set(best_entries(entries)))
+    text = f"of all {written} tracks, one for each class that a track may be; AP takes all"
+    several = (Figure(name="entries", value=len(entries), note=text),) if written < len(entries) else ()
     if figures is None:
         count = sum(len(own.case.results) for own in tracks)
-        return (Figure(name="tracks", value=count, note="shown"), Figure(name="videos", value=len(tracks)))
+        return (Figure(name="tracks", value=count, note="shown"), *several, Figure(name="videos", value=len(tracks)))
     switches = sum(own.switches for own in errors if own is not None)
     switched = Figure(name="switches", value=switches, note="objects that go on under another track id")
-    return (*figures.headline, switched)
+    return (*figures.headline, *several, switched)
 
 
 def _errors(tracks: ShownTracks, has_truth: bool) -> VideoErrors | None:

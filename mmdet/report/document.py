@@ -117,10 +117,11 @@ class Track:
     track_id: int
     class_name: str
     color: str  # #rrggbb, the colour in pictures and videos
-    score: float | None  # mean over its frames; None for truth
+    score: float | None  # as the class that it is shown as; None for truth
     frames: Sequence[int]
     polygons: Sequence[Sequence[Polygon]]  # of each frame
     is_crowd: bool = False
+    second: tuple[str, float] | None = None  # of a track written under several classes: the next one, and its score
 
     def to_json(self) -> dict[str, Any]:
         """Return the track as json content; unlike by `asdict` its many numbers are not copied."""

@@ -1,12 +1,13 @@
 """The figures of one set of results against the truth, as the report shows them; how each is defined: docs/report.md.
 
-Average precision, diagnosis and thresholds take all results; association, confusion and counts those that are shown.
+Average precision and diagnosis take all results; thresholds, association, confusion and counts take tracks, each once,
+as its best class: thresholds all, the others those that are shown.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -20,7 +21,7 @@ from mmdet.evaluation.ap.video import VideoRecord, evaluate_video
 from mmdet.evaluation.association.hota import association_figures
 from mmdet.evaluation.diagnosis.confusion import Confusion as Counts
 from mmdet.evaluation.diagnosis.diagnose import Diagnosis, diagnose
-from mmdet.evaluation.tracks.cases import VideoCase
+from mmdet.evaluation.tracks.cases import VideoCase, one_per_track
 from mmdet.evaluation.tracks.join import join_results, prepare_truth
 from mmdet.evaluation.tracks.overlaps import read_overlaps
 from mmdet.report.document import ClassFigures, Confusion, Curve, Figure, ThresholdCurve, Waterfall
@@ -75,7 +76,7 @@ def model_figures(
     diagnosis = diagnose(truth, entries, workers=workers)
     cases, _ = join_results(prepare_truth(truth), entries)
     association, notes = _association(truth, entries, threshold)
-    kept = [_kept(case, threshold) for case in cases]
+    kept = [one_per_track(case, threshold) for case in cases]
     counts = _count(kept, diagnosis.confusion.categories)
     return ModelFigures(
         headline=_headline(figures, association, kept),
@@ -109,10 +110,6 @@ def _association(
         if "trackeval" not in str(error):
             raise
         return {"overall": {}, "per_video": {}}, [str(error)]
-
-
-def _kept(case: VideoCase, threshold: float) -> VideoCase:
-    return replace(case, results=tuple(result for result in case.results if result.score >= threshold))
 
 
 def _count(cases: Sequence[VideoCase], categories: dict[int, str]) -> Counts:

@@ -22,6 +22,7 @@ from mmdet.fileio.annotations.vis_json import VideoInfo, parse_categories, parse
 from mmdet.fileio.results.predicted_entries import is_predictions, result_entries
 from mmdet.fileio.results.result_file import check_results, is_finite_number, is_id, parse_results
 from mmdet.structures import Size
+from mmdet.structures.same_tracks import best_entries
 from mmdet.visualization.video_writer import picture_names
 
 DEFAULT_FPS = 10.0  # as the drawn mp4s
@@ -165,13 +166,13 @@ def shown_cases(data: DataSet, results: Results) -> tuple[Truth, list[VideoCase]
 
 
 def track_numbers(entries: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Return the id of every entry's track: its `track_id`, else the number of entries of its video before it."""
-    counts: dict[int, int] = defaultdict(int)
+    """Return the id of every entry's track: its `track_id`, else the number of tracks of its video before it."""
+    known: dict[int, dict[int, int]] = defaultdict(dict)  # by video: by the position of a track's best entry its number
     numbers = []
-    for entry in entries:
-        given = entry.get("track_id")
-        numbers.append(given if isinstance(given, int) and given >= 0 else counts[entry["video_id"]])
-        counts[entry["video_id"]] += 1
+    for entry, best in zip(entries, best_entries(entries), strict=True):
+        given, own = entry.get("track_id"), known[entry["video_id"]]
+        number = own.setdefault(best, len(own))
+        numbers.append(given if isinstance(given, int) and given >= 0 else number)
     return numbers
 
 

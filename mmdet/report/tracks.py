@@ -34,6 +34,7 @@ class Look:
     color: str  # #rrggbb
     score: float | None
     is_crowd: bool
+    second: tuple[str, float] | None = None  # what else it may be, with the score as that
 
 
 def draw_track(masks: MaskTrack, size: Size, shown_size: Size, num_frames: int, look: Look) -> Track:
@@ -52,6 +53,7 @@ def draw_track(masks: MaskTrack, size: Size, shown_size: Size, num_frames: int, 
         frames=frames,
         polygons=[outline(runs.lengths_of(places[frame]), size, shown_size) for frame in frames],
         is_crowd=look.is_crowd,
+        second=look.second,
     )
 
 

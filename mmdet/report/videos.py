@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mmdet.evaluation.tracks.cases import AnyTrack, ResultTrack, VideoCase
+from mmdet.evaluation.tracks.cases import AnyTrack, ResultTrack, VideoCase, one_per_track
 from mmdet.evaluation.tracks.mask_tracks import MaskTrack, read_masks_of
 from mmdet.evaluation.tracks.overlaps import overlaps_of
 from mmdet.report.document import Track
@@ -23,6 +24,7 @@ class ShownTracks:
 
     case: VideoCase  # of its results those of at least the threshold; all tracks have a mask in some frame
     track_ids: Sequence[int]  # parallel to `case.results`
+    other_classes: Sequence[Sequence[tuple[str, float]]]  # of each result: what else its track may be, best first
     class_names: Mapping[int, str]  # by category id
 
     def errors(self, has_truth: bool) -> VideoErrors | None:
@@ -53,11 +55,24 @@ class DrawnVideo:
 def shown_tracks(
     case: VideoCase, threshold: float, numbers: Sequence[int], class_names: Mapping[int, str]
 ) -> ShownTracks:
-    """Return the tracks of a case that are shown; `numbers` are the ids of all results of the file."""
-    results = tuple(result for result in case.results if result.score >= threshold and _is_seen(result, case))
+    """Return the tracks of a case that are shown, each once, as its best class.
+
+    `numbers` are the ids of all results of the file.
+    """
+    results = tuple(result for result in one_per_track(case, threshold).results if _is_seen(result, case))
     truths = tuple(truth for truth in case.truths if _is_seen(truth, case))
-    kept = replace(case, results=results, truths=truths)
-    return ShownTracks(case=kept, track_ids=[numbers[r.position] for r in results], class_names=class_names)
+    others: dict[int, list[ResultTrack]] = defaultdict(list)
+    for result in sorted(case.results, key=lambda result: -result.score):
+        if not result.is_best:
+            others[result.best_position].append(result)
+    return ShownTracks(
+        case=replace(case, results=results, truths=truths),
+        track_ids=[numbers[result.position] for result in results],
+        other_classes=[
+            [(class_names[other.category_id], other.score) for other in others[result.position]] for result in results
+        ],
+        class_names=class_names,
+    )
 
 
 def draw_video(
@@ -100,7 +115,8 @@ def _drawn(
 def _look(model: ShownTracks, track: AnyTrack, index: int) -> Look:
     more: dict[str, Any] = {"track_id": index, "score": None, "is_crowd": False}
     if isinstance(track, ResultTrack):
-        more |= {"track_id": model.track_ids[index], "score": track.score}
+        others = model.other_classes[index]
+        more |= {"track_id": model.track_ids[index], "score": track.score, "second": others[0] if others else None}
     else:
         more |= {"is_crowd": track.is_crowd}
     color = hex_color(track_color(more["track_id"]))

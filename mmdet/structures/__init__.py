@@ -5,7 +5,8 @@ from mmdet.structures.clips import ClipBatch, ClipSample, collate_clips
 from mmdet.structures.frames import FrameDetections, FrameMeta, FrameObjects, FrameTracks, FrameTruth, Size
 from mmdet.structures.head_outputs import Assignment, HeadOutputs, PointGrid
 from mmdet.structures.padded_truth import PaddedTruth
-from mmdet.structures.results import RLE, Box, PerFrame, Ranking, TrackTube, VideoResult, results_to_json
+from mmdet.structures.per_frame import PerFrame
+from mmdet.structures.results import RLE, Box, Ranking, TrackTube, VideoResult, results_to_json
 
 __all__ = [
     "RLE",

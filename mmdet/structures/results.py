@@ -6,67 +6,17 @@ compressed RLE whose counts are str (the format: docs/data.md).
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypedDict, TypeVar, overload
+from typing import Any, TypedDict
 
 from mmdet.structures.frames import Size
+from mmdet.structures.per_frame import PerFrame, seen_values
+from mmdet.structures.same_tracks import best_entries
 from mmdet.structures.short_text import ShortText
 
 Box = tuple[float, float, float, float]
-
-
-Value = TypeVar("Value", covariant=True)
-
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class PerFrame(ShortText, Sequence[Value | None]):
-    """One value per frame for `length` frames, None in most: only the others take memory."""
-
-    length: int
-    frames: tuple[int, ...]  # those with a value, ascending
-    values: tuple[Value, ...]  # parallel to `frames`
-
-    def __repr__(self) -> str:
-        return f"<values in {len(self.frames)} of {self.length} frames>"
-
-    def __len__(self) -> int:
-        return self.length
-
-    @overload
-    def __getitem__(self, index: int) -> Value | None: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Value | None]: ...
-    def __getitem__(self, index: int | slice) -> Value | None | Sequence[Value | None]:
-        if isinstance(index, slice):
-            return self.spread()[index]
-        frame = range(self.length)[index]
-        place = bisect_left(self.frames, frame)
-        return self.values[place] if place < len(self.frames) and self.frames[place] == frame else None
-
-    def __iter__(self) -> Iterator[Value | None]:
-        return iter(self.spread())
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Sequence) or isinstance(other, str | bytes):
-            return NotImplemented
-        return len(other) == self.length and all(own == theirs for own, theirs in zip(self, other, strict=True))
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def spread(self) -> list[Value | None]:
-        """Return all values, with None in the frames between them."""
-        spread: list[Value | None] = [None] * self.length
-        for frame, value in zip(self.frames, self.values, strict=True):
-            spread[frame] = value
-        return spread
-
-
-def seen_values(values: Sequence[Value | None]) -> Sequence[Value]:
-    """Return the values that are not None, in order."""
-    return values.values if isinstance(values, PerFrame) else [value for value in values if value is not None]
 
 
 class RLE(TypedDict):
@@ -84,6 +34,9 @@ class TrackTube(ShortText):
     >>> tube = TrackTube(track_id=3, **seen)
     >>> tube.label, tube.score
     (2, 0.75)
+    >>> tube = TrackTube(track_id=3, classes=((1, 0.5), (2, 0.25)), **seen)
+    >>> tube.label, tube.score
+    (1, 0.5)
     """
 
     track_id: int
@@ -91,48 +44,65 @@ class TrackTube(ShortText):
     boxes: Sequence[Box | None]  # xyxy, original pixels
     labels: Sequence[int | None]  # 0-based
     scores: Sequence[float | None]
-    # mean score of every class, where the model gives them
-    class_scores: tuple[float, ...] | None = field(default=None, repr=False)
+    # What the track may be: labels and scores of the whole track, best first. None: the most frequent label of its
+    # frames, of equal ones the smallest, with the mean of their scores (MODEL.md 8).
+    classes: tuple[tuple[int, float], ...] | None = field(default=None, repr=False)
 
     @property
     def score(self) -> float:
-        """Mean of the scores of the frames that show the object (MODEL.md 8)."""
+        """Score of the track as its best class: what it is shown with, and what thresholds look at."""
+        if self.classes is not None:
+            return self.classes[0][1]
         seen = seen_values(self.scores)
         return sum(seen) / len(seen)
 
     @property
     def label(self) -> int:
-        """The most frequent label, of equal ones the smallest (MODEL.md 8)."""
+        """Best class of the track: the one that it is shown as."""
+        if self.classes is not None:
+            return self.classes[0][0]
         counts = Counter(seen_values(self.labels))
         return min(counts, key=lambda label: (-counts[label], label))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ranking:
-    """How tracks are written as results, whose order decides average precision; by default as they are.
+    """What the frames of a track say of the whole: one rule for streams, results and pictures.
 
-    `label_share`: a track counts as each class whose mean score is at least this share of its best; 0, or without
-        scores of classes: as its own alone
-    `sure_after`: frames that a track needs for its full score; shorter ones get their share of it
+    A track is of the class with the best mean score over the frames that show it, and that mean is its score; where a
+    model gives no scores of classes, of the most frequent label, and its score is the mean of its frames (MODEL.md 8).
 
-    >>> seen = {"segmentations": (), "boxes": (), "labels": (1, 1), "scores": (0.8, 0.8)}
-    >>> tube = TrackTube(track_id=0, class_scores=(0.5, 0.8), **seen)
-    >>> Ranking(label_share=0.5, sure_after=4).of(tube)
-    [(1, 0.4), (0, 0.25)]
+    `label_share`: in results, whose order decides average precision, a track also counts as each class whose mean score
+        is at least this share of the best; 0: as its best alone
+    `sure_after`: frames that a track needs for its full score; shorter ones get their share of it. Videos of fewer
+        frames need no more than they have
+
+    >>> ranking = Ranking(label_share=0.5, sure_after=4)
+    >>> ranking.classes(label=0, score=0.9, seen=2, num_frames=10, means=(0.5, 0.8))
+    ((1, 0.4), (0, 0.25))
+    >>> ranking.classes(label=0, score=0.9, seen=2, num_frames=2)
+    ((0, 0.9),)
     """
 
     label_share: float = 0.0
     sure_after: int = 1
 
-    def of(self, tube: TrackTube) -> list[tuple[int, float]]:
-        """Return the labels and scores that a track is written with, the best first."""
-        means = tube.class_scores
-        length = min(1.0, len(seen_values(tube.scores)) / self.sure_after)
-        if not self.label_share or means is None:
-            return [(tube.label, tube.score * length)]
-        best = max(means)
+    def classes(
+        self, *, label: int, score: float, seen: int, num_frames: int, means: Sequence[float] | None = None
+    ) -> tuple[tuple[int, float], ...]:
+        """Return labels and scores of a track, the best first.
+
+        `label`, `score`: the most frequent label of its frames and the mean of their scores
+        `seen`, `num_frames`: frames that show it, and frames of the video
+        `means`: the mean score of every class, where the model gives them
+        """
+        share = min(1.0, seen / min(self.sure_after, num_frames))
+        if means is None:
+            return ((label, score * share),)
         labels = sorted(range(len(means)), key=lambda label: -means[label])
-        return [(label, means[label] * length) for label in labels if means[label] >= self.label_share * best]
+        best, others = labels[0], labels[1:] if self.label_share else []
+        least = self.label_share * means[best]
+        return tuple((own, means[own] * share) for own in (best, *others) if own == best or means[own] >= least)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -144,7 +114,6 @@ class VideoResult(ShortText):
     num_frames: int
     tubes: tuple[TrackTube, ...]
     bad_frames: tuple[str, ...] = ()  # why frames could not be read; they have no tracks
-    ranking: Ranking = field(default=Ranking(), repr=False)
 
     def to_json(self, category_ids: Sequence[int], with_boxes: bool = False) -> list[dict[str, Any]]:
         """Return the entries of the result json; label i is written as `category_ids[i]`.
@@ -157,8 +126,11 @@ class VideoResult(ShortText):
         ]
 
     def entries(self, category_ids: Sequence[int], with_boxes: bool = False) -> Iterator[dict[str, Any]]:
-        """Yield the entries of `to_json`, with per-frame values as in the tubes: each may be a PerFrame."""
-        ranked = [(tube, *written) for tube in self.tubes for written in self.ranking.of(tube)]
+        """Yield the entries of `to_json`, with per-frame values as in the tubes: each may be a PerFrame.
+
+        A track has an entry for each of its classes, all with the same masks.
+        """
+        ranked = [(tube, *own) for tube in self.tubes for own in tube.classes or ((tube.label, tube.score),)]
         for tube, label, score in ranked:
             entry: dict[str, Any] = {
                 "video_id": self.video_id,
@@ -177,30 +149,38 @@ class VideoResult(ShortText):
     ) -> VideoResult:
         """Rebuild a video's result from valid entries of a result json; missing values are filled in.
 
-        Track ids count the entries. Every seen frame has the track's score and, without `cats`, its label; without
-        `detections` there are no boxes. Entries without a mask are left out.
+        Entries with the same masks are one track (`best_entries`), and track ids count the tracks. Every seen frame has
+        the track's score and, without `cats`, its label; without `detections` there are no boxes. Entries without a
+        mask are left out.
         """
-        tubes = []
         labels = {category_id: label for label, category_id in enumerate(category_ids)}
-        for track_id, entry in enumerate(entries):
-            frames = tuple(frame for frame, mask in enumerate(entry["segmentations"]) if mask is not None)
-            if not frames:
-                continue
-            cats, boxes = (entry.get(key) or [None] * num_frames for key in ("cats", "detections"))
-            own_label = labels[entry["category_id"]]
-            boxed = tuple(frame for frame in frames if boxes[frame] is not None)
-            tubes.append(
-                TrackTube(
-                    track_id=track_id,
-                    segmentations=PerFrame(num_frames, frames, tuple(entry["segmentations"][f] for f in frames)),
-                    boxes=PerFrame(num_frames, boxed, tuple(tuple(boxes[frame]) for frame in boxed)),
-                    labels=PerFrame(
-                        num_frames, frames, tuple(own_label if cats[f] is None else cats[f] for f in frames)
-                    ),
-                    scores=PerFrame(num_frames, frames, (float(entry["score"]),) * len(frames)),
-                )
-            )
+        own: dict[int, list[tuple[int, float]]] = {}  # by the position of a track's best entry, in file order
+        for entry, best in zip(entries, best_entries(entries), strict=True):
+            own.setdefault(best, []).append((labels[entry["category_id"]], float(entry["score"])))
+        tubes = (
+            _tube(track_id, entries[best], num_frames, tuple(sorted(classes, key=lambda written: -written[1])))
+            for track_id, (best, classes) in enumerate(own.items())
+            if any(mask is not None for mask in entries[best]["segmentations"])
+        )
         return VideoResult(video_id=video_id, size=size, num_frames=num_frames, tubes=tuple(tubes))
+
+
+def _tube(
+    track_id: int, entry: Mapping[str, Any], num_frames: int, classes: tuple[tuple[int, float], ...]
+) -> TrackTube:
+    """Return the track of an entry that has a mask."""
+    label, score = classes[0]
+    frames = tuple(frame for frame, mask in enumerate(entry["segmentations"]) if mask is not None)
+    cats, boxes = (entry.get(key) or [None] * num_frames for key in ("cats", "detections"))
+    boxed = tuple(frame for frame in frames if boxes[frame] is not None)
+    return TrackTube(
+        track_id=track_id,
+        segmentations=PerFrame(num_frames, frames, tuple(entry["segmentations"][frame] for frame in frames)),
+        boxes=PerFrame(num_frames, boxed, tuple(tuple(boxes[frame]) for frame in boxed)),
+        labels=PerFrame(num_frames, frames, tuple(label if cats[f] is None else cats[f] for f in frames)),
+        scores=PerFrame(num_frames, frames, (score,) * len(frames)),
+        classes=classes,
+    )
 
 
 def results_to_json(

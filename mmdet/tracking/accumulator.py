@@ -7,13 +7,12 @@ Masks are run-length encoded at once, so a video takes some hundred bytes per ob
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from sys import getsizeof
-
-from torch import Tensor
 
 from mmdet.ops.masks.segmentations import encode_masks
 from mmdet.structures import RLE, Box, FrameTracks, PerFrame, Ranking, Size, TrackTube, VideoResult
+from mmdet.tracking.running import ClassMeans
 
 
 @dataclass(slots=True)
@@ -25,15 +24,11 @@ class _Sightings:
     boxes: list[Box] = field(default_factory=list)
     labels: list[int] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
-    class_sums: Tensor | None = None  # (K,): scores of every class, added up over frames
-
-    def class_means(self) -> tuple[float, ...] | None:
-        """Return the mean score of every class, None where the model gives none."""
-        return None if self.class_sums is None else tuple((self.class_sums / len(self.frames)).tolist())
+    by_class: ClassMeans = field(default_factory=ClassMeans)
 
 
 class VideoAccumulator:
-    """Collects the tracks of one video whose frames have `size` (height, width); `ranking` is passed to the result."""
+    """Collects the tracks of one video whose frames have `size` (height, width); `ranking` finds their classes."""
 
     def __init__(self, video_id: int, size: Size, ranking: Ranking | None = None) -> None:
         self.video_id = video_id
@@ -70,28 +65,33 @@ class VideoAccumulator:
             seen.boxes.append((x1, y1, x2, y2))
             seen.labels.append(label)
             seen.scores.append(score)
-            if by_class is not None:
-                # never the row itself: it would hold its whole chunk in memory
-                seen.class_sums = by_class + (0 if seen.class_sums is None else seen.class_sums)
+            seen.by_class.add(by_class)
         self.num_frames += 1
 
     def finish(self) -> VideoResult:
         """Return the result of the frames so far. More frames may be added afterwards."""
-        tubes = tuple(
-            TrackTube(
-                track_id=track_id,
-                segmentations=PerFrame(self.num_frames, frames, tuple(seen.segmentations)),
-                boxes=PerFrame(self.num_frames, frames, tuple(seen.boxes)),
-                labels=PerFrame(self.num_frames, frames, tuple(seen.labels)),
-                scores=PerFrame(self.num_frames, frames, tuple(seen.scores)),
-                class_scores=seen.class_means(),
-            )
-            for track_id, seen in self._sightings.items()
-            for frames in (tuple(seen.frames),)
-        )
         return VideoResult(
-            video_id=self.video_id, size=self.size, num_frames=self.num_frames, tubes=tubes, ranking=self.ranking
+            video_id=self.video_id,
+            size=self.size,
+            num_frames=self.num_frames,
+            tubes=tuple(self._tube(track_id, seen) for track_id, seen in self._sightings.items()),
         )
+
+    def _tube(self, track_id: int, seen: _Sightings) -> TrackTube:
+        frames, means = tuple(seen.frames), seen.by_class.means()
+        tube = TrackTube(
+            track_id=track_id,
+            segmentations=PerFrame(self.num_frames, frames, tuple(seen.segmentations)),
+            boxes=PerFrame(self.num_frames, frames, tuple(seen.boxes)),
+            labels=PerFrame(self.num_frames, frames, tuple(seen.labels)),
+            scores=PerFrame(self.num_frames, frames, tuple(seen.scores)),
+        )
+        if means is None and self.ranking == Ranking():
+            return tube  # the tube itself says the same, also of a part of its frames
+        classes = self.ranking.classes(
+            label=tube.label, score=tube.score, seen=len(frames), num_frames=self.num_frames, means=means
+        )
+        return replace(tube, classes=classes)
 
     def held_bytes(self) -> int:
         """Return the bytes taken by codes, boxes, labels and scores, including the lists and dicts that hold them."""

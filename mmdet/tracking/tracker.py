@@ -32,7 +32,7 @@ class Tracker:
     used again.
     """
 
-    ranking = Ranking()  # tracks are written as they are
+    ranking = Ranking()  # classes by vote
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
 """From results and from the tracks of a stream to the objects that are drawn.
 
-A tag tells the track's class and mean score, not those of the frame: `3 triangle 0.87`.
+A tag tells the track's class and score, not those of the frame: `3 triangle 0.87`.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def objects_of_tracks(
     + 1 - IoU (MODEL.md 6), says how far off a box is in proportion to its own size.
 
     `trails`: where the tracks were, updated by the caller
-    `labels`, `scores`: (N,) class and mean score of each track so far; by default the `track_labels` and `track_scores`
+    `labels`, `scores`: (N,) class and score of each track so far; by default the `track_labels` and `track_scores`
     of `tracks`, else those of the frame
     """
     labels = getattr(tracks, "track_labels", tracks.labels) if labels is None else labels

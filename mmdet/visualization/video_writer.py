@@ -35,7 +35,7 @@ def write_video(
 ) -> tuple[Path, Path]:
     """Draw the tracks with a score of at least `threshold`. Return the folder of frames and the mp4 beside it.
 
-    Each tag gives the id, the class and the mean score of a track.
+    Each tag gives the id, the class and the score of a track.
 
     `result`, `class_names`: the tracks of the video, and the classes by label
     `frames`: all frames of the video, (H, W, 3) uint8 RGB at the result's size

@@ -180,13 +180,19 @@ def test_a_test_is_evaluated_and_drawn(run, tiny_set, plus_config, plus_run, tmp
 
 
 def test_a_track_counts_in_every_class_that_it_may_be(run, plus_config, plus_run, tmp_path):
-    counts = []
+    counts, lines = [], []
     for share in (0.0, 1.0, 0.1):
         out = tmp_path / f"{share}.pkl"
         options = ("--cfg-options", f"tracker.label_share={share}")
-        assert run("test_video", plus_config, plus_run / "step_2.pth", "--out", out, *options).code == 0
-        counts.append(len(json.loads(Path(f"{out}.json").read_text())))
+        done = run("test_video", plus_config, plus_run / "step_2.pth", "--out", out, *options)
+        assert done.code == 0, done.err
+        entries = json.loads(Path(f"{out}.json").read_text())
+        counts.append(len(entries))
+        lines.append(next(line for line in done.out.splitlines() if ", submission: " in line))
     assert counts[0] == counts[1] < counts[2]
+    assert set(entries[0]) == {"video_id", "category_id", "score", "segmentations"}  # what servers know
+    assert len({line.split(" (")[0] for line in lines}) == 1  # the same tracks
+    assert f" tracks ({counts[2]} entries) in " in lines[2]
 
 
 def test_the_released_tracker_tracks_the_second_model_too(run, plus_config, plus_run, tmp_path):

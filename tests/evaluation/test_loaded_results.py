@@ -53,6 +53,14 @@ def test_a_track_that_is_never_seen_is_left_out(empty):
     assert rebuild({**GOOD, "segmentations": [empty] * len(FILES)})[0].tubes == ()
 
 
+def test_entries_with_the_same_masks_are_one_track_whatever_their_codes():
+    """Once as RLE, once as a polygon, once as another track."""
+    polygon = {**GOOD, "segmentations": [POLYGON, None, POLYGON], "category_id": 7, "score": 0.7, "cats": None}
+    one, other = rebuild(GOOD, polygon, {**GOOD, "segmentations": [None, MASK, None]})[0].tubes
+    assert (one.track_id, one.label, one.score, one.classes) == (0, 0, 0.7, ((0, 0.7), (1, 0.5)))
+    assert other.track_id == 1
+
+
 def test_labels_and_boxes_that_are_not_there_are_filled_in():
     tube = first(cats=[None, None, 0], detections=[None, [], [3, 2, 9, 7]])
     assert list(tube.labels) == [1, None, 0]

@@ -124,7 +124,26 @@ def test_a_video_has_its_figures_tracks_pictures_and_errors(report, truth, resul
     assert report.notes == []
 
 
-def test_ids_count_the_entries_of_a_video_and_colours_follow_ids(report):
+def test_a_track_under_several_classes_is_shown_once_and_counts_once(files, report):
+    """The ring may also be a star, with a score that would be shown; the square, first of all, a ring."""
+    results = make_results()
+    ring, square = results[0], results[1]
+    several = report_of(files, [square | {"category_id": RING, "score": 0.5}, *results, ring | {"category_id": STAR}])
+    own, plain = several.videos[0].models[0], report.videos[0].models[0]
+    assert {**own.figures, "AP": None} == {**plain.figures, "AP": None}
+    assert [(t.track_id, t.class_name, t.score) for t in own.tracks][:2] == [(1, "ring", 0.9), (0, "square", 0.8)]
+    assert [track.second for track in own.tracks] == [("star", 0.9), ("ring", 0.5), None, None, None]
+    assert [event.kind for event in own.events] == [event.kind for event in plain.events]
+    model, alone = several.models[0], report.models[0]
+    assert (model.confusion, model.thresholds.tracks) == (alone.confusion, alone.thresholds.tracks)
+    assert [(row.found, row.false) for row in model.classes] == [(row.found, row.false) for row in alone.classes]
+    shown = {figure.name: figure for figure in model.headline}
+    assert (shown["tracks"].value, shown["entries"].value) == (5, 8)
+    assert "of all 6 tracks" in shown["entries"].note
+    assert "entries" not in {figure.name for figure in alone.headline}
+
+
+def test_ids_count_the_tracks_of_a_video_and_colours_follow_ids(report):
     tracks = report.videos[0].models[0].tracks
     assert [track.track_id for track in tracks] == [0, 1, 2, 3, 4]
     assert [track.color for track in tracks] == [hexed(track_color(number)) for number in range(5)]
@@ -300,7 +319,7 @@ def test_results_of_a_video_that_the_truth_lacks_are_refused(files):
 
 def test_results_of_unknown_categories_are_left_out_with_a_note_and_keep_their_numbers(files):
     results = make_results()
-    results.insert(0, results[0] | {"category_id": 99})
+    results.insert(0, result(99, [box(0)] * (FRAMES - 1) + [None], 0.9))
     report = report_of(files, results)
     assert [track.track_id for track in report.videos[0].models[0].tracks] == [1, 2, 3, 4, 5]
     assert any("99" in note for note in report.notes)

@@ -296,6 +296,13 @@ def test_the_name_of_a_track_goes_to_where_it_begins(visit, written):
     wait_for(page, 3, 7)
 
 
+def test_the_timeline_tells_what_else_a_track_may_be(visit, written):
+    page = visit(written())
+    told = [row.get_attribute("title") for row in page.locator(".track-name").all()]
+    assert [title.split("; ")[1] for title in told if " 0.42" in title] == ["or ring 0.31"]
+    assert sum("; or " in title for title in told) == 1
+
+
 def test_only_the_open_video_is_read(visit, written):
     page = visit(written(), "#video=1")
     read = "[...document.querySelectorAll('[data-read]')].map((block) => block.id)"

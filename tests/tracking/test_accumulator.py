@@ -130,14 +130,24 @@ def test_scores_of_classes_are_means_over_the_frames_that_show_the_object():
     accumulator.add(nothing())
     accumulator.add(with_class_scores([3], [[1.0, 0.75]]))
     first, second = accumulator.finish().tubes
-    assert first.class_scores == (0.75, 0.5)
-    assert second.class_scores == (1.0, 0.0)
+    assert first.classes == ((0, 0.75),)
+    assert second.classes == ((0, 1.0),)
 
 
-def test_tracks_of_a_model_without_scores_of_classes_have_none():
+def test_tracks_of_a_model_without_scores_of_classes_are_what_most_of_their_frames_are():
     accumulator = VideoAccumulator(1, SIZE)
     accumulator.add(tracks_of([0], torch.ones(1, *SIZE, dtype=torch.bool)))
-    assert accumulator.finish().tubes[0].class_scores is None
+    assert accumulator.finish().tubes[0].classes is None
+
+
+def test_short_tracks_get_their_share_without_scores_of_classes_too():
+    accumulator = VideoAccumulator(1, SIZE, Ranking(sure_after=4))
+    accumulator.add(tracks_of([0], torch.ones(1, *SIZE, dtype=torch.bool)))
+    accumulator.add(nothing())
+    (tube,) = accumulator.finish().tubes
+    ((label, score),) = tube.classes
+    assert label == tube.labels[0]
+    assert score == tube.scores[0] / 2  # of two frames in one
 
 
 def test_scores_of_classes_do_not_hold_the_chunk_that_they_came_in():
@@ -146,12 +156,14 @@ def test_scores_of_classes_do_not_hold_the_chunk_that_they_came_in():
     tracks = with_class_scores([0], [[0.5, 0.5]])
     accumulator.add(replace(tracks, class_scores=rows[:1]))
     (seen,) = accumulator._sightings.values()
-    assert seen.class_sums.untyped_storage().nbytes() == 8
+    assert seen.by_class.sums.untyped_storage().nbytes() == 8
 
 
-def test_the_ranking_is_passed_to_the_result():
+def test_the_ranking_finds_the_classes_of_a_track():
     ranking = Ranking(label_share=0.5, sure_after=4)
     accumulator = VideoAccumulator(1, SIZE, ranking)
     accumulator.add(with_class_scores([3], [[0.5, 1.0]]))
+    for _ in range(3):
+        accumulator.add(nothing())
     entries = accumulator.finish().to_json([7, 9])
     assert [(entry["category_id"], entry["score"]) for entry in entries] == [(9, 0.25), (7, 0.125)]

@@ -1,7 +1,11 @@
-"""The class and the mean score of tracks while their video runs."""
+"""The class and the score of tracks while their video runs."""
 
+import pytest
 import torch
 
+from mmdet.ops.masks.segmentations import encode_masks
+from mmdet.structures import FrameTracks, Ranking
+from mmdet.tracking.accumulator import VideoAccumulator
 from mmdet.tracking.running import RunningTracks
 
 
@@ -48,3 +52,42 @@ def test_a_frame_may_show_more_tracks_than_are_remembered():
     running = RunningTracks(most=2)
     assert frames(running, rows)[0] == [0, 1, 2, 3, 4]
     assert len(frames(running, rows)[0]) == 5
+
+
+def test_where_classes_have_scores_a_track_is_of_the_class_with_the_best_mean():
+    running = RunningTracks(Ranking(label_share=0.1))
+    one, label, score = torch.tensor([4]), torch.tensor([1]), torch.tensor([0.5])
+    for by_class, best in (([0.4, 0.5], (1, 0.5)), ([0.45, 0.5], (1, 0.5)), ([1.0, 0.5], (0, 1.85 / 3))):
+        found = running.add(one, label, score, torch.tensor([by_class]))
+        assert (found[0].item(), found[1].item()) == (best[0], pytest.approx(best[1]))
+
+
+def test_a_new_track_of_a_running_video_gets_its_share_and_those_of_the_first_frame_all():
+    running = RunningTracks(Ranking(sure_after=4))
+    assert frames(running, [(0, 1, 0.8)])[1] == [pytest.approx(0.8)]
+    assert frames(running, [(0, 1, 0.8), (1, 1, 0.8)])[1] == [pytest.approx(0.8), pytest.approx(0.4)]
+    assert frames(running, *[[(0, 1, 0.8)]] * 6, [(0, 1, 0.8), (2, 1, 0.8)])[1] == pytest.approx([0.8, 0.2])
+
+
+@pytest.mark.parametrize("by_class", [False, True])
+@pytest.mark.parametrize("ranking", [Ranking(), Ranking(label_share=0.3, sure_after=3)])
+def test_after_the_last_frame_of_a_track_the_figures_are_those_of_the_result(ranking, by_class):
+    source = torch.Generator().manual_seed(3)
+    running, accumulator, last = RunningTracks(ranking), VideoAccumulator(1, (2, 2), ranking), {}
+    masks = torch.ones(3, 2, 2, dtype=torch.bool)
+    for _ in range(6):
+        seen = FrameTracks(
+            boxes=torch.zeros(3, 4),
+            labels=torch.randint(3, (3,), generator=source),
+            scores=torch.rand(3, generator=source),
+            box_sigma=torch.zeros(3, 4),
+            centerness=torch.zeros(3),
+            embeddings=torch.zeros(3, 1),
+            class_scores=torch.rand(3, 3, generator=source) if by_class else None,
+            masks=masks,
+            track_ids=torch.arange(3),
+        )
+        accumulator.add(seen, encode_masks(masks))
+        labels, scores = running.add(seen.track_ids, seen.labels, seen.scores, seen.class_scores)
+        last = {track: (labels[track].item(), scores[track].item()) for track in range(3)}
+    assert last == {t.track_id: (t.label, pytest.approx(t.score)) for t in accumulator.finish().tubes}

@@ -25,6 +25,7 @@ def main() -> int:
     from mmdet.fileio.annotations.vis_json import load_vis_json
     from mmdet.fileio.results.result_file import parse_results
     from mmdet.fileio.results.submission import find_faults, write_submission
+    from mmdet.structures.same_tracks import describe_tracks
 
     try:
         check_output_files({"--out": args.out}, [args.results, args.ann])
@@ -41,5 +42,5 @@ def main() -> int:
     if faults:
         print(f"{len(faults)} faults in {args.results}, nothing written", file=sys.stderr)
         return 2
-    print(f"{args.out}: {len(entries)} tracks, ready to submit")
+    print(f"{args.out}: {describe_tracks(entries)}, ready to submit")
     return 0

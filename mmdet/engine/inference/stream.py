@@ -42,7 +42,7 @@ from mmdet.tracking.tracker import kept_rows
 class Assigns(Protocol):
     """What a stream needs from a tracker; see `Tracker`. Its state is its own.
 
-    It may also have a `ranking`, which says how its tracks are written as results.
+    It may also have a `ranking`, which says of which classes its tracks are.
     """
 
     def start(self) -> Any:
@@ -105,7 +105,7 @@ class VideoStream:
         self.context: TemporalContext | None = None
         self.ranking: Ranking = getattr(tracker, "ranking", Ranking())
         self.accumulator = VideoAccumulator(video_id, size, self.ranking)
-        self.running = RunningTracks()
+        self.running = RunningTracks(self.ranking)
         self.num_frames = 0
         self.bad_frames: list[str] = []
 
@@ -173,7 +173,7 @@ class VideoStream:
         """Add the tracks of the next frame to the result, and say what is known of each so far."""
         if codes is not None:
             self.accumulator.add(seen, codes)
-        labels, scores = self.running.add(seen.track_ids, seen.labels, seen.scores)
+        labels, scores = self.running.add(seen.track_ids, seen.labels, seen.scores, seen.class_scores)
         self.num_frames += 1
         return Tracks(
             objects=seen,

@@ -43,8 +43,8 @@ class Tracks:
     """
 
     objects: FrameTracks
-    track_labels: Tensor  # (N,) int64: the most frequent label of each track so far, of equal ones the smallest
-    track_scores: Tensor  # (N,) float32: the mean score of each track so far
+    track_labels: Tensor  # (N,) int64: the class of each track so far, by the rule of `Ranking`
+    track_scores: Tensor  # (N,) float32: the score of each track so far, as that class
     class_names: tuple[str, ...]  # by label
     category_ids: tuple[int, ...]  # by label
     frame_index: int  # 0-based
@@ -128,9 +128,9 @@ class Tracks:
     def filter(
         self, min_score: float = 0.0, classes: Sequence[str | int] | None = None, max_objects: int | None = None
     ) -> Tracks:
-        """Return the objects whose tracks have a mean score of at least `min_score` and one of `classes`, in order.
+        """Return the objects whose tracks have a score of at least `min_score` and one of `classes`, in order.
 
-        `classes` are names or category ids, None for all; `max_objects` keeps those with the highest mean scores.
+        `classes` are names or category ids, None for all; `max_objects` keeps those with the highest scores.
         Raises UserError for a class that the model does not know.
 
         >>> tracks.filter(classes=["ring"], max_objects=1)
@@ -209,7 +209,7 @@ class Tracks:
         )
 
     def draw(self, frame: Picture, style: DrawStyle = PLAIN, trails: Trails | None = None, factor: int = 1) -> Picture:
-        """Return a picture of the frame (H, W, 3) uint8 RGB with all objects, tagged with id, class and mean score.
+        """Return a picture of the frame (H, W, 3) uint8 RGB with all objects, tagged with id, class and score.
 
         `trails`: where the tracks were, see `Trails`; it is shown if `style.trails` says of how many frames. Update it
         once per frame, before drawing.

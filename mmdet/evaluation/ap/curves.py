@@ -41,13 +41,17 @@ AREA_RANGES = (  # all, small, medium, large
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CategoryRecord:
-    """The matches of one category in one video: D results, highest score first, at most 100."""
+    """The matches of one category in one video: D results, highest score first, at most 100.
+
+    `tracks` is the same of the best entry of each track alone, in the first range; None if every result is one.
+    """
 
     category_id: int
     scores: NDArray[np.float64]  # (D,)
     matched: NDArray[np.bool_]  # (A, T, D)
     ignored: NDArray[np.bool_]  # (A, T, D): neither a true nor a false positive
     num_truths: NDArray[np.int64]  # (A,) number of objects to find
+    tracks: CategoryRecord | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,8 @@
 """Precision, recall and F1 of tracks over the score from which on they are kept, and the score that suits best.
 
 Tracks are matched as the evaluator does it: within their category and video, highest score first, at a mask IoU over
-space and time of 0.5. All categories are counted together, because a user chooses one threshold for all of them.
+space and time of 0.5. All categories are counted together, because a user chooses one threshold for all of them. A
+track that is written under several classes counts once, as its best: so it is shown, and its others are not false.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def score_curve(ground_truth: dict[str, Any], results: list[dict[str, Any]]) -> 
 
 def curve_of(records: Iterable[CategoryRecord]) -> ScoreCurve:
     """Return the curve of matched tracks. The first range of the records must be that of all areas."""
-    own = list(records)
+    own = [record.tracks or record for record in records]
     counted = [~record.ignored[_ALL, _AT_50] for record in own]
     scores = np.concatenate([np.zeros(0), *(r.scores[kept] for r, kept in zip(own, counted, strict=True))])
     matched = [r.matched[_ALL, _AT_50, kept] for r, kept in zip(own, counted, strict=True)]

@@ -6,7 +6,7 @@ Decodes and checks the video's masks or boxes; names the video in errors and war
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -30,6 +30,46 @@ class VideoRecord:
     video_id: int
     categories: tuple[CategoryRecord, ...]  # those with truths or results
     warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Category:
+    """What one category of a video is matched by; the arrays as in `match`."""
+
+    category_id: int
+    truths: Sequence[TruthTrack]
+    results: Sequence[ResultTrack]  # highest score first
+    ious: NDArray[np.float64]
+    truth_ignored: NDArray[np.bool_]
+    outside: NDArray[np.bool_]
+    strict: bool
+
+    def of(self, kept: NDArray[np.bool_]) -> _Category:
+        """Return the same with some of the results (D,), in the first range alone."""
+        return replace(
+            self,
+            results=[result for result, stays in zip(self.results, kept.tolist(), strict=True) if stays],
+            ious=self.ious[kept],
+            truth_ignored=self.truth_ignored[:1],
+            outside=self.outside[:1, kept],
+        )
+
+    def record(self) -> CategoryRecord:
+        """Match the results."""
+        matched, ignored = match(
+            self.ious,
+            self.truth_ignored,
+            is_crowd=np.array([track.is_crowd for track in self.truths], dtype=np.bool_),
+            outside=self.outside,
+            counts=np.array([not self.strict or track.annotation_id != 0 for track in self.truths], dtype=np.bool_),
+        )
+        return CategoryRecord(
+            category_id=self.category_id,
+            scores=np.array([track.score for track in self.results], dtype=np.float64),
+            matched=matched,
+            ignored=ignored,
+            num_truths=np.count_nonzero(~self.truth_ignored, axis=1),
+        )
 
 
 def evaluate_video(
@@ -56,22 +96,17 @@ def evaluate_video(
         begin, middle, end = end, end + len(truths), end + len(truths) + len(results)
         ious, differ = _ious(shapes[middle:end], shapes[begin:middle], iou_type)
         sizes_differ |= differ
-        matched, ignored = match(
-            ious,
-            ignored_truths[:, begin:middle],
-            is_crowd=np.array([track.is_crowd for track in truths], dtype=np.bool_),
+        own = _Category(
+            category_id=category_id,
+            truths=truths,
+            results=results,
+            ious=ious,
+            truth_ignored=ignored_truths[:, begin:middle],
             outside=outside[:, middle:end],
-            counts=np.array([not strict or track.annotation_id != 0 for track in truths], dtype=np.bool_),
+            strict=strict,
         )
-        records.append(
-            CategoryRecord(
-                category_id=category_id,
-                scores=np.array([track.score for track in results], dtype=np.float64),
-                matched=matched,
-                ignored=ignored,
-                num_truths=np.count_nonzero(~ignored_truths[:, begin:middle], axis=1),
-            )
-        )
+        best = np.array([result.is_best for result in results], dtype=np.bool_)
+        records.append(replace(own.record(), tracks=None if best.all() else own.of(best).record()))
     kept = [track for _, results in groups.values() for track in results]
     warnings = _warnings(case, kept, sizes_differ)
     return VideoRecord(video_id=case.video_id, categories=tuple(records), warnings=warnings)

@@ -1,4 +1,4 @@
-"""HOTA (Luiten et al., IJCV 2021), IDF1 and CLEAR of results above a score: how well objects are tracked.
+"""HOTA (Luiten et al., IJCV 2021), IDF1 and CLEAR of tracks above a score: how well objects are tracked.
 
 TrackEval's metric classes do the counting, in memory and one video after the other; its file formats, data sets and AP
 are not used. Frames beyond the annotated ones are left out; if a result is shorter, the object is missed there.
@@ -15,7 +15,7 @@ import numpy as np
 
 from mmdet.errors import UserError
 from mmdet.evaluation.association.sequences import read_sequences
-from mmdet.evaluation.tracks.cases import ANY_CATEGORY
+from mmdet.evaluation.tracks.cases import ANY_CATEGORY, one_per_track
 from mmdet.evaluation.tracks.join import join_results, prepare_truth
 
 # Names and meaning are TrackEval's. Figures are in [0, 1], but MOTA can be negative; those of HOTA are means over its
@@ -35,7 +35,7 @@ _Row = dict[str, Any]  # figure -> value, None if absent
 def association_figures(
     ground_truth: dict[str, Any], results: list[dict[str, Any]], score_threshold: float
 ) -> dict[str, Any]:
-    """Score the results with at least `score_threshold`.
+    """Score the tracks with at least `score_threshold`, each once, as its best class.
 
     These metrics do not rank results, so they need a threshold. `overall` treats all categories as one; `per_category`
     has the categories with objects or results; `detection_average` adds up their counts; `class_average` is the mean
@@ -62,7 +62,7 @@ def association_figures(
     overall = raws.pop(ANY_CATEGORY, None)
     pooled = _combine(metrics, raws, "combine_classes_det_averaged") if raws else None
     rows = {key: _row(raw, objects[key]) for key, raw in raws.items()}
-    kept = sum(result.score >= score_threshold for case in cases for result in case.results)
+    kept = sum(len(one_per_track(case, score_threshold).results) for case in cases)
     if results and not kept:
         warnings.append(f"no result has a score of {score_threshold:g} or more")
     return {
@@ -87,7 +87,7 @@ def format_association(figures: Mapping[str, Any]) -> str:
     ]
     width = max(len(row["name"]) for row in rows)
     title = (
-        f"association of the {figures['results_kept']} results with score >= {figures['score_threshold']:g}, per cent"
+        f"association of the {figures['results_kept']} tracks with score >= {figures['score_threshold']:g}, per cent"
     )
     lines = [title, " " * width + "".join(f"{name:>8}" for name in _PRINTED)]
     lines += [f"{row['name']:<{width}}" + "".join(_cell(row.get(name)) for name in _PRINTED) for row in rows]

@@ -7,13 +7,12 @@ it matches an object there (IoU 0.5; TrackEval's rule for MOTS). Masks without a
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmdet.evaluation.tracks.cases import ANY_CATEGORY, VideoCase
+from mmdet.evaluation.tracks.cases import ANY_CATEGORY, VideoCase, one_per_track
 from mmdet.evaluation.tracks.overlaps import FrameOverlaps, read_overlaps
 
 _OBJECT_IOU = 0.5  # CLEAR's and IDF1's threshold of a match
@@ -23,9 +22,10 @@ _CROWD_SHARE = 0.5
 def read_sequences(case: VideoCase, score_threshold: float) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the sequence of all categories together (ANY_CATEGORY), then one per category with a truth or a result.
 
-    Results below `score_threshold` do not count. Raises UserError for a malformed segmentation.
+    A track counts once, as its best class, if its score there is at least `score_threshold`: as others it would be a
+    false identity with the same masks. Raises UserError for a malformed segmentation.
     """
-    case = replace(case, results=tuple(result for result in case.results if result.score >= score_threshold))
+    case = one_per_track(case, score_threshold)
     category_ids = {truth.category_id for truth in case.truths} | {result.category_id for result in case.results}
     if not category_ids:
         return

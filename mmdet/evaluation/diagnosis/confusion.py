@@ -1,6 +1,6 @@
-"""Count which categories are confused: all results are matched with all objects, whatever their categories.
+"""Count which categories are confused: all tracks are matched with all objects, whatever their categories.
 
-Matching follows the evaluator's rules for one category, at one IoU.
+Matching follows the evaluator's rules for one category, at one IoU. A track counts once, as its best class.
 """
 
 from __future__ import annotations
@@ -23,16 +23,17 @@ class Confusion:
 
     categories: dict[int, str]
     pairs: Counter[tuple[int, int]] = field(default_factory=Counter)  # (true, predicted), including equal ones
-    missed: Counter[int] = field(default_factory=Counter)  # objects without a matching result
-    unmatched: Counter[int] = field(default_factory=Counter)  # results without an object, even of low score
+    missed: Counter[int] = field(default_factory=Counter)  # objects without a matching track
+    unmatched: Counter[int] = field(default_factory=Counter)  # tracks without an object, even of low score
 
     def add(self, case: VideoCase, track_ious: NDArray[np.float64]) -> None:
-        """Match one video: in order of scores, each result with the free object of the highest IoU (D, G).
+        """Match one video: in order of scores, each track with the free object of the highest IoU (D, G).
 
-        A result that matches only a crowd is not counted.
+        `track_ious` has a row for each result of the case. A track that matches only a crowd is not counted.
         """
         free = set(range(len(case.truths)))
-        by_score = sorted(range(len(case.results)), key=lambda d: (-case.results[d].score, case.results[d].category_id))
+        tracks = [d for d, result in enumerate(case.results) if result.is_best]
+        by_score = sorted(tracks, key=lambda d: (-case.results[d].score, case.results[d].category_id))
         for d in by_score:
             near = [g for g in np.flatnonzero(track_ious[d] >= MATCH_IOU).tolist() if g in free]
             predicted = case.results[d].category_id

@@ -1,12 +1,13 @@
 """Correct one kind of error in the results by the ground truth and leave all others in, one video at a time.
 
 Crowds are not used, because they are not single objects. Ties go to the object and the result that come first in the
-file. Masks are passed on as they are in the json.
+file. Masks are passed on as they are in the json. A track that is written under several classes stays so until its
+class is made true: average precision takes all of its entries before and after a repair.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -34,7 +35,11 @@ class _Claim(NamedTuple):
 
 
 def repair_classes(case: VideoCase, overlaps: VideoOverlaps) -> list[Entry]:
-    """Give every result the category of the object that its track overlaps most (at least BACKGROUND_IOU)."""
+    """Give every track the category of the object that it overlaps most (at least BACKGROUND_IOU).
+
+    It keeps its best score. Its entries of other classes are left out, because its class is no longer in doubt; tracks
+    without such an object stay as they are.
+    """
     objects = np.flatnonzero(_is_object(case))
     ious = overlaps.track_ious[:, objects]
     if not ious.size:
@@ -44,6 +49,7 @@ def repair_classes(case: VideoCase, overlaps: VideoOverlaps) -> list[Entry]:
     return [
         _entry(case, result, category_id=case.truths[truth].category_id if found else result.category_id)
         for result, truth, found in zip(case.results, best, enough, strict=True)
+        if result.is_best or not found
     ]
 
 
@@ -51,7 +57,8 @@ def repair_tracking(case: VideoCase, overlaps: VideoOverlaps) -> list[Entry]:
     """Correct identities: all masks that found the same object (FOREGROUND_IOU, frame by frame) become one track.
 
     If several results claim a frame, the best IoU wins. The category is the one with the highest sum of scores, the
-    score the highest of the claiming results.
+    score the highest of the claiming results. If these are tracks that are written under several classes, so is the
+    joined one: under as many as any of them, those with the highest sums, each with the highest score in its class.
     """
     return _join(case, _claims(case, overlaps, FOREGROUND_IOU), as_truth=False)
 
@@ -118,19 +125,28 @@ def _join(case: VideoCase, claims: Sequence[_Claim], *, as_truth: bool) -> list[
             source = truth if as_truth else case.results[claim.result]
             masks[claim.frame] = source.segmentations[claim.frame]  # the best claim comes last and wins
         leader = max((claim.result for claim in own), key=lambda i: (case.results[i].score, -i))
-        category_id = truth.category_id if as_truth else _voted(case, own)
-        entry = _entry(case, case.results[leader], category_id=category_id, segmentations=masks)
-        placed.append((leader, position, entry))
+        classes = [(truth.category_id, case.results[leader].score)] if as_truth else _classes(case, own)
+        placed += [
+            (leader, position, _entry(case, case.results[leader], segmentations=masks, category_id=number, score=score))
+            for number, score in classes
+        ]
     return [entry for _, _, entry in sorted(placed, key=lambda item: item[:2])]  # equal scores stay in file order
 
 
-def _voted(case: VideoCase, claims: Sequence[_Claim]) -> int:
-    """Return the category with the highest sum of scores; ties go to the most claims, then to the lowest id."""
+def _classes(case: VideoCase, claims: Sequence[_Claim]) -> list[tuple[int, float]]:
+    """Return the categories and scores of the track that claims are joined to, the best first.
+
+    The best category has the highest sum of scores; ties go to the most claims, then to the lowest id.
+    """
     votes: dict[int, list[float]] = defaultdict(list)
     for claim in claims:
         result = case.results[claim.result]
         votes[result.category_id].append(result.score)
-    return max(votes, key=lambda category_id: (sum(votes[category_id]), len(votes[category_id]), -category_id))
+    entries = Counter(case.results[result].best_position for result in {claim.result for claim in claims})
+    order = sorted(votes, key=lambda category_id: (-sum(votes[category_id]), -len(votes[category_id]), category_id))
+    highest = max(max(scores) for scores in votes.values())
+    others = order[1 : max(entries.values())]
+    return [(order[0], highest), *((category_id, max(votes[category_id])) for category_id in others)]
 
 
 def _entry(case: VideoCase, result: ResultTrack, **changes: Any) -> Entry:

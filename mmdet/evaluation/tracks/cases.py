@@ -31,9 +31,14 @@ class TruthTrack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultTrack:
-    """One predicted object."""
+    """One entry of the results: a predicted object, as one of the classes that it may be.
+
+    Entries with the same masks are one track (`best_entries`). Average precision takes all of them, as the official
+    evaluators do; whatever counts or shows tracks takes the best one.
+    """
 
     position: int  # in the list of results
+    best_position: int  # of the entry of its track with the highest score, of those that count
     category_id: int
     score: float
     segmentations: Sequence[Any]
@@ -44,6 +49,11 @@ class ResultTrack:
     def name(self) -> str:
         """What messages call it."""
         return f"result {self.position}"
+
+    @property
+    def is_best(self) -> bool:
+        """Whether it stands for its track."""
+        return self.position == self.best_position
 
 
 AnyTrack = TruthTrack | ResultTrack
@@ -71,6 +81,13 @@ class Truth:
     categories: dict[int, str]  # id -> name, ascending ids
     videos: tuple[VideoCase, ...]  # ascending ids, without results
     warnings: tuple[str, ...]
+
+
+def one_per_track(case: VideoCase, score_threshold: float | None = None) -> VideoCase:
+    """Keep the best result of each track, and of these those of at least a score."""
+    best = (result for result in case.results if result.is_best)
+    kept = tuple(result for result in best if score_threshold is None or result.score >= score_threshold)
+    return replace(case, results=kept)
 
 
 def without_categories(case: VideoCase) -> VideoCase:

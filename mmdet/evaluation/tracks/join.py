@@ -21,6 +21,7 @@ from mmdet.fileio.annotations.track_fields import read_crowd
 from mmdet.fileio.results.result_file import BOX_KEYS, check_results, is_finite_number, is_id
 from mmdet.ops.masks.segmentations import MAX_PIXELS
 from mmdet.structures import PerFrame
+from mmdet.structures.same_tracks import best_entries
 
 LABEL_SCORES = {"no_occlusion": 0.0, "slight_occlusion": 0.25, "severe_occlusion": 0.75}
 
@@ -70,16 +71,20 @@ def join_results(
     check_results(results, "results", boxes=boxes)
     videos = {video.video_id: video for video in truth.videos}
     tracks: dict[int, list[ResultTrack]] = {video_id: [] for video_id in videos}
+    kept: list[tuple[int, dict[str, Any]]] = []  # position, entry
     dropped: Counter[int] = Counter()
     for position, entry in enumerate(results):
         video_id, category_id = int(entry["video_id"]), int(entry["category_id"])
-        if video_id not in tracks:
+        if video_id not in videos:
             raise UserError(f"result {position} is of video {video_id}, which the ground truth does not have")
         if category_id not in truth.categories:
             dropped[category_id] += 1
             continue
         if not _is_elsewhere(entry, videos[video_id]):
-            tracks[video_id].append(_result_track(_annotated(entry, videos[video_id]), position, boxes))
+            kept.append((position, entry))
+    for (position, entry), best in zip(kept, best_entries([entry for _, entry in kept]), strict=True):
+        video = videos[int(entry["video_id"])]
+        tracks[video.video_id].append(_result_track(_annotated(entry, video), position, kept[best][0], boxes))
     warnings = []
     if dropped:
         ids = ", ".join(str(category_id) for category_id in sorted(dropped))
@@ -206,11 +211,12 @@ def _mean_area(areas: Any, annotation_id: int, has_masks: bool) -> float | None:
     return float(np.mean(seen))
 
 
-def _result_track(entry: dict[str, Any], position: int, by_boxes: bool) -> ResultTrack:
+def _result_track(entry: dict[str, Any], position: int, best_position: int, by_boxes: bool) -> ResultTrack:
     boxes = next((entry[key] for key in BOX_KEYS if entry.get(key) is not None), None) if by_boxes else None
     segmentations = entry.get("segmentations")
     return ResultTrack(
         position=position,
+        best_position=best_position,
         category_id=int(entry["category_id"]),
         score=float(entry["score"]),
         segmentations=[None] * len(boxes or []) if segmentations is None else segmentations,

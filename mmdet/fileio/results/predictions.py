@@ -16,7 +16,7 @@ from mmdet.fileio.results.predicted_entries import MADE_BY
 from mmdet.fileio.results.result_file import write_json
 from mmdet.ops.masks.segmentations import mask_areas
 from mmdet.structures import RLE, Box, PerFrame, TrackTube, VideoResult
-from mmdet.structures.results import seen_values
+from mmdet.structures.per_frame import seen_values
 
 _START = f'{{"info": {{"made_by": "{MADE_BY}"'
 _HEAD = 2**17  # characters: enough for `info`, which lists names and options
@@ -40,7 +40,7 @@ class PredictedVideo:
     result: VideoResult
 
     def keeping(self, threshold: float, labels: frozenset[int] | None) -> PredictedVideo:
-        """Return the video with the tracks of at least this mean score, of these labels (None: all)."""
+        """Return the video with the tracks of at least this score, of these labels (None: all)."""
         tubes = (tube for tube in self.result.tubes if tube.score >= threshold)
         kept = tuple(tube for tube in tubes if labels is None or tube.label in labels)
         return replace(self, result=replace(self.result, tubes=kept))

@@ -140,7 +140,7 @@ function howMade(report) {
       ),
     );
     const note = model.threshold_note ? ` (${model.threshold_note})` : "";
-    const threshold = `Tracks with a mean score of at least ${thresholdText(model.threshold)} are shown${note}.`;
+    const threshold = `Tracks with a score of at least ${thresholdText(model.threshold)} are shown${note}.`;
     return element(
       "div",
       { class: "card" },

@@ -109,5 +109,6 @@ function rowWords(track, runs, events) {
   const wrong = events.map(
     (event) => `${ERROR_KINDS[event.kind].name} in ${frameSpan(event.first_frame, event.last_frame)}`,
   );
-  return [tagOf(track, false), seen ? `in ${seen}` : "in no frame", ...wrong].join("; ");
+  const second = track.second ? [`or ${track.second[0]} ${track.second[1].toFixed(2)}`] : [];
+  return [tagOf(track, false), ...second, seen ? `in ${seen}` : "in no frame", ...wrong].join("; ");
 }

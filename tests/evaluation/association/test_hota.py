@@ -52,6 +52,23 @@ def test_perfect_results_score_one_everywhere(truth, perfect):
     assert figures["warnings"] == []
 
 
+def test_tracks_as_other_classes_are_no_false_tracks(truth, perfect):
+    copies = [perfect[0] | {"category_id": COW, "score": 0.8}, perfect[1] | {"category_id": CAT, "score": 0.8}]
+    figures = association_figures(truth, [*copies, *perfect], 0.5)
+    assert figures["results_kept"] == 2
+    assert set(figures["per_category"]) == {str(CAT), str(DOG)}
+    for row in (figures["overall"], figures["class_average"], *figures["per_category"].values()):
+        assert [row[name] for name in ("HOTA", "IDF1", "MOTA")] == pytest.approx([1.0] * 3)
+
+
+def test_a_track_counts_by_its_best_score_and_never_as_another_class(truth, perfect):
+    perfect[0]["score"] = 0.4
+    figures = association_figures(truth, [*perfect, perfect[1] | {"category_id": CAT, "score": 0.6}], 0.5)
+    assert figures["results_kept"] == 1
+    assert figures["per_category"][str(CAT)]["CLR_FP"] == 0
+    assert figures["per_category"][str(DOG)]["IDF1"] == pytest.approx(1)
+
+
 def test_an_identity_switch_lowers_association_and_not_detection(truth, switched):
     row = association_figures(truth, switched, 0.5)["overall"]
     assert [row["DetA"], row["LocA"]] == pytest.approx([1, 1])
@@ -167,7 +184,7 @@ def test_nothing_is_printed_and_the_figures_are_plain(truth, perfect, capsys, re
 
 def test_the_table_names_threshold_and_categories(truth, perfect):
     lines = format_association(association_figures(truth, perfect[:1], 0.25)).splitlines()
-    assert lines[0] == "association of the 1 results with score >= 0.25, per cent"
+    assert lines[0] == "association of the 1 tracks with score >= 0.25, per cent"
     rows = {line.split("  ")[0]: line.split()[-7:] for line in lines[2:]}
     assert rows["cat"] == ["100.0"] * 6 + ["0"]
     assert rows["dog"] == ["0.0"] * 3 + ["-", "0.0", "0.0", "0"]

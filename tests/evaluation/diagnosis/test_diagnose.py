@@ -144,6 +144,52 @@ def test_a_result_that_overlaps_no_object_enough_keeps_its_class(truth, perfect)
     assert diagnosis.ap_after["classes"] == diagnosis.ap == pytest.approx(0.25)  # as a cat it would cost nothing
 
 
+def as_others(entries, share=0.5):
+    """Return entries and, with a share of their scores, the same tracks as the other class."""
+    others = {CAT: DOG, DOG: CAT}
+    copies = [
+        entry | {"category_id": others[entry["category_id"]], "score": share * entry["score"]} for entry in entries
+    ]
+    return [*entries, *copies]
+
+
+def test_tracks_as_other_classes_cost_no_repair_anything(truth, perfect):
+    """The best classes are right; what is false, with lower scores, costs nothing."""
+    diagnosis = diagnose(truth, as_others(perfect))
+    assert [diagnosis.ap, *diagnosis.ap_after.values()] == pytest.approx([1.0] * 5)
+
+
+def test_a_track_of_true_class_is_no_longer_written_as_others(truth, perfect):
+    """Copies of the cat and of the dog as cats, with higher scores than the true cat's, would be false cats."""
+    truth["annotations"] = [annotation(1, CAT, 0), annotation(2, CAT, 20)]
+    first, second = (entry | {"category_id": CAT} for entry in perfect)
+    results = as_others([first | {"score": 0.9}, second | {"score": 0.3}])
+    assert diagnose(truth, results).ap_after["classes"] == pytest.approx(1.0)
+
+
+def test_a_track_without_an_object_stays_written_as_all_its_classes_when_classes_are_true(truth, perfect):
+    stray = [result(CAT, [box(32, 5)] * FRAMES, 0.99), result(DOG, [box(32, 5)] * FRAMES, 0.95)]
+    assert diagnose(truth, [*perfect, *stray]).ap_after["classes"] == pytest.approx(0.5)
+
+
+def test_joined_tracks_stay_written_under_as_many_classes_as_they_were(truth):
+    """Two pieces of a cat, each a dog first: their joined track is a cat too, as each of them was."""
+    truth["annotations"].pop()
+    pieces = [[box(0), None, None, None], [None, *[box(0)] * 3]]
+    results = [result(DOG, pieces[0], 0.9), result(CAT, pieces[0], 0.4), result(DOG, pieces[1], 0.8)]
+    assert diagnose(truth, results).ap_after["tracking"] == pytest.approx(1.0)
+    assert diagnose(truth, [results[0], results[2]]).ap_after["tracking"] == 0
+    assert diagnose(truth, [result(CAT, pieces[0], 0.9), results[2]]).ap_after["tracking"] == 0  # a dog by its scores
+
+
+def test_a_track_under_several_classes_is_one_in_confusions(truth, perfect):
+    wrong = [perfect[0] | {"category_id": DOG, "score": 0.9}, perfect[0] | {"score": 0.7}]
+    confusion = diagnose(truth, [*wrong, perfect[1] | {"score": 0.5}, perfect[1] | {"category_id": CAT, "score": 0.4}])
+    assert confusion.confusion.pairs == {(CAT, DOG): 1, (DOG, DOG): 1}
+    assert not confusion.confusion.unmatched
+    assert not confusion.confusion.missed
+
+
 def test_confusions_are_counted_by_true_and_predicted_category(truth, perfect):
     perfect[0]["category_id"] = DOG
     results = [perfect[0], result(CAT, [box(30, 5)] * FRAMES, 0.1)]
@@ -156,7 +202,7 @@ def test_confusions_are_counted_by_true_and_predicted_category(truth, perfect):
 
 
 def test_the_highest_score_takes_the_object_in_confusions(truth, perfect):
-    results = [*perfect, result(DOG, perfect[0]["segmentations"], 0.95)]
+    results = [*perfect, result(DOG, [*perfect[0]["segmentations"][:-1], box(0, width=9)], 0.95)]
     confusion = diagnose(truth, results).confusion
     assert confusion.pairs == {(CAT, DOG): 1, (DOG, DOG): 1}
     assert confusion.unmatched == {CAT: 1}

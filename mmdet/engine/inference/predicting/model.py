@@ -28,13 +28,13 @@ class PredictModel:
     """A predictor, and what of its results is kept."""
 
     predictor: VideoPredictor
-    threshold: float  # least mean score of a track
+    threshold: float  # least score of a track
     threshold_from: str  # where that number comes from
     labels: frozenset[int] | None  # None: all
     about: dict[str, Any]  # config, checkpoint and threshold as json content
 
     def shown(self, tracks: Tracks) -> Tracks:
-        """Return the tracks of a frame that are drawn: by their class and their mean score so far."""
+        """Return the tracks of a frame that are drawn: by their class and their score so far."""
         ids = None if self.labels is None else [self.predictor.category_ids[label] for label in sorted(self.labels)]
         return tracks.filter(self.threshold, ids)
 

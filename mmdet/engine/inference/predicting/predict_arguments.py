@@ -39,7 +39,7 @@ def _add_selection(parser: CommandParser) -> None:
         "thresh",
         type=float,
         metavar="SCORE",
-        help="keep tracks with at least this mean score (default: the score of the best F1 at validation, from the "
+        help="keep tracks with at least this score (default: the score of the best F1 at validation, from the "
         f"checkpoint; {DEFAULT_THRESHOLD} if it has none)",
     )
     parser.add_option("classes", nargs="+", metavar="CLASS", help="keep only these classes: names or category ids")

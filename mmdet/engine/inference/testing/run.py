@@ -38,6 +38,7 @@ from mmdet.fileio.results.result_file import load_results, write_results
 from mmdet.fileio.results.submission import find_faults, write_submission
 from mmdet.ops.collectives import barrier
 from mmdet.structures import VideoResult
+from mmdet.structures.same_tracks import describe_tracks
 from mmdet.visualization.draw import drawing_factor
 from mmdet.visualization.video_writer import picture_names, write_video
 
@@ -202,10 +203,11 @@ def _say_figures(entries: list[dict[str, Any]], dataset: VISDataset, options: In
     say = partial(print, file=sys.stdout, flush=True)
     if options.out:
         write_results(options.out, entries)
-        say(f"{len(entries)} tracks in {len(dataset.videos)} videos: {options.out}, submission: {options.out}.json")
+        where = f"{options.out}, submission: {options.out}.json"
+        say(f"{describe_tracks(entries)} in {len(dataset.videos)} videos: {where}")
     if options.submission:
         _submit(entries, dataset, options.submission)
-        say(f"{options.submission}: {len(entries)} tracks, ready to submit")
+        say(f"{options.submission}: {describe_tracks(entries)}, ready to submit")
     if options.show:
         say(f"pictures and videos: {options.show_folder}")
     if not options.evaluate:

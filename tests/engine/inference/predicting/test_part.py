@@ -1,7 +1,7 @@
 """The part of a result that was written before an error."""
 
 from mmdet.engine.inference.predicting.part import first_frames
-from mmdet.structures import PerFrame, Ranking, TrackTube, VideoResult
+from mmdet.structures import PerFrame, TrackTube, VideoResult
 
 RLE = {"size": [2, 2], "counts": "04"}
 
@@ -13,17 +13,15 @@ def tube(track_id, frames):
         boxes=PerFrame(4, frames, ((0.0, 0.0, 1.0, 1.0),) * len(frames)),
         labels=PerFrame(4, frames, (1,) * len(frames)),
         scores=PerFrame(4, frames, (0.5,) * len(frames)),
-        class_scores=(0.25, 0.5),
+        classes=((1, 0.5), (0, 0.25)),
     )
 
 
-def test_tracks_of_the_first_frames_keep_their_classes_and_how_they_are_written():
-    ranking = Ranking(label_share=0.5)
+def test_tracks_of_the_first_frames_keep_their_classes():
     tubes = (tube(3, (0, 2, 3)), tube(5, (3,)))
-    result = VideoResult(video_id=1, size=(2, 2), num_frames=4, tubes=tubes, ranking=ranking)
+    result = VideoResult(video_id=1, size=(2, 2), num_frames=4, tubes=tubes)
     cut = first_frames(result, 3)
     (kept,) = cut.tubes
     assert (cut.num_frames, kept.track_id, kept.scores) == (3, 3, (0.5, None, 0.5))
-    assert kept.class_scores == (0.25, 0.5)
-    assert cut.ranking == ranking
+    assert kept.classes == ((1, 0.5), (0, 0.25))
     assert first_frames(result, 4) is result

@@ -8,6 +8,7 @@ import pytest
 from mmdet.engine.inference.testing.kept_videos import KeptVideos
 from mmdet.errors import UserError
 from mmdet.structures import PerFrame
+from mmdet.structures.same_tracks import describe_tracks
 
 ABOUT = {"checkpoint": "ab12", "config.model": {"head": [1, 2.5]}}
 LENGTHS = [2, 3, 2, 2]
@@ -38,6 +39,12 @@ def test_finished_videos_come_back_as_they_were(kept):
     kept.add(1, [])
     assert again(kept).read(LENGTHS, pytest.fail) == {0: entries(10, 2), 1: [], 2: entries(12, 2)}
     assert kept.count() == 3
+
+
+def test_a_track_under_several_classes_comes_back_as_one(kept):
+    (entry,) = entries(11, 3)
+    kept.add(1, [entry, entry | {"category_id": 4, "score": 0.2}])
+    assert describe_tracks(again(kept).read(LENGTHS, pytest.fail)[1]) == "1 track (2 entries)"
 
 
 def test_a_line_that_was_cut_off_or_changed_costs_its_video_alone(kept):
