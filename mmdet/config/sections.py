@@ -17,13 +17,17 @@ LOGGERS = ("tensorboard", "wandb", "mlflow")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainData:
-    """The training data. `ratios` are the shares of several datasets in an epoch."""
+    """The training data. `ratios` are the shares of several datasets in an epoch.
+
+    `map_categories`: the other datasets get the classes of the first, matched by name; [] or pairs SET=MODEL.
+    """
 
     datasets: list[dict[str, Any]]
     ratios: list[Amount] | None = None  # one per dataset; None: every item of every dataset once per epoch
     repeat_threshold: Fraction | None = None  # classes in fewer of the videos come more often; None: none do
     batch_size: Count = 4  # pairs per process
     workers: Natural = 4  # loading processes per process
+    map_categories: list[str] | None = None  # None: all datasets have the same classes in the same order
     max_bad_frames: Natural = 0  # unreadable frames that a run may replace by others; at one more it saves and ends
 
     def __post_init__(self) -> None:
@@ -38,11 +42,15 @@ class TrainData:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvalData:
-    """The test data: videos of one dataset, read in chunks of frames."""
+    """The test data: videos of one dataset, read in chunks of frames.
+
+    `map_categories`: the model's classes are matched to the dataset's by name, and common ones count alone.
+    """
 
     dataset: dict[str, Any]
     chunk_size: Count = 4  # frames of one video per batch
     workers: Natural = 2
+    map_categories: list[str] | None = None  # [] or pairs SET=MODEL; None: the classes are the same
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

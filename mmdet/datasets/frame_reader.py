@@ -31,6 +31,10 @@ class FrameReader:
             tracks[track.video_id].append(track)
         self._tracks: list[list[Track]] = [tracks[video.video_id] for video in self.videos]
 
+    def track_labels(self) -> list[int]:
+        """Return the labels of all tracks."""
+        return [self.labels[track.category_id] for tracks in self._tracks for track in tracks]
+
     def seen(self, video_index: int, frame_index: int) -> list[Track]:
         """Return the tracks seen in a frame."""
         size = self.videos[video_index].size

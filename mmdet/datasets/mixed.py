@@ -113,7 +113,7 @@ def _check(datasets: Sequence[VISDataset], ratios: Sequence[float] | None) -> No
             raise UserError(
                 f"datasets to be mixed need the same classes in the same order, but class {label} is {names[0]} in "
                 f"{first.ann_file} ({first.num_classes} classes) and {names[1]} in {other.ann_file} "
-                f"({other.num_classes} classes)"
+                f"({other.num_classes} classes): --map-categories matches them by name"
             )
         if clip_length_of(other) != clip_length_of(first):
             raise UserError(

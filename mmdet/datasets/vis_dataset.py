@@ -6,6 +6,7 @@ and 10 (Q17, Q18, Q19).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any
@@ -17,6 +18,7 @@ import torch
 from mmdet.config.ranges import Amount, Natural, Range, Seed
 from mmdet.datasets.frame_reader import FrameReader
 from mmdet.datasets.items import PAIR, ItemKey, Spacing, choose_references
+from mmdet.datasets.mapped_set import with_categories
 from mmdet.datasets.seen_objects import training_notes
 from mmdet.datasets.transforms.copy_paste import CopyPaste
 from mmdet.datasets.transforms.geometric import RawFrame, Transform
@@ -47,6 +49,7 @@ class VISDataset:
     `seed`: decides, with epoch and item, all random draws
     `check_files`: raise UserError at once if a frame is missing
     `reference_masks`: give reference frames their masks too, for models that learn from both frames
+    `categories`: the classes to train on, in the order of labels, if they are not the file's own: see `with_categories`
     """
 
     def __init__(  # noqa: PLR0913  # which frames are read, how clips are drawn from them, and what is done with them
@@ -62,8 +65,14 @@ class VISDataset:
         reference_masks: bool = False,
         clip_length: Annotated[int, Range(PAIR)] = PAIR,
         spacing: Spacing = "random",
+        categories: list[str] | str | dict[str, Any] | None = None,
     ) -> None:
         data = load_vis_json(ann_file)
+        self.file_class_names = tuple(category.name for category in data.categories)
+        if categories is not None and test_mode:
+            raise UserError("categories are for training sets: set data.test.map_categories to test on other classes")
+        if categories is not None:
+            data = with_categories(data, categories, ann_file)
         self.ann_file, self.img_prefix = str(ann_file), str(img_prefix)
         self.test_mode, self.max_gap, self.min_box_size, self.seed = test_mode, max_gap, min_box_size, seed
         self.transforms: list[Transform] = [TRANSFORMS.build(t) if isinstance(t, dict) else t for t in transforms]
@@ -131,6 +140,11 @@ class VISDataset:
         """Return a frame (H, W, 3) uint8 RGB without transforms, and the truth that training sees in it."""
         raw = self._reader.read(video_index, frame_index)
         return raw.image, self._truth(raw)
+
+    @property
+    def num_tracks(self) -> Counter[str]:
+        """Number of tracks of each class, by its name."""
+        return Counter(self.class_names[label] for label in self._reader.track_labels())
 
     @property
     def num_classes(self) -> int:

@@ -12,6 +12,7 @@ from mmdet.engine.process.terminal import this_command
 from mmdet.engine.training.run_about import describe_environment
 from mmdet.errors import UserError
 from mmdet.fileio.annotations.raw_json import load_ground_truth
+from mmdet.fileio.categories.results import common_truth
 from mmdet.fileio.overwriting import check_output_file, refuse_overwriting
 from mmdet.report.about import about_results
 from mmdet.report.build import ModelInput, build_report
@@ -82,7 +83,9 @@ def report_test(tested: Tested, page: Path, title: str, config_file: str, checkp
         threshold_note=tested.threshold_note,
         fallback=_fallback({}),
     )
-    data = load_data_set(load_ground_truth(tested.ann_file), tested.image_folder, results)
+    data = load_data_set(
+        common_truth(load_ground_truth(tested.ann_file), tested.categories), tested.image_folder, results
+    )
     write_page(build_report(data, [model], title), page)
     return page
 

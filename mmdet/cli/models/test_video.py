@@ -26,26 +26,14 @@ def parse_arguments(argv: list[str] | None = None) -> Namespace:
     parser.add_argument("checkpoint", metavar="CHECKPOINT", nargs="?", help="weights (not with --load_result)")
     parser.add_switch("trust_checkpoint", "load any object from the checkpoint: only if you know where it comes from")
     parser.add_switch("trust_classes", "take the checkpoint's classes for the data's, in order, whatever their names")
+    parser.add_option(
+        "map_categories",
+        nargs="*",
+        metavar="SET=MODEL",
+        help="match the model's classes to the data's by name, and by these pairs or json files; score common ones",
+    )
     parser.add_switch("no_ema", "test the weights of the last step instead of their moving average")
-    parser.add_option("out", metavar="X.pkl", help="write the results here, and the submission json to X.pkl.json")
-    parser.add_option("eval", nargs="+", choices=("segm", "bbox"), default=[], help="score by masks or boxes")
-    parser.add_switch(
-        "format_only", "write a checked submission (NAME.zip of --out, else submission.zip in the work dir)"
-    )
-    parser.add_switch("show", "draw the tracks: frames and one mp4 per video (opens no window)")
-    parser.add_option("save_vis_path", metavar="DIR", help="where to draw to (default: vis/ in the work dir)")
-    parser.add_option(
-        "thresh",
-        type=within(Fraction),
-        help="draw tracks with at least this score (default: that of the best F1, from the checkpoint; else 0.2)",
-    )
-    parser.add_option(
-        "report",
-        nargs="?",
-        const="",
-        metavar="PATH",
-        help="write a page of figures, errors and players (default: report.html beside --out, else in the work dir)",
-    )
+    _add_outputs(parser)
     parser.add_option("load_result", metavar="FILE", help="score or draw this .pkl or .json instead of testing")
     parser.add_switch("dump_bbox", "also write the boxes (xyxy) and labels of every frame into the results")
     parser.add_switch("resume", "skip the videos that an interrupted test with the same --out has finished")
@@ -67,6 +55,29 @@ def parse_arguments(argv: list[str] | None = None) -> Namespace:
     return parser.parse_args(argv)
 
 
+def _add_outputs(parser: CommandParser) -> None:
+    """Add the options of what is written, drawn and scored."""
+    parser.add_option("out", metavar="X.pkl", help="write the results here, and the submission json to X.pkl.json")
+    parser.add_option("eval", nargs="+", choices=("segm", "bbox"), default=[], help="score by masks or boxes")
+    parser.add_switch(
+        "format_only", "write a checked submission (NAME.zip of --out, else submission.zip in the work dir)"
+    )
+    parser.add_switch("show", "draw the tracks: frames and one mp4 per video (opens no window)")
+    parser.add_option("save_vis_path", metavar="DIR", help="where to draw to (default: vis/ in the work dir)")
+    parser.add_option(
+        "thresh",
+        type=within(Fraction),
+        help="draw tracks with at least this score (default: that of the best F1, from the checkpoint; else 0.2)",
+    )
+    parser.add_option(
+        "report",
+        nargs="?",
+        const="",
+        metavar="PATH",
+        help="write a page of figures, errors and players (default: report.html beside --out, else in the work dir)",
+    )
+
+
 def run_here(ranks: Ranks, args: Namespace) -> None:
     """Test in this process."""
     # here, as they import torch: --help and a wrong option need none of it
@@ -75,7 +86,9 @@ def run_here(ranks: Ranks, args: Namespace) -> None:
     from mmdet.engine.process.randomness import seed_everything
     from mmdet.report.run import check_page, report_test
 
-    config = load_config(args.config, args.cfg_options)
+    given = [] if args.map_categories is None else [f"data.test.map_categories={args.map_categories!r}"]
+    config = load_config(args.config, [*args.cfg_options, *given])
+    pairs = config.data.test.map_categories
     seed_everything(args.seed)
     work_dir = Path(args.work_dir or config.work_dir or f"workdir/{config.name}")
     page = None if args.report is None else _page_path(args, work_dir)
@@ -86,6 +99,7 @@ def run_here(ranks: Ranks, args: Namespace) -> None:
         trust_checkpoint=args.trust_checkpoint,
         trust_classes=args.trust_classes,
         ema=not args.no_ema,
+        map_categories=None if pairs is None else tuple(pairs),
         load_result=args.load_result,
         out=args.out,
         evaluate=tuple(dict.fromkeys(args.eval)),

@@ -36,6 +36,12 @@ def parse_arguments(argv: list[str] | None = None) -> Namespace:
     parser.add_option("resume_from", metavar="FILE|auto", help="go on with a run; auto: from its latest checkpoint")
     parser.add_switch("trust_checkpoint", "load any object from these files: only if you know where they come from")
     parser.add_switch("validate", "validate during training and keep the best checkpoint")
+    parser.add_option(
+        "map_categories",
+        nargs="*",
+        metavar="SET=MODEL",
+        help="give all data sets the classes of the first, matched by name, and by these pairs or json files of pairs",
+    )
     parser.add_option("seed", type=within(Seed), help="same as --cfg-options runtime.seed=N")
     parser.add_switch("deterministic", "reproducible runs on a GPU, more slowly; same as runtime.deterministic=True")
     parser.add_switch("auto_scale_lr", "scale the learning rate by pairs per step / schedule.base_batch_size")
@@ -55,6 +61,8 @@ def run_here(ranks: Ranks, args: Namespace) -> None:
     given = {"runtime.seed": args.seed, "runtime.amp": args.amp}
     overrides = [f"{key}={value}" for key, value in given.items() if value is not None]
     overrides += ["runtime.deterministic=True"] if args.deterministic else []
+    if args.map_categories is not None:
+        overrides.append(f"data.train.map_categories={args.map_categories!r}")
     config = load_config(args.config, [*args.cfg_options, *overrides])
     start = StartRequest(
         load_from=args.load_from, resume_from=args.resume_from, trusted=args.trust_checkpoint, ema=not args.no_ema

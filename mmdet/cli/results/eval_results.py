@@ -27,6 +27,15 @@ def parse_arguments() -> Namespace:
     parser.add_argument("--bbox", action="store_true", help="measure box tracks instead of masks")
     parser.add_argument("--ovis", action="store_true", help="warn if labels for OVIS's figures are missing")
     parser.add_argument("--class-agnostic", action="store_true", help="score all categories as one too")
+    parser.add_argument(
+        "--map-categories",
+        nargs="*",
+        metavar="GT=RESULTS",
+        help="match categories by name, and by these pairs or json files of pairs; score the common ones alone",
+    )
+    parser.add_argument(
+        "--categories", metavar="FILE|SET", help="what ids in RESULTS mean: youtube_vis_2021, or a file with categories"
+    )
     parser.add_argument("--strict", action="store_true", help="repeat the original's defect with annotation id 0")
     parser.add_argument("--diagnose", action="store_true", help="say how much AP wrong classes, tracks and masks cost")
     parser.add_argument("--hota", type=float, metavar="SCORE", help="HOTA, IDF1, MOTA of results of this score or more")
@@ -37,6 +46,8 @@ def parse_arguments() -> Namespace:
     args = parser.parse_args()
     if args.bbox and (args.diagnose or args.hota is not None):
         parser.error("--diagnose and --hota work by masks, not with --bbox")
+    if args.categories and args.map_categories is None:
+        parser.error("--categories says what is to be matched by --map-categories: give both")
     return args
 
 
@@ -67,10 +78,14 @@ def _evaluate(args: Namespace) -> dict[str, Any]:
     from mmdet.fileio.results.result_file import load_results
 
     truth = load_ground_truth(args.ground_truth)
-    results = load_results(args.results, boxes=args.bbox, truth=truth)
+    if args.map_categories is None:
+        results = load_results(args.results, boxes=args.bbox, truth=truth)
+    else:
+        truth, results = _mapped(args, truth)
     settings: dict[str, Any] = {"iou_type": "bbox" if args.bbox else "segm", "strict": args.strict}
     figures = evaluate(truth, results, ovis=args.ovis or None, workers=args.workers, **settings)
-    print(format_figures(figures, f"{'boxes' if args.bbox else 'masks'}, all categories"))
+    which = "all categories" if args.map_categories is None else f"{len(truth['categories'])} common categories"
+    print(format_figures(figures, f"{'boxes' if args.bbox else 'masks'}, {which}"))
     found = figures.to_json()
     if args.class_agnostic:
         agnostic = evaluate(truth, results, class_agnostic=True, ovis=False, workers=args.workers, **settings)
@@ -84,3 +99,14 @@ def _evaluate(args: Namespace) -> dict[str, Any]:
         found["association"] = association_figures(truth, results, args.hota)
         print("\n" + format_association(found["association"]))
     return found
+
+
+def _mapped(args: Namespace, truth: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Print which categories are common; return the truth of these alone, and the results under its ids."""
+    from mmdet.datasets.mapped_set import named_categories
+    from mmdet.evaluation.other_categories import load_other_results
+
+    own = named_categories(args.categories) if args.categories else None
+    common = load_other_results(args.results, truth, own, args.map_categories, args.ground_truth, boxes=args.bbox)
+    print(f"{common.table}\n")
+    return common.truth, common.entries

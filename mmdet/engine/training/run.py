@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -33,7 +34,9 @@ from mmdet.engine.training.trainer import Trainer, TrainSetup
 from mmdet.engine.training.validation import validate_model
 from mmdet.engine.training.work_dir import CONFIG as RESOLVED_CONFIG
 from mmdet.engine.training.work_dir import check_work_dir, files_of, prepare_work_dir
-from mmdet.errors import UserError
+from mmdet.errors import UserError, suggestion
+from mmdet.fileio.categories.given_pairs import read_pairs
+from mmdet.fileio.categories.matching import unused_pairs
 from mmdet.models.build import build_model
 from mmdet.models.detectors.vis_model import VISModel
 from mmdet.ops.collectives import barrier, gather_objects
@@ -66,12 +69,12 @@ def train(
         about = describe_run(config)
     dataset = build_train_dataset(config)
     check_classes(config, dataset)
-    if validate and ranks.is_main:
-        check_validation(config, dataset.class_names)
+    table = check_validation(config, dataset.class_names) if validate and ranks.is_main else ""
     about = replace(about, class_names=tuple(dataset.class_names), category_ids=tuple(map(int, dataset.category_ids)))
     trainer = assemble_trainer(config, ranks, dataset, about, work_dir, validate)
     point = _shared_starting_point(start, work_dir, ranks)
-    notes += [*dataset.notes, *balance_notes(trainer, dataset), *point.take_up(trainer)]
+    tables = [table] if table else []
+    notes += [*dataset.notes, *tables, *balance_notes(trainer, dataset), *point.take_up(trainer)]
     notes += describe_optimization(trainer.model, trainer.optimizer, config)
     barrier()  # if one of the processes refuses the run, nothing is left in the work dir
     if ranks.is_main:
@@ -146,15 +149,38 @@ def _shared_starting_point(request: StartRequest, work_dir: Path, ranks: Ranks) 
 
 
 def build_train_dataset(config: RunConfig) -> VISDataset | MixedDataset:
-    """Build the training data: one dataset or several mixed. Datasets without their own seed use the run's seed."""
+    """Build the training data: one dataset or several mixed. Datasets without their own seed use the run's seed.
+
+    With `map_categories` those that name no classes of their own get the classes of the first.
+    """
     section = config.data.train
-    datasets: list[VISDataset] = [
-        build_part(DATASETS, _seeded(part, config.runtime.seed), f"config.data.train.datasets.{index}")
-        for index, part in enumerate(section.datasets)
-    ]
+    datasets: list[VISDataset] = []
+    for index, part in enumerate(section.datasets):
+        names = None if section.map_categories is None or not datasets else datasets[0].class_names
+        mapped = _mapped(part, names, section.map_categories)
+        where = f"config.data.train.datasets.{index}"
+        datasets.append(build_part(DATASETS, _seeded(mapped, config.runtime.seed), where))
+    _check_pairs(datasets, section.map_categories or ())
     if len(datasets) == 1 and section.ratios is None:
         return datasets[0]
     return MixedDataset(datasets, section.ratios, config.runtime.seed)
+
+
+def _mapped(part: dict[str, Any], names: Sequence[str] | None, pairs: Sequence[str] | None) -> dict[str, Any]:
+    """Return a dataset's config with the classes `names`, unless it names its own, and with the pairs to find them."""
+    if pairs is None or (names is None and "categories" not in part):
+        return part
+    own = part.get("categories", names)
+    own = own if isinstance(own, dict) else {"names": own}
+    return {**part, "categories": {**own, "pairs": [*own.get("pairs", ()), *pairs]}}
+
+
+def _check_pairs(datasets: Sequence[VISDataset], pairs: Sequence[str]) -> None:
+    """Raise UserError for a pair whose first name no dataset has: it would change nothing."""
+    known = [name for dataset in datasets for name in getattr(dataset, "file_class_names", dataset.class_names)]
+    for pair in unused_pairs(read_pairs(pairs), known):
+        hint = suggestion(pair.of_set, known)
+        raise UserError(f"--map-categories: no training set has a category {pair.of_set!r}; {hint}")
 
 
 def _seeded(part: dict[str, Any], seed: int) -> dict[str, Any]:

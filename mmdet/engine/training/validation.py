@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from mmdet.config import RunConfig
 from mmdet.engine.inference.predictor import VideoPredictor
-from mmdet.engine.inference.testing.dataset import build_test_dataset, category_ids_of, predict_dataset
+from mmdet.engine.inference.testing.dataset import build_test_dataset, predict_dataset, validation_classes
 from mmdet.engine.training.bad_frames import describe_bad_frames
 from mmdet.engine.training.logs.shown_videos import shown_videos
 from mmdet.evaluation.ap.evaluate import evaluate
@@ -20,7 +20,6 @@ from mmdet.evaluation.ap.thresholds import ScoreCurve
 from mmdet.fileio.annotations.raw_json import load_ground_truth
 from mmdet.models.detectors.vis_model import VISModel
 from mmdet.ops.collectives import rank
-from mmdet.structures import results_to_json
 from mmdet.visualization.scene import Picture
 
 ALL_CLASSES = "all classes"
@@ -55,11 +54,11 @@ def validate_model(model: VISModel, config: RunConfig, device: torch.device, cla
     """Test a model on the validation data and return what is found, on every rank.
 
     The model's mode is restored. `class_names` are the model's, in the order of its labels; the data may list them in
-    another order.
+    another order, or have others that `map_categories` matches.
     """
     section = config.data.valid or config.data.test
     dataset = build_test_dataset(section, "config.data.valid")
-    category_ids = category_ids_of(class_names, dataset)
+    classes = validation_classes(config, class_names, dataset)
     was_training = model.training
     predictor = VideoPredictor.from_model(model, config, device)
     try:
@@ -68,7 +67,7 @@ def validate_model(model: VISModel, config: RunConfig, device: torch.device, cla
         model.train(was_training)
     if rank() == 0 and (bad := describe_bad_frames(results)):
         tqdm.write(f"validation: {bad[-1]}; first: {bad[0]}", file=sys.stderr)
-    found = evaluate(load_ground_truth(dataset.ann_file), results_to_json(results, category_ids))
+    found = evaluate(classes.truth(load_ground_truth(dataset.ann_file)), classes.entries(results))
     names = {category_id: row["name"] for category_id, row in found.per_category.items()}
     threshold, shown = found.score_curve.best, config.runtime.shown_videos if config.runtime.loggers else 0
     pictures: Mapping[str, Picture] = {}

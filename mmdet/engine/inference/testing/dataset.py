@@ -15,6 +15,7 @@ from mmdet.config.build import build_part
 from mmdet.datasets import VISDataset, make_test_loader
 from mmdet.engine.checkpoints.class_names import are_the_same, rows_of
 from mmdet.engine.inference.predictor import VideoPredictor
+from mmdet.engine.inference.testing.classes import ResultClasses, mapped_classes, same_classes
 from mmdet.engine.process.endings import SIGNAL_CODE_BASE, RunEnded
 from mmdet.engine.process.signals import StopSignals
 from mmdet.errors import UserError, short_list
@@ -96,21 +97,38 @@ def category_ids_of(class_names: Sequence[str], dataset: VISDataset) -> list[int
     if not are_the_same(class_names, dataset.class_names):
         raise UserError(
             f"{dataset.ann_file} has other classes ({short_list(dataset.class_names)}) than the training data "
-            f"({short_list(class_names)}): validate on data of the same classes, named by data.valid"
+            f"({short_list(class_names)}): validate on data of the same classes, named by data.valid, or match them by "
+            "--map-categories"
         )
     return [dataset.category_ids[row] for row in rows if row is not None]
 
 
-def check_validation(config: RunConfig, class_names: Sequence[str]) -> None:
-    """Raise UserError for what would stop the first validation: a faulty set, no annotations, other classes."""
+def validation_classes(config: RunConfig, class_names: Sequence[str], dataset: VISDataset) -> ResultClasses:
+    """Return a model's classes as those of the validation data. `map_categories` of the training data counts here too.
+
+    Raises UserError if the names differ and are not to be mapped.
+    """
+    own = (config.data.valid or config.data.test).map_categories
+    pairs = config.data.train.map_categories if own is None else own
+    if pairs is None or are_the_same(class_names, dataset.class_names):
+        return same_classes(class_names, category_ids_of(class_names, dataset), dataset)
+    return mapped_classes(class_names, dataset, own or ())
+
+
+def check_validation(config: RunConfig, class_names: Sequence[str]) -> str:
+    """Return the table of mapped categories, "" if none are.
+
+    Raises UserError for what would stop the first validation: a faulty set, no annotations, other classes.
+    """
     dataset = build_test_dataset(config.data.valid or config.data.test, "config.data.valid")
     if not dataset.has_annotations:
         raise UserError(
             f"{dataset.ann_file} has no annotations, so validation cannot measure with it: name a set that has some by "
             "data.valid, or leave out --validate"
         )
-    category_ids_of(class_names, dataset)
+    classes = validation_classes(config, class_names, dataset)
     check_truth(dataset, ("segm",))
+    return classes.table
 
 
 def check_truth(dataset: VISDataset, iou_types: Iterable[IoUType]) -> None:

@@ -19,6 +19,7 @@ import torch
 from mmdet.config import RunConfig
 from mmdet.datasets import VISDataset
 from mmdet.engine.inference.predictor import VideoPredictor
+from mmdet.engine.inference.testing.classes import ResultClasses
 from mmdet.engine.inference.testing.dataset import OnResult, end_if_stopped, predict_dataset
 from mmdet.engine.inference.testing.kept_videos import Entries, KeptVideos
 from mmdet.engine.inference.testing.options import InferenceOptions
@@ -55,6 +56,7 @@ def describe_test(config: RunConfig, options: InferenceOptions, dataset: VISData
         "--dump_bbox": options.with_boxes,
         "--trust_classes": options.trust_classes,
         "--no_ema": not options.ema,
+        "--map-categories": None if options.map_categories is None else list(options.map_categories),
         "--show, --save_vis_path or --thresh": [str(options.show_folder), options.threshold] if options.show else None,
     }
 
@@ -65,9 +67,10 @@ def predict_and_keep(
     ranks: Ranks,
     options: InferenceOptions,
     dataset: VISDataset,
+    classes: ResultClasses,
     draw: OnResult | None,
 ) -> Predicted:
-    """Predict the videos that are not finished yet; `draw` gets their results.
+    """Predict the videos that are not finished yet; `draw` gets their results, entries are written as `classes` say.
 
     Whatever ends the test, finished videos are kept and the error says so. Videos with unreadable frames are not kept:
     they are predicted again.
@@ -77,7 +80,7 @@ def predict_and_keep(
     places = {video.video_id: index for index, video in enumerate(dataset.videos)}
 
     def entries_of(result: VideoResult) -> Entries:
-        return list(result.entries(dataset.category_ids, options.with_boxes))
+        return classes.entries([result], options.with_boxes)
 
     def finish(result: VideoResult) -> None:
         if draw:

@@ -29,6 +29,7 @@ class InferenceOptions:
     trust_checkpoint: bool = False  # the checkpoint may hold any object, and so run any code
     trust_classes: bool = False  # take the checkpoint's classes for the data's, whatever their names
     ema: bool = True  # take the moving average of the weights, if the checkpoint has one
+    map_categories: tuple[str, ...] | None = None  # pairs SET=MODEL; None: the classes are the same
     load_result: str | None = None
     out: str | None = None
     evaluate: tuple[IoUType, ...] = ()
@@ -56,6 +57,13 @@ def check_options(options: InferenceOptions) -> None:
         raise UserError("--format-only writes a submission and scores nothing: leave --eval out, or --format-only")
     if bool(options.checkpoint) == bool(options.load_result):
         raise UserError("give either a checkpoint to test or a result file by --load_result")
+    if options.map_categories is not None and options.trust_classes:
+        raise UserError("--map-categories matches classes by name, --trust-classes takes them in order: give one")
+    if options.map_categories is not None and options.load_result:
+        raise UserError(
+            "--map-categories needs the model's classes; results have the ids of the data set already, and "
+            "tools/eval_results.py --map-categories matches those of other sets"
+        )
     if options.resume and (options.load_result or options.kept is None):
         raise UserError("--resume goes on with a test that was interrupted: give its checkpoint and its --out")
     if options.out:

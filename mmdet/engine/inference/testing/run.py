@@ -6,7 +6,7 @@ All checks come before the work starts.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +19,7 @@ from tqdm import tqdm
 from mmdet.config import RunConfig
 from mmdet.datasets import VISDataset
 from mmdet.engine.inference.predictor import VideoPredictor
+from mmdet.engine.inference.testing.classes import ResultClasses, mapped_classes, same_classes
 from mmdet.engine.inference.testing.dataset import build_test_dataset, check_truth
 from mmdet.engine.inference.testing.drawn_scores import with_threshold, with_threshold_of_results
 from mmdet.engine.inference.testing.kept_testing import ending_at_once, predict_and_keep, saying_what_is_kept
@@ -52,6 +53,7 @@ class Tested:
     entries: list[dict[str, Any]]
     ann_file: str
     image_folder: str
+    categories: frozenset[int]  # ids of those that count
     threshold: float | None  # of the score; None: the test knows none
     threshold_note: str  # where it comes from
 
@@ -74,27 +76,31 @@ def run_test(
     kept = None
     bad: list[str] = []
     asked, of_model = options.threshold, None
+    classes = same_classes(dataset.class_names, dataset.category_ids, dataset)
     if options.load_result:
         entries = load_results(options.load_result, truth=_names_and_ids(dataset)) if ranks.is_main else []
         if options.show and ranks.is_main:
             options = with_threshold_of_results(options, entries, dataset, say)
-            results = rebuild_results(entries, dataset.videos, dataset.category_ids, dataset.ann_file)
-            for result in tqdm(results, desc="drawing", unit="video", disable=None):
-                _draw(result, dataset, options, names)
+            _draw_results(entries, dataset, options, names)
     else:
-        _check_classes(config, dataset)
+        _check_classes(config, dataset, options)
         _check_first_frames(dataset)
         predictor = _load_predictor(config, ranks, options, dataset, say)
+        classes = _classes(predictor, dataset, options, say)
         options = with_threshold(options, predictor.score_threshold, say)
         of_model = predictor.score_threshold
-        draw = partial(_draw, dataset=dataset, options=options, names=names) if options.show else None
-        predicted = predict_and_keep(predictor, config, ranks, options, dataset, draw)
+        draw = (
+            partial(_draw, dataset=dataset, options=options, names=names, classes=classes.names)
+            if options.show
+            else None
+        )
+        predicted = predict_and_keep(predictor, config, ranks, options, dataset, classes, draw)
         entries, bad, kept = predicted.entries, predicted.bad, predicted.kept
     if ranks.is_main:
         with saying_what_is_kept(kept, len(dataset.videos)) if kept else nullcontext(), ending_at_once():
-            _say_figures(entries, dataset, options)
+            _say_figures(entries, dataset, options, classes)
             if report:
-                say(str(report(_tested(entries, dataset, asked, of_model))))
+                say(str(report(_tested(entries, dataset, asked, of_model, classes))))
         if kept and not bad:
             kept.remove()  # so that a repeated test, with the frames mended, starts from the beginning
     barrier()
@@ -112,12 +118,19 @@ def _check_data(dataset: VISDataset, options: InferenceOptions) -> None:
         check_truth(dataset, {*options.evaluate, "segm"} if options.report else options.evaluate)
 
 
-def _tested(entries: list[dict[str, Any]], dataset: VISDataset, asked: float | None, of_model: float | None) -> Tested:
+def _tested(
+    entries: list[dict[str, Any]],
+    dataset: VISDataset,
+    asked: float | None,
+    of_model: float | None,
+    classes: ResultClasses,
+) -> Tested:
     """Return what a report needs, with the threshold that was asked for, else the model's own."""
     return Tested(
         entries=entries,
         ann_file=dataset.ann_file,
         image_folder=dataset.img_prefix,
+        categories=classes.common,
         threshold=of_model if asked is None else asked,
         threshold_note="the best F1 at the model's validation" if asked is None else "given by --thresh",
     )
@@ -139,25 +152,40 @@ def _names_and_ids(dataset: VISDataset) -> dict[str, Any]:
 def _load_predictor(
     config: RunConfig, ranks: Ranks, options: InferenceOptions, dataset: VISDataset, say: Callable[[str], object]
 ) -> VideoPredictor:
-    """Load the whole checkpoint, match its classes to the data's by name, and print what was loaded."""
+    """Load the whole checkpoint, match its classes to the data's by name, and print what was loaded.
+
+    Classes that are to be mapped stay the checkpoint's.
+    """
     return VideoPredictor.from_checkpoint(
         config,
         str(options.checkpoint),
         ranks.device,
         options.amp,
         options.trust_checkpoint,
-        dataset.class_names,
+        dataset.class_names if options.map_categories is None else None,
         options.trust_classes,
         say,
         options.ema,
     )
 
 
-def _check_classes(config: RunConfig, dataset: VISDataset) -> None:
+def _classes(
+    predictor: VideoPredictor, dataset: VISDataset, options: InferenceOptions, say: Callable[[str], object]
+) -> ResultClasses:
+    """Return the classes of the model as those of the data set; print the table if they are mapped."""
+    if options.map_categories is None:
+        return same_classes(dataset.class_names, dataset.category_ids, dataset)
+    classes = mapped_classes(predictor.class_names, dataset, options.map_categories)
+    say(classes.table)
+    return classes
+
+
+def _check_classes(config: RunConfig, dataset: VISDataset, options: InferenceOptions) -> None:
     wanted = config.model["head"]["num_classes"]
-    if wanted != dataset.num_classes:
+    if wanted != dataset.num_classes and options.map_categories is None:
         raise UserError(
             f"config.model['head']['num_classes'] is {wanted}, but {dataset.ann_file} has {dataset.num_classes} classes"
+            "; --map-categories tests on those that are common"
         )
 
 
@@ -179,8 +207,23 @@ def _check_first_frames(dataset: VISDataset) -> None:
     )
 
 
-def _draw(result: VideoResult, dataset: VISDataset, options: InferenceOptions, names: dict[int, str]) -> None:
-    """Write the drawn frames and the mp4 of one video."""
+def _draw_results(
+    entries: list[dict[str, Any]], dataset: VISDataset, options: InferenceOptions, names: dict[int, str]
+) -> None:
+    """Draw the entries of a result file."""
+    results = rebuild_results(entries, dataset.videos, dataset.category_ids, dataset.ann_file)
+    for result in tqdm(results, desc="drawing", unit="video", disable=None):
+        _draw(result, dataset, options, names, dataset.class_names)
+
+
+def _draw(
+    result: VideoResult,
+    dataset: VISDataset,
+    options: InferenceOptions,
+    names: dict[int, str],
+    classes: Sequence[str],
+) -> None:
+    """Write the drawn frames and the mp4 of one video. `classes`: names by the result's labels."""
     video = next(video for video in dataset.videos if video.video_id == result.video_id)
 
     def frames() -> Iterator[np.ndarray]:
@@ -193,13 +236,15 @@ def _draw(result: VideoResult, dataset: VISDataset, options: InferenceOptions, n
                 picture = np.zeros((*video.size, 3), np.uint8)
             yield picture
 
-    name, classes, threshold = names[video.video_id], dataset.class_names, options.threshold
+    name, threshold = names[video.video_id], options.threshold
     assert threshold is not None  # it is settled before anything is drawn
     factor = drawing_factor(video.size)
     write_video(result, frames(), options.show_folder, name, classes, threshold=threshold, factor=factor)
 
 
-def _say_figures(entries: list[dict[str, Any]], dataset: VISDataset, options: InferenceOptions) -> None:
+def _say_figures(
+    entries: list[dict[str, Any]], dataset: VISDataset, options: InferenceOptions, classes: ResultClasses
+) -> None:
     say = partial(print, file=sys.stdout, flush=True)
     if options.out:
         write_results(options.out, entries)
@@ -216,10 +261,11 @@ def _say_figures(entries: list[dict[str, Any]], dataset: VISDataset, options: In
         where = f"{options.out}.json is" if options.out else "with --out the json will be"
         say(f"{dataset.ann_file} has no annotations, so there are no figures here; {where} ready to submit")
         return
-    truth = load_ground_truth(dataset.ann_file)  # up to hundreds of megabytes: read only once
+    truth = classes.truth(load_ground_truth(dataset.ann_file))  # up to hundreds of megabytes: read only once
     for iou_type in options.evaluate:
         title = {"segm": "masks", "bbox": "boxes"}[iou_type]
-        say(format_figures(evaluate(truth, entries, iou_type=iou_type), f"{title}, all categories"))
+        which = f"{len(classes.common)} common categories" if classes.is_mapped else "all categories"
+        say(format_figures(evaluate(truth, entries, iou_type=iou_type), f"{title}, {which}"))
         agnostic = evaluate(truth, entries, iou_type=iou_type, class_agnostic=True, ovis=False).stats
         shown = ", ".join(f"{name} {per_cent(agnostic[name])}" for name in ("AP", "AP50", "AR10"))
         say(f"all classes as one, per cent: {shown}")
