@@ -34,6 +34,12 @@ FORMATS = {
             "labelling_tools.supervisely:read_supervisely",
             _VIDEO,
         ),
+        Format(
+            "yolo-seg",
+            "YOLO's segmentation texts with track ids: data.yaml, images, labels",
+            "labelling_tools.yolo_seg:read_yolo_seg",
+            _VIDEO | {"split"},
+        ),
         *PUBLISHED_SETS,
     )
 }
