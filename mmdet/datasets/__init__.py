@@ -6,9 +6,13 @@ from mmdet.datasets.mixed import MixedDataset
 from mmdet.datasets.samplers import ChunkSampler, PairBatchSampler, VideoFrame
 from mmdet.datasets.transforms.affine import RandomAffine, StillPairs
 from mmdet.datasets.transforms.copy_paste import CopyPaste
+from mmdet.datasets.transforms.degrading import JPEGNoise, MotionBlur
+from mmdet.datasets.transforms.erasing import RandomErasing
 from mmdet.datasets.transforms.geometric import RandomFlip, RawFrame, ResizeKeepRatio, Transform
 from mmdet.datasets.transforms.independent_crop import IndependentCrop
+from mmdet.datasets.transforms.large_scale_jitter import LargeScaleJitter
 from mmdet.datasets.transforms.photometric import ColorJitter
+from mmdet.datasets.transforms.torchvision_adapter import TorchVisionTransform
 from mmdet.datasets.vis_dataset import VISDataset
 from mmdet.fileio.annotations.vis_json import Category, Track, VideoInfo, VISJson, load_vis_json, write_vis_json
 
@@ -20,13 +24,18 @@ __all__ = [
     "CopyPaste",
     "IndependentCrop",
     "ItemKey",
+    "JPEGNoise",
+    "LargeScaleJitter",
     "MixedDataset",
+    "MotionBlur",
     "PairBatchSampler",
     "RandomAffine",
+    "RandomErasing",
     "RandomFlip",
     "RawFrame",
     "ResizeKeepRatio",
     "StillPairs",
+    "TorchVisionTransform",
     "Track",
     "Transform",
     "VISDataset",

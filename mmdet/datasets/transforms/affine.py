@@ -95,7 +95,9 @@ class RandomAffine:
         fill: Colour = MEAN_COLOUR,
         least_pixels: Natural = 16,
     ) -> None:
-        self.ranges = MotionRange(rotation=rotation, shear=shear, scale=_rising(scale, "RandomAffine"), shift=shift)
+        self.ranges = MotionRange(
+            rotation=rotation, shear=shear, scale=rising(scale, "RandomAffine: scale"), shift=shift
+        )
         self.difference, self.probability, self.fill, self.least_pixels = difference, probability, fill, least_pixels
 
     def __call__(self, frames: list[RawFrame], rng: np.random.Generator) -> list[RawFrame]:
@@ -134,7 +136,7 @@ class StillPairs:
         fill: Colour = MEAN_COLOUR,
         least_pixels: Natural = 16,
     ) -> None:
-        self.ranges = MotionRange(rotation=rotation, shear=shear, scale=_rising(scale, "StillPairs"), shift=shift)
+        self.ranges = MotionRange(rotation=rotation, shear=shear, scale=rising(scale, "StillPairs: scale"), shift=shift)
         self.fill, self.least_pixels = fill, least_pixels
 
     def __call__(self, frames: list[RawFrame], rng: np.random.Generator) -> list[RawFrame]:
@@ -192,8 +194,9 @@ def _after(second: NDArray[np.float64], first: NDArray[np.float64]) -> NDArray[n
     return second[:, :2] @ first + np.column_stack([np.zeros((2, 2)), second[:, 2]])
 
 
-def _rising(scale: tuple[float, float], name: str) -> tuple[float, float]:
-    low, high = scale
+def rising(ends: tuple[float, float], name: str) -> tuple[float, float]:
+    """Return (low, high). Raises UserError that names the option if they fall."""
+    low, high = ends
     if low > high:
-        raise UserError(f"{name}: scale is {scale}, expected (low, high)")
+        raise UserError(f"{name} is {ends}, expected (low, high)")
     return low, high

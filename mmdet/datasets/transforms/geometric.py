@@ -96,7 +96,12 @@ def _edge_range(edge: Edge, name: str) -> tuple[int, int]:
 
 def _resize(frame: RawFrame, long_edge: int, short_edge: int, aligned_masks: bool) -> RawFrame:
     height, width = frame.image.shape[:2]
-    factor = min(long_edge / max(height, width), short_edge / min(height, width))
+    return resized(frame, min(long_edge / max(height, width), short_edge / min(height, width)), aligned_masks)
+
+
+def resized(frame: RawFrame, factor: float, aligned_masks: bool) -> RawFrame:
+    """Return a frame resized by a factor, with its sides rounded to whole pixels, at least one."""
+    height, width = frame.image.shape[:2]
     new_height, new_width = (max(int(side * factor + 0.5), 1) for side in (height, width))
     limits = np.array([new_width, new_height, new_width, new_height], np.float32)
     room = None if frame.allocate is None else frame.allocate((new_height, new_width, frame.image.shape[2]))
