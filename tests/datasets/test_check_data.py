@@ -257,6 +257,16 @@ def test_what_is_odd_in_a_set_that_loads_is_named(two_videos, capsys, spoil, cod
     assert code or len(said) == 1, said
 
 
+def test_a_region_may_be_a_crowd_of_several_categories(two_videos, capsys):
+    crowd = _first(two_videos)
+    crowd.update(iscrowd=1)
+    other = next(c["id"] for c in two_videos.raw["categories"] if c["id"] != crowd["category_id"])
+    two_videos.raw["annotations"].append(crowd | {"id": 78, "category_id": other})
+    two_videos.write()
+    assert MAIN([str(two_videos.folder)]) == 0
+    assert capsys.readouterr().err == ""
+
+
 def _cut_off(path, image):
     path.write_bytes(path.read_bytes()[:-500])
 

@@ -189,13 +189,16 @@ def _polygon_findings(item: _Seen) -> Iterator[Finding]:
 
 
 def _twin(track: Track, seen: Sequence[_Seen], known: dict[tuple[int, bytes], Track]) -> Iterator[Finding]:
-    """Yield a finding if a track has the same masks as an earlier one of its video; `known` holds those."""
+    """Yield a finding if a track has the same masks as an earlier one of its video; `known` holds those.
+
+    Crowds may: a region that every category ignores is a crowd of each.
+    """
     shapes = [(item.frame, item.mask["counts"]) for item in seen if item.mask is not None and item.pixels]
     if not shapes:
         return
     key = (track.video_id, hashlib.sha256(repr(shapes).encode()).digest())
     other = known.setdefault(key, track)
-    if other is not track:
+    if other is not track and not (other.is_crowd and track.is_crowd and other.category_id != track.category_id):
         kind = SAME_OBJECT if len(shapes) > 1 and other.category_id == track.category_id else SAME_MASK
         ids = f"annotations {other.annotation_id} and {track.annotation_id} of video {track.video_id}"
         yield Finding(kind, f"{ids} have the same masks; remove one of them")

@@ -72,9 +72,16 @@ _LISTS = (
         _has("image_id", "score"),
         "is a list of COCO results of single images, not annotations",
     ),
-    (_has("name", "labels"), f"is a file of BDD100K or Scalabel; {_NO_CONVERTER}"),
+    (
+        _has("name", "labels"),
+        "is a file of BDD100K or Scalabel; python tools/convert.py bdd100k reads BDD100K's bitmasks instead",
+    ),
 )
 _OBJECTS = (
+    (
+        lambda raw: any("annotations" in entry for entry in _entries(raw, "annotations")),
+        "is a video panoptic file, whose masks are PNGs: python tools/convert.py vipseg FILE OUT.json reads them",
+    ),
     (_is_cocovid, f"is a CocoVID file (images with the ids of their videos); {_COCO}, with its identities"),
     (
         lambda raw: "images" in raw and has_identities(raw),

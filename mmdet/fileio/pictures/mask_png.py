@@ -40,13 +40,20 @@ def read_wide_ids(path: Path) -> np.ndarray:
     return _decoded(path, {*_READABLE, (16, _GREY)}, expected, lambda image: np.asarray(image).astype(np.uint16))
 
 
-def read_colours(path: Path) -> np.ndarray:
-    """Return the colours (H, W) uint32 of a PNG as R + 256 G + 256^2 B + 256^3 A, where A is 255 if it has none.
+def read_colours(path: Path, alpha: bool = False) -> np.ndarray:
+    """Return the colours (H, W) uint32 of a PNG as R + 256 G + 256^2 B, or with `alpha` + 256^3 A, which it must have.
 
     Raises UserError for images that are not of 8 bits per value, grey images and damaged files.
     """
-    expected = "colours of 8 bits per value, which are the ids of objects"
-    return _decoded(path, _COLOURED, expected, lambda image: np.asarray(image.convert("RGBA")).view("<u4")[..., 0])
+
+    def numbers(image: Image.Image) -> np.ndarray:
+        colours = np.asarray(image.convert("RGBA")).view("<u4")[..., 0]
+        return colours if alpha else colours & 0xFFFFFF
+
+    channels = "red, green, blue and alpha" if alpha else "colours"
+    return _decoded(
+        path, {(8, _RGBA)} if alpha else _COLOURED, f"{channels} of 8 bits per value, which are ids of objects", numbers
+    )
 
 
 def is_shown(path: Path) -> np.ndarray:

@@ -28,6 +28,10 @@ FILES = {
     "VIA": ({"_via_settings": {}, "_via_img_metadata": {}}, "is a project of the VGG Image Annotator"),
     "Supervisely": ({"framesCount": 3, "frames": [], "objects": []}, "is a Supervisely video annotation"),
     "Scalabel": ([{"name": "0.jpg", "labels": []}], "is a file of BDD100K or Scalabel"),
+    "VIPSeg": (
+        {"videos": [{"video_id": "a"}], "annotations": [{"video_id": "a", "annotations": []}], "categories": CLASSES},
+        "is a video panoptic file, whose masks are PNGs: python tools/convert.py vipseg",
+    ),
     "YouTube-VOS": ({"videos": {"a": {"objects": {}}}}, "is the meta.json of YouTube-VOS, whose masks are PNGs"),
     "MeViS": ({"videos": {"a": {"expressions": {}}}}, "lists expressions"),
     "results": ([{"video_id": 1, "category_id": 1, "score": 1, "segmentations": []}], "is a list of results, not"),

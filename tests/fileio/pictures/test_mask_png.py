@@ -22,16 +22,24 @@ def test_8_bits_and_palettes_may_stand_for_16_bits(tmp_path):
         assert np.array_equal(read_wide_ids(path), ids)
 
 
-def test_colours_are_numbers_of_red_green_blue_and_alpha(tmp_path):
+def test_colours_are_numbers_of_red_green_and_blue_whatever_alpha_is(tmp_path):
     ids = RNG.integers(0, 2**24, SIZE)
-    assert np.array_equal(read_colours(add_png(tmp_path / "a.png", colours(ids))), ids + (255 << 24))
-    assert np.array_equal(read_colours(add_png(tmp_path / "b.png", colours(ids, alpha=0))), ids)
-    assert np.array_equal(read_colours(add_png(tmp_path / "c.png", colours(ids, alpha=130))), ids + (130 << 24))
+    for alpha in (None, 0, 130, 255):
+        assert np.array_equal(read_colours(add_png(tmp_path / "a.png", colours(ids, alpha))), ids)
+
+
+def test_alpha_may_be_part_of_the_number(tmp_path):
+    ids = RNG.integers(0, 2**24, SIZE)
+    for alpha in (0, 130, 255):
+        path = add_png(tmp_path / "a.png", colours(ids, alpha))
+        assert np.array_equal(read_colours(path, alpha=True), ids + (alpha << 24))
+    with pytest.raises(UserError, match="mode RGB with 8 bits per value, expected red, green, blue and alpha"):
+        read_colours(add_png(tmp_path / "b.png", colours(ids)), alpha=True)
 
 
 def test_a_palette_may_stand_for_colours(tmp_path):
     ids = np.array([[0, 1], [2, 3]])
-    read = read_colours(add_palette_png(tmp_path / "a.png", ids)) & 0xFFFFFF
+    read = read_colours(add_palette_png(tmp_path / "a.png", ids))
     assert read.tolist() == [[0, 128], [128 << 8, 128 + (128 << 8)]]
 
 

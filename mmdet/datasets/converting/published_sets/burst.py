@@ -12,8 +12,13 @@ from typing import Any
 
 from mmdet.datasets.converting.conversion import Conversion, ConvertRequest
 from mmdet.datasets.converting.published_sets.collected import Collected
-from mmdet.datasets.converting.published_sets.layout import IMAGE_FOLDERS, wanted_videos
-from mmdet.datasets.converting.published_sets.listed_frames import FrameFolder, find_frame_folder, has_its_frames
+from mmdet.datasets.converting.published_sets.layout import (
+    IMAGE_FOLDERS,
+    FrameFolder,
+    find_frame_folder,
+    has_its_frames,
+    wanted_videos,
+)
 from mmdet.errors import UserError
 from mmdet.fileio.annotations.json_fields import (
     checked_text,

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from pycocotools import mask as coco_mask
 
 from mmdet.datasets.converting.conversion import Conversion, LeftOut
 from mmdet.errors import short_list
@@ -14,6 +17,41 @@ from mmdet.ops.masks.segmentations import mask_areas, mask_boxes
 from mmdet.structures import RLE, Size
 
 _COUNTED = ("videos", "frames", "objects", "crowds", "masks")
+
+
+@dataclass(slots=True)
+class SeenObject:
+    """An object while its video is read: one mask per frame, and how often it was given which category."""
+
+    masks: list[RLE | None]
+    categories: Counter[int] = field(default_factory=Counter)
+
+    @property
+    def category_id(self) -> int:
+        """The category that it was given most often."""
+        return self.categories.most_common(1)[0][0]
+
+
+class VideoObjects:
+    """The objects of a video by their id and whether they are a crowd; masks of one object in one frame are joined."""
+
+    def __init__(self, num_frames: int) -> None:
+        self.by_key: dict[tuple[int, bool], SeenObject] = {}
+        self.num_joined = 0
+        self._num_frames = num_frames
+
+    def see(self, number: int, frame: int, category_id: int, mask: RLE, is_crowd: bool = False) -> None:
+        """Add a mask that has been checked."""
+        seen = self.by_key.setdefault((number, is_crowd), SeenObject([None] * self._num_frames))
+        other = seen.masks[frame]
+        seen.masks[frame] = mask if other is None else _united(other, mask)
+        seen.categories[category_id] += 1
+        self.num_joined += other is not None
+
+    @property
+    def num_of_several_categories(self) -> int:
+        """How many objects were given several categories."""
+        return sum(len(seen.categories) > 1 for seen in self.by_key.values())
 
 
 class Collected:
@@ -56,6 +94,19 @@ class Collected:
             track.boxes[frame], track.areas[frame] = (x, y, width, height), float(area)
         self._tracks.append(track)
         self.read.update(objects=1, masks=len(rles), crowds=int(is_crowd))
+
+    def add_objects(self, video: VideoInfo, objects: VideoObjects) -> None:
+        """Add the objects of a video in the order of their ids, and note what had to be decided."""
+        self.note_objects(objects)
+        for (_, is_crowd), seen in sorted(objects.by_key.items(), key=lambda item: item[0]):
+            self.add_track(video, seen.category_id, seen.masks, is_crowd)
+
+    def note_objects(self, objects: VideoObjects) -> None:
+        """Note what had to be decided about the objects of a video."""
+        both = sum((number, True) in objects.by_key for number, is_crowd in objects.by_key if not is_crowd)
+        self.note("objects of several categories, each is what it is most often: {}", objects.num_of_several_categories)
+        self.note("masks that repeat an object in one frame, joined: {}", objects.num_joined)
+        self.note("objects that are crowds in some frames, which are tracks of their own: {}", both)
 
     def keep(self, video: VideoInfo, tracks: Sequence[Track]) -> None:
         """Add a video and its objects with the ids that they have."""
@@ -100,3 +151,8 @@ class Collected:
             notes=tuple(sentence.format(count) for sentence, count in self._notes.items()),
             only_videos=only_videos,
         )
+
+
+def _united(first: RLE, second: RLE) -> RLE:
+    merged = coco_mask.merge([first, second])
+    return {"size": first["size"], "counts": merged["counts"].decode("ascii")}

@@ -85,4 +85,28 @@ PUBLISHED_SETS = (
         "published_sets.burst:read_burst",
         frozenset({"frames", "only"}),
     ),
+    Format(
+        "vipseg",
+        "VIPSeg: panoptic json, and PNGs whose colours are ids; things only",
+        "published_sets.vipseg:read_vipseg",
+        frozenset({"frames", "only"}),
+    ),
+    Format(
+        "vspw",
+        "VSPW in the panoptic form of VIPSeg; its masks of classes have no objects",
+        "published_sets.vipseg:read_vipseg",
+        frozenset({"frames", "only"}),
+    ),
+    Format(
+        "vipseg-panomasks",
+        "VIPSeg's own PNGs of 16 bits; things only",
+        "published_sets.vipseg:read_vipseg_panomasks",
+        frozenset({"frames", "only", "categories"}),
+    ),
+    Format(
+        "bdd100k",
+        "BDD100K segmentation tracking: PNGs of class, attributes and id",
+        "published_sets.bdd100k:read_bdd100k",
+        _PNG,
+    ),
 )

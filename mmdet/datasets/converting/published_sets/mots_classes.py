@@ -5,17 +5,14 @@ Source: docs/convert/mots.md.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 
 from mmdet.datasets.converting.conversion import ConvertRequest
-from mmdet.datasets.converting.published_sets.collected import Collected
+from mmdet.datasets.converting.published_sets.collected import Collected, VideoObjects
 from mmdet.errors import UserError, shown
 from mmdet.fileio.annotations.json_fields import checked_text, read_object
 from mmdet.fileio.annotations.vis_json import Category, VideoInfo
-from mmdet.structures import RLE
 
 IDS_A_CLASS = 1000
 IGNORED_CLASS = 10
@@ -25,33 +22,23 @@ KITTI_MOTS = {1: "car", 2: "pedestrian"}
 Classes = Mapping[int, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MotsObject:
-    """An object of a video, or with the class IGNORED_CLASS its ignore regions."""
+def collect_objects(objects: VideoObjects, video: VideoInfo, collected: Collected, where: Path) -> None:
+    """Add the objects of a video by their ids, in order; their categories are numbers of classes.
 
-    number: int  # its id, class included
-    classes: Counter[int]  # the class that the file gives it, by frame
-    masks: Sequence[RLE | None]  # one per frame
-
-
-def collect_objects(objects: Sequence[MotsObject], video: VideoInfo, collected: Collected, where: Path) -> None:
-    """Add the objects of a video. An ignore region becomes a crowd of every category: it says nothing of any.
-
-    An object that several classes are given is what it is most often. Raises UserError for a class without a name;
-    `where` is its file or folder.
+    An ignore region becomes a crowd of every category: it says nothing of any. Raises UserError for a class without a
+    name; `where` is its file or folder.
     """
     names = {category.category_id: category.name for category in collected.categories}
-    for item in objects:
-        (number, _), *others = item.classes.most_common()
-        collected.note("objects of several classes, each is what it is most often: {}", bool(others))
-        if number == IGNORED_CLASS and number not in names:
+    collected.note_objects(objects)
+    for (number, _), seen in sorted(objects.by_key.items(), key=lambda item: item[0]):
+        if seen.category_id == IGNORED_CLASS and IGNORED_CLASS not in names:
             for category_id in names:
-                collected.add_track(video, category_id, item.masks, is_crowd=True)
-        elif number in names:
-            collected.add_track(video, number, item.masks)
+                collected.add_track(video, category_id, seen.masks, is_crowd=True)
+        elif seen.category_id in names:
+            collected.add_track(video, seen.category_id, seen.masks)
         else:
             raise UserError(
-                f"{where}: object {item.number} is of class {number}, which has no name; "
+                f"{where}: object {number} is of class {seen.category_id}, which has no name; "
                 f"known are {', '.join(f'{known} {name}' for known, name in sorted(names.items()))}; "
                 "--categories names a file with others (docs/convert/mots.md)"
             )

@@ -5,21 +5,20 @@ Source: docs/convert/mots.md.
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 
 from mmdet.datasets.converting.conversion import Conversion, ConvertRequest
+from mmdet.datasets.converting.published_sets.collected import VideoObjects
 from mmdet.datasets.converting.published_sets.layout import find_images
 from mmdet.datasets.converting.published_sets.mots_classes import (
     IDS_A_CLASS,
     KITTI_MOTS,
     MOTS_CHALLENGE,
     Classes,
-    MotsObject,
     collect_objects,
     new_collection,
 )
-from mmdet.datasets.converting.published_sets.pairs import add_video, masks_by_frame, masks_by_object, pairs_of
+from mmdet.datasets.converting.published_sets.pairs import add_video, masks_by_frame, pairs_of
 from mmdet.errors import UserError
 from mmdet.fileio.pictures.mask_png import read_wide_ids
 
@@ -43,25 +42,19 @@ def _read(request: ConvertRequest, classes: Classes) -> Conversion:
     collected = new_collection(request, classes)
     for pair in pairs_of(request, annotations, images, collected, read_wide_ids):
         video = add_video(pair, collected, request.missing_is_empty)
-        by_frame = masks_by_frame(pair, read_wide_ids)
-        objects = masks_by_object(by_frame, len(pair.frames.files))
+        objects = VideoObjects(len(pair.frames.files))
+        for frame, masks in masks_by_frame(pair, read_wide_ids).items():
+            for number, mask in masks.items():
+                objects.see(number, frame, number // IDS_A_CLASS, mask)
         _check_ids(objects, annotations / pair.name)
-        collect_objects(
-            [
-                MotsObject(number=number, classes=Counter([number // IDS_A_CLASS]), masks=masks)
-                for number, masks in objects.items()
-            ],
-            video,
-            collected,
-            annotations / pair.name,
-        )
+        collect_objects(objects, video, collected, annotations / pair.name)
     return collected.conversion(images)
 
 
-def _check_ids(objects: dict[int, list], where: Path) -> None:
+def _check_ids(objects: VideoObjects, where: Path) -> None:
     """Raise UserError if no id holds a class, as in PNGs of DAVIS and other tools."""
-    if objects and max(objects) < IDS_A_CLASS:
+    if objects.by_key and all(seen.category_id == 0 for seen in objects.by_key.values()):
         raise UserError(
-            f"{where}: the ids in its PNGs are {min(objects)} to {max(objects)}, without a class (1000 * class + "
-            "number): the format png reads plain ids"
+            f"{where}: the ids in its PNGs are below {IDS_A_CLASS}, without a class (1000 * class + number): the "
+            "format png reads plain ids"
         )

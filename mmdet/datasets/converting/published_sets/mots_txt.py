@@ -5,21 +5,17 @@ A frame without a line shows nothing, as in the official evaluation. Source: doc
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from pycocotools import mask as coco_mask
-
 from mmdet.datasets.converting.conversion import Conversion, ConvertRequest
-from mmdet.datasets.converting.published_sets.collected import Collected
+from mmdet.datasets.converting.published_sets.collected import Collected, VideoObjects
 from mmdet.datasets.converting.published_sets.layout import VideoFrames, find_images, find_video_frames, wanted_videos
 from mmdet.datasets.converting.published_sets.mots_classes import (
     KITTI_MOTS,
     MOTS_CHALLENGE,
     Classes,
-    MotsObject,
     collect_objects,
     new_collection,
 )
@@ -41,14 +37,6 @@ class _Line:
     number: int
     class_number: int
     mask: RLE | None  # None if it has no pixel
-
-
-@dataclass(slots=True)
-class _Seen:
-    """What the lines say of an object."""
-
-    masks: list[RLE | None]
-    classes: Counter[int] = field(default_factory=Counter)
 
 
 def read_mots_txt(request: ConvertRequest) -> Conversion:
@@ -105,7 +93,7 @@ def _images(request: ConvertRequest) -> Path:
 def _read_video(path: Path, frames: VideoFrames, collected: Collected) -> None:
     size = header_of(frames.files[0]).upright
     places = _frame_places(frames)
-    objects: dict[int, _Seen] = {}
+    objects = VideoObjects(len(frames.files))
     strays: list[_Line] = []
     for line in _lines(path, size):
         place = places.get(line.frame)
@@ -115,12 +103,8 @@ def _read_video(path: Path, frames: VideoFrames, collected: Collected) -> None:
         if line.mask is None:
             collected.leave_out("masks", "they have no pixel", name=f"line {line.row} of {frames.name}")
             continue
-        seen = objects.setdefault(line.number, _Seen([None] * len(frames.files)))
-        seen.classes[line.class_number] += 1
-        other = seen.masks[place]
-        seen.masks[place] = line.mask if other is None else _united(other, line.mask)
-        collected.note("masks that repeat an object in one frame, joined: {}", other is not None)
-    if strays and not objects:
+        objects.see(line.number, place, line.class_number, line.mask)
+    if strays and not objects.by_key:
         collected.leave_out("videos", "none of their lines has a frame of its number", name=frames.name)
         return
     if strays:
@@ -128,14 +112,10 @@ def _read_video(path: Path, frames: VideoFrames, collected: Collected) -> None:
             "masks", "no frame has their number", name=f"line {strays[0].row} of {frames.name}", count=len(strays)
         )
     video = collected.add_video(frames.file_names, size)
-    collect_objects(
-        [MotsObject(number=number, classes=seen.classes, masks=seen.masks) for number, seen in sorted(objects.items())],
-        video,
-        collected,
-        path,
-    )
-    shown_frames = {place for seen in objects.values() for place, mask in enumerate(seen.masks) if mask is not None}
-    collected.note("frames without a line, which show nothing: {}", len(frames.files) - len(shown_frames))
+    collect_objects(objects, video, collected, path)
+    masks = [seen.masks for seen in objects.by_key.values()]
+    shown_frames = sum(any(mask is not None for mask in frame) for frame in zip(*masks, strict=True))
+    collected.note("frames without a line, which show nothing: {}", len(frames.files) - shown_frames)
 
 
 def _frame_places(frames: VideoFrames) -> dict[int, int]:
@@ -186,8 +166,3 @@ def _decodable(mask: RLE, place: str, size: Size) -> RLE:
         return to_rles([mask], size)[0]
     except ValueError as error:
         raise UserError(f"{place}: the mask cannot be decoded: {error}") from error
-
-
-def _united(first: RLE, second: RLE) -> RLE:
-    merged = coco_mask.merge([first, second])
-    return {"size": first["size"], "counts": merged["counts"].decode("ascii")}

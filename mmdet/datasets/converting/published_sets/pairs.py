@@ -6,7 +6,7 @@ Threads read, since decoders release Python's lock; a frame's masks are encoded 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,14 +42,23 @@ class Pair:
 
 
 def pairs_of(
-    request: ConvertRequest, annotations: Path, images: Path, collected: Collected, read_ids: ReadIds
+    request: ConvertRequest,
+    annotations: Path,
+    images: Path,
+    collected: Collected,
+    read_ids: ReadIds,
+    listed: Collection[str] | None = None,
 ) -> Iterator[Pair]:
     """Yield the videos in natural order. Notes those without images or PNGs, and PNGs without a frame.
 
-    `annotations` has a folder of PNGs for every video, or is one itself. Raises UserError if no video has both.
+    `annotations` has a folder of PNGs for every video, or is one itself; videos are all of these, or those `listed`.
+    Raises UserError if no video has both.
     """
     folders = _mask_folders(annotations)
-    wanted = wanted_videos(request, folders, collected)
+    wanted = wanted_videos(request, folders if listed is None else listed, collected)
+    for name in [name for name in wanted if name not in folders]:
+        collected.leave_out("videos", f"no PNGs in {annotations}", name=name)
+        wanted.remove(name)
     found = {name: find_video_frames(images, name, alone=len(folders) == 1) for name in wanted}
     pairs = []
     for name in wanted:

@@ -14,8 +14,12 @@ from typing import Any
 
 from mmdet.datasets.converting.conversion import Conversion, ConvertRequest
 from mmdet.datasets.converting.published_sets.collected import Collected
-from mmdet.datasets.converting.published_sets.layout import IMAGE_FOLDERS, wanted_videos
-from mmdet.datasets.converting.published_sets.listed_frames import find_frame_folder, has_its_frames
+from mmdet.datasets.converting.published_sets.layout import (
+    IMAGE_FOLDERS,
+    find_frame_folder,
+    has_its_frames,
+    wanted_videos,
+)
 from mmdet.datasets.prepare.categories import CATEGORIES
 from mmdet.datasets.prepare.find_sets import find_img_prefix
 from mmdet.errors import UserError

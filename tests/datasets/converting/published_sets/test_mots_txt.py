@@ -54,7 +54,7 @@ def test_an_id_of_several_classes_is_one_object_of_its_most_frequent_class(tmp_p
     (track,) = conversion.data.tracks
     assert track.category_id == 2
     assert_masks(track, [square(2, 3), square(4, 3), square(6, 3), None])
-    assert "objects of several classes, each is what it is most often: 1" in conversion.notes
+    assert "objects of several categories, each is what it is most often: 1" in conversion.notes
 
 
 def test_an_id_that_occurs_twice_in_a_frame_has_both_masks(tmp_path):
