@@ -6,6 +6,7 @@ back afterwards, so that a sample stays a function of its key.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,7 +16,7 @@ import numpy as np
 import torch
 
 from mmdet.config.ranges import Fraction, Natural
-from mmdet.datasets.transforms.affine import mask_boxes, size_of
+from mmdet.datasets.transforms.affine import MEAN_COLOUR, mask_boxes, size_of
 from mmdet.datasets.transforms.geometric import RawFrame
 from mmdet.errors import UserError, suggestion
 from mmdet.registry import TRANSFORMS
@@ -43,8 +44,8 @@ class TorchVisionTransform:
 
     All frames get the same draws; with `per_frame` each its own, whether it is changed included. Names are those of
     LOOKS, which change pictures alone, and of MOVES. Where masks change, boxes become those of the masks, and an object
-    with fewer pixels than `least_pixels` counts as hidden. Numbers of `fill` and the like are as in torchvision;
-    `interpolation` is a word, such as "bilinear".
+    with fewer pixels than `least_pixels` counts as hidden. Options are torchvision's, but `fill` is for pictures alone
+    and the mean colour unless given, and `interpolation` is a word, such as "bilinear".
     """
 
     only_in_training = True
@@ -106,7 +107,8 @@ class TorchVisionTransform:
 
 def _build(name: str, options: Mapping[str, Any]) -> Any:
     """Return torchvision's transform. Raises UserError for unknown names and unsuitable options."""
-    from torchvision.transforms import v2  # takes seconds, and few configs need it
+    from torchvision import tv_tensors  # takes seconds, and few configs need it
+    from torchvision.transforms import v2
 
     if name not in LOOKS | MOVES:
         known = sorted(LOOKS | MOVES)
@@ -120,8 +122,11 @@ def _build(name: str, options: Mapping[str, Any]) -> Any:
         if word not in words:
             raise UserError(f"TorchVisionTransform {name}: interpolation is {word!r}; {suggestion(word, list(words))}")
         arguments["interpolation"] = words[word]
+    kind = getattr(v2, name)
+    if "fill" in inspect.signature(kind).parameters:  # without a kind it would fill masks, too
+        arguments["fill"] = {tv_tensors.Image: arguments.get("fill", MEAN_COLOUR), "others": 0}
     try:
-        return getattr(v2, name)(**arguments)
+        return kind(**arguments)
     except (TypeError, ValueError) as error:
         raise UserError(f"TorchVisionTransform {name} cannot be built: {str(error).partition(chr(10))[0]}") from error
 

@@ -6,6 +6,7 @@ import torch
 from raw_frames import assert_kept, box_of, coloured, frame_of
 
 from mmdet.datasets import ItemKey, TorchVisionTransform, VISDataset, make_train_loader
+from mmdet.datasets.transforms.affine import MEAN_COLOUR
 from mmdet.datasets.transforms.torchvision_adapter import LOOKS, MOVES
 from mmdet.errors import UserError
 from mmdet.registry import TRANSFORMS
@@ -152,10 +153,24 @@ def test_mistakes_are_told_when_it_is_built(part, message):
         TRANSFORMS.build({"type": "TorchVisionTransform", **part})
 
 
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("Pad", {"padding": 9}), ("RandomAffine", {"degrees": 0, "scale": (0.5, 0.5)}), ("RandomZoomOut", {"p": 1.0})],
+)
+def test_what_is_outside_of_the_picture_has_the_mean_colour_and_is_in_no_mask(name, options):
+    black = frame_of({1: (0, 0, 60, 40)}, image=np.zeros((40, 60, 3), np.uint8))
+    for fill, colour in [({}, MEAN_COLOUR), ({"fill": 200}, (200, 200, 200)), ({"fill": (9, 8, 7)}, (9, 8, 7))]:
+        (out,) = apply(name, [black], **options, **fill)
+        outside = (out.image == colour).all(axis=2)
+        assert outside.mean() > 0.1
+        assert set(np.unique(out.masks)) == {0, 1}
+        assert not out.masks[0][outside].any()
+
+
 def test_interpolation_is_a_word():
     frame = coloured(frame_of({1: (20, 10, 40, 30)}))
     near, smooth = (
-        apply("RandomRotation", [frame], degrees=(20, 20), interpolation=w)[0] for w in ("nearest", "bilinear")
+        apply("RandomRotation", [frame], degrees=(20, 20), interpolation=w, fill=0)[0] for w in ("nearest", "bilinear")
     )
     assert set(np.unique(near.image)) == {0, 255}
     assert len(np.unique(smooth.image)) > 2
