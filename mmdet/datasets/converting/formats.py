@@ -23,6 +23,12 @@ FORMATS = {
             "cvat-video", '"CVAT for video 1.1": annotations.xml', "labelling_tools.cvat_video:read_cvat_video", _VIDEO
         ),
         Format(
+            "label-studio",
+            "Label Studio's JSON: videos with boxes through time, or frames with brushes and polygons",
+            "labelling_tools.label_studio.reader:read_label_studio",
+            _VIDEO | _FOLDERS,
+        ),
+        Format(
             "labelme",
             "folders of labelme: a json for each labelled frame",
             "labelling_tools.labelme:read_labelme",

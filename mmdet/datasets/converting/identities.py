@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mmdet.datasets.converting.assembly import SetBuilder
+
+_NUMBER = re.compile(r"\s*(?:track|object|instance)?[ _-]?(?:id)?\s*[:=# _-]?\s*(\d{1,18})\s*", re.IGNORECASE)
+
+
+def number_in(text: str) -> str | None:
+    """Return the identity in a text that holds nothing else: `7`, `id: 7`, `track 7`, `object_id=7`; else None."""
+    found = _NUMBER.fullmatch(text)
+    return found[1] if found else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

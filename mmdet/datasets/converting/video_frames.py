@@ -52,11 +52,13 @@ class FrameFinder:
     def find(self, name: str, wanted: Sequence[int] | None = None, also: Sequence[str] = ()) -> VideoFrames:
         """Return the frames of the video that the source calls `name`, such as `clip.mp4`.
 
-        `wanted`: the numbers of its frames in the source, None for all. `also`: where the video file may lie besides.
+        `wanted`: the numbers of its frames in the source, None for all. `also`: other names, looked for before it.
         Raises UserError that says where they were looked for.
         """
         plain = Path(name.replace("\\", "/"))
-        names = list(dict.fromkeys((plain, plain.with_suffix(""), Path(plain.name), Path(plain.stem))))
+        paths = [*map(Path, also), plain]
+        names = list(dict.fromkeys(way for path in paths for way in (path, path.with_suffix("")) if path.name))
+        names += [Path(plain.name), Path(plain.stem)]
         if self._place.is_file():
             if not self._alone:
                 raise UserError(f"--frames {self._place} is one file, the source has several videos: give their folder")
@@ -67,7 +69,7 @@ class FrameFinder:
         for folder in folders:
             if folder.is_dir() and (images := folder_entries(folder)[0]):
                 return self._of_images(images, name, wanted)
-        files = [self._place / choice for choice in (*names, *map(Path, also))]
+        files = [self._place / choice for choice in names]
         if video := next((path for path in files if path.suffix.lower() in VIDEO_ENDINGS and path.is_file()), None):
             return self._of_video(video, str(plain.with_suffix("")), wanted)
         raise UserError(

@@ -73,6 +73,10 @@ _LISTS = (
         "is a list of COCO results of single images, not annotations",
     ),
     (
+        _has("data", "annotations"),
+        "is an export of Label Studio; python tools/convert.py label-studio FILE OUT.json reads it",
+    ),
+    (
         _has("name", "labels"),
         "is a file of BDD100K or Scalabel; python tools/convert.py bdd100k reads BDD100K's bitmasks instead",
     ),

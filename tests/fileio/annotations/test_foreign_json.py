@@ -27,6 +27,10 @@ FILES = {
     "labelme": ({"version": "5", "shapes": [], "imagePath": "0.jpg", "imageData": None}, "is a labelme file"),
     "VIA": ({"_via_settings": {}, "_via_img_metadata": {}}, "is a project of the VGG Image Annotator"),
     "Supervisely": ({"framesCount": 3, "frames": [], "objects": []}, "is a Supervisely video annotation"),
+    "Label Studio": (
+        [{"id": 1, "data": {}, "annotations": []}],
+        "is an export of Label Studio; python tools/convert.py",
+    ),
     "Scalabel": ([{"name": "0.jpg", "labels": []}], "is a file of BDD100K or Scalabel"),
     "VIPSeg": (
         {"videos": [{"video_id": "a"}], "annotations": [{"video_id": "a", "annotations": []}], "categories": CLASSES},

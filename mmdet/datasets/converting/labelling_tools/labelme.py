@@ -6,7 +6,6 @@ Source: labelme's documentation and the files that it writes; docs/convert/label
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ import numpy as np
 from mmdet.datasets.converting.assembly import SetBuilder
 from mmdet.datasets.converting.category_names import naming_for
 from mmdet.datasets.converting.conversion import Conversion, ConvertRequest, LeftOut
-from mmdet.datasets.converting.identities import Sighting, see_all, shared_note
+from mmdet.datasets.converting.identities import Sighting, number_in, see_all, shared_note
 from mmdet.datasets.converting.labelling_tools.coded_masks import placed, png_mask, unpacked
 from mmdet.datasets.converting.labelling_tools.outlines import ellipse, rectangle
 from mmdet.datasets.converting.recognition import not_in_format
@@ -28,8 +27,6 @@ from mmdet.fileio.pictures.images import header_of, list_folder
 from mmdet.fileio.sources.frame_source import folder_entries
 from mmdet.structures import Size
 
-_ID_TEXT = re.compile(r"\s*(?:track|object|instance)?[ _-]?(?:id)?\s*[:=# _-]?\s*(\d{1,18})\s*", re.IGNORECASE)
-_ID_FLAG = re.compile(r"(?:track|object|instance)?[ _-]?(?:id)?[:=# _-]?(\d{1,18})", re.IGNORECASE)
 _ID_KEYS = ("track_id", "instance_id", "object_id", "id")
 _BOXES = ("rectangle", "rotation")
 _AREAS = (*_BOXES, "polygon", "circle", "mask")
@@ -182,14 +179,14 @@ def _identity(shape: dict[str, Any]) -> Hashable:
     """Return the number of an object: its group id, else a number in its description or flags; None without any."""
     if isinstance(group := shape.get("group_id"), int | str) and group != "":
         return str(group)
-    if isinstance(text := shape.get("description"), str) and (found := _ID_TEXT.fullmatch(text)):
-        return found[1]
+    if isinstance(text := shape.get("description"), str) and (found := number_in(text)):
+        return found
     flags = shape.get("flags")
     for name, value in flags.items() if isinstance(flags, dict) else ():
         if name in _ID_KEYS and isinstance(value, int | str) and not isinstance(value, bool):
             return str(value)
-        if value is True and (found := _ID_FLAG.fullmatch(name)):
-            return found[1]
+        if value is True and (found := number_in(name)):
+            return found
     return None
 
 
