@@ -1,7 +1,7 @@
 """The registries: they find the part that `type` names in a config, among the parts of the kind that the key expects.
 
-There are five: models and their parts, parts of the task around them, data sets, transforms, optimisers. A name is
-unique in its registry, and each part has a kind. Parts register themselves where they are defined, under their kind
+There are six: models and their parts, parts of the task around them, data sets, transforms, optimisers, hooks. A name
+is unique in its registry, and each part has a kind. Parts register themselves where they are defined, under their kind
 (`@BACKBONES.register_module()`); packages import their parts explicitly.
 """
 
@@ -56,6 +56,7 @@ MODELS, BACKBONES, NECKS, HEADS, MEMORIES = _kinds("models", "model", "backbone"
 ASSIGNERS, CRITERIA, POSTPROCESSORS, TRACKERS = _kinds("task", "assigner", "criterion", "postprocessor", "tracker")
 (DATASETS,) = _kinds("datasets", "dataset")
 (TRANSFORMS,) = _kinds("transforms", "transform")
+(HOOKS,) = _kinds("hooks", "hook")
 (OPTIMIZERS,) = _kinds("optimizers", "optimizer")
 
 # Key of a config -> the kind of the part or parts in it, for sections and parts.
@@ -74,6 +75,7 @@ OF_KEY: dict[str, PartKind] = {
     "datasets": DATASETS,
     "transforms": TRANSFORMS,
     "optimizer": OPTIMIZERS,
+    "custom_hooks": HOOKS,
 }
 KINDS: tuple[PartKind, ...] = tuple(dict.fromkeys(OF_KEY.values()))
 

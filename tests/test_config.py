@@ -114,7 +114,10 @@ def test_a_wrong_override_is_named_with_what_is_near(override, message):
         ("schedule.epochs=1.0", "config.schedule.epochs: expected int, got 1.0"),
         ("schedule.steps=10", "config.schedule: give one of epochs and steps"),
         ("schedule.epochs=None", "config.schedule: give one of epochs and steps"),
-        ("schedule.decay=linear", "config.schedule.decay: expected one of step, cosine, got 'linear'"),
+        (
+            "schedule.decay=linear",
+            "config.schedule.decay: expected one of step, cosine, poly, one_cycle, constant, got 'linear'",
+        ),
         ("schedule.milestone_unit=step", "expected one of epoch, fraction"),
         ("schedule.milestones=[11,8]", "do not rise"),
         ("schedule.milestones=[0,8]", "config.schedule.milestones.0 is 0, expected more than 0"),

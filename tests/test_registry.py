@@ -45,5 +45,5 @@ def test_a_name_stands_once_for_all_kinds_of_a_registry(backbone):
     assert "Mine" not in registry.BACKBONES.module_dict
 
 
-def test_there_are_five_registries():
-    assert len({id(kind.registry) for kind in registry.KINDS}) == 5
+def test_there_are_six_registries():
+    assert len({id(kind.registry) for kind in registry.KINDS}) == 6

@@ -13,6 +13,7 @@ custom_imports = dict(
         "overlap_tracker",
         "repeated_videos",
         "random_brightness",
+        "time_budget",
     ]
 )
 
@@ -52,3 +53,4 @@ data = dict(
 
 optimizer = dict(type="AdamW", lr=1e-3)
 schedule = dict(steps=50)
+custom_hooks = [dict(type="TimeBudget", minutes=60)]

@@ -101,6 +101,14 @@ class ScheduleSection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EarlyStopSection:
+    """When a run ends early, by the AP of its validations."""
+
+    patience: Count  # so many validations in a row without a rise
+    min_delta: Amount = 0.0  # a rise is by more than this; a fraction: 0.002 is 0.2 per cent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeSection:
     """Settings of a run that do not define the model, and the few numbers of the training loop."""
 
@@ -113,6 +121,7 @@ class RuntimeSection:
     checkpoint_every: Count = 1  # epochs
     checkpoint_every_steps: Count | None = None  # in addition to those at the ends of epochs
     validate_every: Count = 1  # epochs, with --validate
+    early_stop: EarlyStopSection | None = None  # with --validate
     shown_videos: Natural = 2  # videos that a validation draws beside their truth for the loggers
     keep_last: Count = 3  # checkpoints
     keep_best: Natural = 0  # best ones by --validate to keep in addition to these and best.pth
@@ -164,6 +173,7 @@ class RunConfig:
     runtime: RuntimeSection
     ema: EmaSection | None = None
     custom_imports: CustomImports | None = None
+    custom_hooks: list[dict[str, Any]] = field(default_factory=list)
     work_dir: str | None = None
     source: Any = field(repr=False)  # mmengine's Config after loading and overrides: `source.dump(path)` writes it
 

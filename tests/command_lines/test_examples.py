@@ -116,3 +116,30 @@ def test_the_transform_changes_all_frames_of_a_clip_alike():
     assert [one.image.tolist() for one in transform([frame, frame], np.random.default_rng(0))] == [
         np.full((2, 3, 3), 50).tolist()
     ] * 2
+
+
+def test_the_hook_ends_a_run_when_its_time_is_used_up_and_goes_on_counting(run, on_the_tiny_set, tmp_path):
+    def train(minutes, *options):
+        return run(
+            "train", EXAMPLES / "own_parts.py", "--work_dir", tmp_path, *options, "--cfg-options", "schedule.steps=3",
+            f"custom_hooks.0.minutes={minutes}", "runtime.log_every=1", *on_the_tiny_set,
+        )  # fmt: skip
+
+    short = train(1e-9)
+    assert short.code == 0, short.err
+    text = (tmp_path / "train.log").read_text()
+    assert "stopped after step 1 of 3: 1e-09 minutes are over" in text
+    first = json.loads((tmp_path / "train.jsonl").read_text().splitlines()[0])
+    assert first["minutes"] > 0
+    again = train(60, "--resume_from", "auto")
+    assert again.code == 0, again.err
+    logged = [json.loads(line) for line in (tmp_path / "train.jsonl").read_text().splitlines()]
+    assert [entry["step"] for entry in logged] == [1, 2, 3]
+    assert logged[1]["minutes"] > first["minutes"]
+
+
+def test_a_hook_is_checked_like_any_part_when_the_config_is_loaded():
+    with pytest.raises(UserError, match=r"config.custom_hooks.0.minutes is -1, expected more than 0"):
+        load_config(EXAMPLES / "own_parts.py", ["custom_hooks.0.minutes=-1"])
+    with pytest.raises(UserError, match=r"config.custom_hooks.0: FPN is a neck, expected a hook; known: TimeBudget"):
+        load_config(EXAMPLES / "own_parts.py", ["custom_hooks.0.type=FPN"])

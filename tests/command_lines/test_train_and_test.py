@@ -146,3 +146,20 @@ def test_chunks_of_any_size_give_the_same_results(run, config, checkpoint, tmp_p
     one, four = (load_results(tmp_path / f"{chunk}.pkl") for chunk in (1, 4))
     assert [(e["video_id"], e["category_id"]) for e in one] == [(e["video_id"], e["category_id"]) for e in four]
     assert [e["score"] for e in one] == pytest.approx([e["score"] for e in four], abs=1e-5)
+
+
+def test_stopping_early_needs_validations(run, config, tmp_path):
+    done = run("train", config, "--work_dir", tmp_path, "--cfg-options", "runtime.early_stop=dict(patience=2)")
+    assert done.code == 2
+    assert "config.runtime.early_stop looks at validations: train with --validate" in done.err
+    assert not list(tmp_path.glob("*.pth"))
+
+
+def test_a_run_stops_early_as_its_config_says_and_ends_well(run, config, tmp_path):
+    values = ["runtime.early_stop=dict(patience=1)", "schedule=dict(epochs=9)", "optimizer.lr=0.0", "ema=dict()"]
+    done = run("train", config, "--work_dir", tmp_path, "--validate", "--cfg-options", *values)
+    assert done.code == 0, done.err
+    text = (tmp_path / "train.log").read_text()
+    assert "AP has not risen above the" in text
+    assert "in 1 validation (runtime.early_stop.patience)" in text
+    assert len(list(tmp_path.glob("epoch_*.pth"))) == 2

@@ -13,7 +13,7 @@ import torch
 from mmdet.engine.checkpoints.file import load_checkpoint
 from mmdet.engine.checkpoints.index import BEST, latest_checkpoint
 from mmdet.engine.process.endings import RunEnded
-from mmdet.engine.training.resume_checks import check_data, differences
+from mmdet.engine.training.resuming.resume_checks import check_data, differences
 from mmdet.engine.training.run_about import Environment, RunAbout, describe_run, fingerprint
 from mmdet.engine.training.run_state import RunState
 from mmdet.engine.training.saving import Checkpoints
@@ -315,13 +315,13 @@ def test_a_run_is_not_resumed_with_its_classes_in_another_order():
 # the keys of a checkpoint, and those that the first runs did not write
 KEYS = {
     "": {"model", "ema", "optimizer", "scaler", "random_states", "position", "best", "about", "log", "bad_frames"}
-    | {"score_threshold", "slots_written"},
+    | {"score_threshold", "slots_written", "hooks"},
     "position": {"step", "epoch", "batch", "batches_per_epoch", "accumulate", "pairs_a_batch", "world_size"},
     "about": {"environment", "config", "settings", "fingerprints", "class_names", "category_ids"},
     "log": {"sums", "counts", "skipped"},
 }
 YOUNGER_KEYS = {
-    "": {"ema", "best", "score_threshold", "about", "log", "bad_frames", "slots_written"},
+    "": {"ema", "best", "score_threshold", "about", "log", "bad_frames", "slots_written", "hooks"},
     "position": {"epoch", "batch", "accumulate", "pairs_a_batch", "world_size"},
 }
 

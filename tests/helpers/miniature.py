@@ -18,7 +18,7 @@ import together
 import torch
 from torch import nn
 
-from mmdet.config import EmaSection, RuntimeSection, ScheduleSection
+from mmdet.config import EarlyStopSection, EmaSection, RuntimeSection, ScheduleSection
 from mmdet.datasets.loader import make_train_loader
 from mmdet.engine.checkpoints import file as checkpoint
 from mmdet.engine.process import launch as launching
@@ -28,9 +28,11 @@ from mmdet.engine.process.launch import launch
 from mmdet.engine.process.processes import Ranks
 from mmdet.engine.process.randomness import seed_everything
 from mmdet.engine.process.signals import CAUGHT
+from mmdet.engine.training.hooks.early_stop import EarlyStop
 from mmdet.engine.training.optimization.optimizers import build_optimizer
 from mmdet.engine.training.run_about import RunAbout
-from mmdet.engine.training.trainer import Trainer, TrainSetup
+from mmdet.engine.training.setup import TrainSetup
+from mmdet.engine.training.trainer import Trainer
 from mmdet.engine.training.validation import Validation
 from mmdet.errors import FrameError, UserError
 from mmdet.ops.collectives import sum_over_ranks
@@ -118,6 +120,7 @@ def make_trainer(
     max_bad_frames=0,
     ema=None,
     schedule=None,
+    hooks=(),
     **runtime,
 ):
     """Return a trainer of the tiny model."""
@@ -140,6 +143,7 @@ def make_trainer(
         work_dir=work_dir,
         about=about or RunAbout(class_names=("noise",)),
         max_bad_frames=max_bad_frames,
+        hooks=hooks,
         validate=validate and (lambda model: as_validation(validate(model))),
     )
     return Trainer(setup)
@@ -214,6 +218,33 @@ def stopped(ranks, folder):
     action = at_call(2, ranks.rank == 1, stop_this)
     end = end_of(make_trainer(folder, ranks=ranks, after_loss=action).run)
     (folder / f"left_{ranks.rank}.txt").write_text(f"{end.exit_code} {(folder / 'step_2.pth').is_file()}")
+
+
+class StopsAt:
+    """A hook that stops a run after a step."""
+
+    def __init__(self, step, reason):
+        self.step, self.reason = step, reason
+
+    def after_step(self, run, figures):
+        if run.step == self.step:
+            run.stop(self.reason)
+
+
+def stopped_by_a_hook(ranks, folder):
+    """Train until a hook of process 1 stops the run; note the last step."""
+    hook = StopsAt(4 if ranks.rank == 1 else 10**6, f"enough of process {ranks.rank}")
+    trainer = make_trainer(folder, ranks=ranks, hooks=[hook])
+    trainer.run()
+    (folder / f"step_{ranks.rank}.txt").write_text(str(trainer.step))
+
+
+def stopped_early(ranks, folder):
+    """Train with a validation whose figure never rises; note the last step."""
+    hook = EarlyStop(EarlyStopSection(patience=2))
+    trainer = make_trainer(folder, ranks=ranks, length=8, epochs=9, hooks=[hook], validate=lambda model: {"AP": 0.1})
+    trainer.run()
+    (folder / f"step_{ranks.rank}.txt").write_text(str(trainer.step))
 
 
 def for_ever(ranks, args):

@@ -17,9 +17,10 @@ from mmdet.engine.process.processes import Ranks, connect
 from mmdet.engine.process.randomness import compute_deterministically, seed_everything
 from mmdet.engine.training.optimization.optimizers import build_optimizer
 from mmdet.engine.training.run_about import RunAbout
+from mmdet.engine.training.setup import TrainSetup
 from mmdet.engine.training.steps import cuda_graphs as training_graphs
 from mmdet.engine.training.steps.cuda_graphs import LossGraph, NetworkGraph, TrainingGraphs
-from mmdet.engine.training.trainer import Trainer, TrainSetup
+from mmdet.engine.training.trainer import Trainer
 from mmdet.registry import MODELS
 from mmdet.structures import ClipSample, FrameMeta, FrameTruth
 

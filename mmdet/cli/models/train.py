@@ -54,8 +54,8 @@ def parse_arguments(argv: list[str] | None = None) -> Namespace:
 
 def run_here(ranks: Ranks, args: Namespace) -> None:
     """Train in this process."""
+    from mmdet.engine.training.resuming.starting_point import StartRequest
     from mmdet.engine.training.run import train  # here, as it imports torch: --help and a wrong option need none of it
-    from mmdet.engine.training.starting_point import StartRequest
     from mmdet.engine.training.work_dir import held_work_dir
 
     given = {"runtime.seed": args.seed, "runtime.amp": args.amp}

@@ -24,13 +24,15 @@ from mmdet.engine.inference.testing.dataset import check_validation
 from mmdet.engine.process.devices import limit_threads, place_model
 from mmdet.engine.process.processes import Ranks
 from mmdet.engine.process.randomness import compute_deterministically, seed_everything
+from mmdet.engine.training.hooks.early_stop import EarlyStop
 from mmdet.engine.training.logs.sinks import check_loggers
 from mmdet.engine.training.optimization.described import describe_optimization
 from mmdet.engine.training.optimization.optimizers import build_optimizer, scale_learning_rate
+from mmdet.engine.training.resuming.starting_point import StartingPoint, StartRequest, find_starting_point
 from mmdet.engine.training.run_about import RunAbout, describe_run
-from mmdet.engine.training.starting_point import StartingPoint, StartRequest, find_starting_point
+from mmdet.engine.training.setup import TrainSetup
 from mmdet.engine.training.steps.compiling import compile_parts
-from mmdet.engine.training.trainer import Trainer, TrainSetup
+from mmdet.engine.training.trainer import Trainer
 from mmdet.engine.training.validation import validate_model
 from mmdet.engine.training.work_dir import CONFIG as RESOLVED_CONFIG
 from mmdet.engine.training.work_dir import check_work_dir, files_of, prepare_work_dir
@@ -40,7 +42,7 @@ from mmdet.fileio.categories.matching import unused_pairs
 from mmdet.models.build import build_model
 from mmdet.models.detectors.vis_model import VISModel
 from mmdet.ops.collectives import barrier, gather_objects
-from mmdet.registry import DATASETS
+from mmdet.registry import DATASETS, HOOKS
 
 
 def train(
@@ -59,6 +61,8 @@ def train(
     prepare_process(config.runtime, ranks.device)
     if ranks.is_main:
         check_loggers(config.runtime.loggers)
+    if config.runtime.early_stop is not None and not validate:
+        raise UserError("config.runtime.early_stop looks at validations: train with --validate, or set it to None")
     notes: list[str] = []
     if auto_scale_lr:
         config, note = scale_learning_rate(config, ranks.world_size)
@@ -119,6 +123,7 @@ def assemble_trainer(
         schedule=config.schedule,
         runtime=config.runtime,
         ema=config.ema,
+        hooks=_hooks(config),
         ranks=ranks,
         work_dir=work_dir,
         about=about,
@@ -131,6 +136,15 @@ def assemble_trainer(
     trainer = Trainer(setup)
     seed_everything(seed + ranks.rank)  # random parts of the model draw differently on every rank
     return trainer
+
+
+def _hooks(config: RunConfig) -> list[Any]:
+    """Build the hooks of the config, and the one that stops early behind them."""
+    parts = enumerate(config.custom_hooks)
+    hooks = [build_part(HOOKS, part, f"config.custom_hooks.{index}") for index, part in parts]
+    if config.runtime.early_stop is not None:
+        hooks.append(EarlyStop(config.runtime.early_stop))
+    return hooks
 
 
 def _build_seeded_model(config: RunConfig, device: torch.device) -> VISModel:

@@ -37,6 +37,7 @@ class RunState:
     about: RunAbout
     log: LogState
     bad_frames: tuple[str, ...]  # lines that name the bad frames so far
+    hooks: Mapping[str, Any]  # states of hooks, by their names
     slots_written: tuple[int, ...]  # slots of the memory that have been written since the start of the run
 
     def to_plain(self) -> dict[str, Any]:
@@ -53,6 +54,7 @@ class RunState:
             "about": self.about.to_plain(),
             "log": self.log.to_plain(),
             "bad_frames": list(self.bad_frames),
+            "hooks": dict(self.hooks),
             "slots_written": list(self.slots_written),
         }
 
@@ -71,6 +73,9 @@ class RunState:
         average = plain.get("ema")
         if not (average is None or isinstance(average, Mapping)):
             raise TypeError(f"average {shown(average)}")
+        hooks = plain.get("hooks", {})
+        if not isinstance(hooks, Mapping) or not all(isinstance(state, Mapping) for state in hooks.values()):
+            raise TypeError(f"states of hooks {shown(hooks)}")
         slots = plain.get("slots_written", [])
         if not isinstance(slots, list) or not all(type(slot) is int and slot >= 0 for slot in slots):
             raise TypeError(f"slots written {shown(slots)}")
@@ -89,6 +94,7 @@ class RunState:
             bad_frames=tuple(line for line in bad_frames if isinstance(line, str))
             if isinstance(bad_frames, list)
             else (),
+            hooks=hooks,
             slots_written=tuple(slots),
         )
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from mmdet.config import RuntimeSection
 from mmdet.engine.checkpoints import file as files
@@ -37,6 +38,7 @@ def capture_state(
     about: RunAbout,
     log: LogState,
     bad_frames: tuple[str, ...],
+    hooks: Mapping[str, Any],
 ) -> RunState:
     """Return the state of the training and the information about the run. All processes must call it.
 
@@ -60,6 +62,7 @@ def capture_state(
         about=about,
         log=log,
         bad_frames=bad_frames,
+        hooks=hooks,
         slots_written=trained.memory_use.written,
     )
 

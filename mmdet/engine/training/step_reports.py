@@ -24,13 +24,14 @@ from mmdet.structures import ClipBatch
 # A float16 step that overflows is skipped and the loss scale halved. From torch's first scale, 2**16, this many
 # halvings in a row lead below 1, so the scale is not the problem.
 MAX_SKIPPED_STEPS = 25
+STOP_BY_HOOK = 1000  # instead of a signal's number
 STOP_SIGNAL = "stop_signal"  # sent with the figures, so that all processes stop after the same step
 
 
 class StepReports:
     """Figures on their way to the host and then into the log.
 
-    `stop_signal` is the signal that all processes agreed on, or 0.
+    `stop_signal` is the signal that all processes agreed on, STOP_BY_HOOK, or 0.
     """
 
     def __init__(self, plan: RunPlan, ranks: Ranks, make_step: TrainStep, log: TrainLog) -> None:

@@ -4,74 +4,34 @@ from __future__ import annotations
 
 import math
 import signal
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
-from torch.utils.data import DataLoader
 
-from mmdet.config import EmaSection, RuntimeSection, ScheduleSection
 from mmdet.engine.process.endings import SIGNAL_CODE_BASE, RunEnded
 from mmdet.engine.process.faults import out_of_memory, telling_faults
-from mmdet.engine.process.processes import Ranks
 from mmdet.engine.process.signals import StopSignals
 from mmdet.engine.training.bad_frames import BadFrames
+from mmdet.engine.training.hooks.hook_list import Hooks
+from mmdet.engine.training.hooks.training_run import TrainingRun
 from mmdet.engine.training.logs.train_log import TrainLog
-from mmdet.engine.training.plan import RunPlan
-from mmdet.engine.training.resume_checks import check_batches, check_data, differences
-from mmdet.engine.training.run_about import RunAbout
+from mmdet.engine.training.resuming.resume_checks import check_batches, check_data, differences
 from mmdet.engine.training.run_state import RunState
 from mmdet.engine.training.saving import Checkpoints, capture_state, read_state, restore_state, told_if_foreign
-from mmdet.engine.training.step_reports import StepReports
+from mmdet.engine.training.setup import TrainSetup
+from mmdet.engine.training.step_reports import STOP_BY_HOOK, StepReports
 from mmdet.engine.training.steps.train_step import TrainStep
 from mmdet.engine.training.steps.weight_average import WeightAverage
-from mmdet.engine.training.validation import Validation
+from mmdet.engine.training.validation import SELECTED_BY
 from mmdet.errors import UserError
 from mmdet.evaluation.ap.tables import per_cent
 from mmdet.ops.collectives import barrier, gather_objects
 from mmdet.structures import ClipBatch
 
-if TYPE_CHECKING:
-    from mmdet.models.detectors.vis_model import VISModel
-
 GO_ON = "start again with --resume_from auto"
-SELECTED_BY = "AP"  # the validation figure that selects the best checkpoint
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class TrainSetup:
-    """Everything that a trainer needs: model, data, settings, work dir, and the information about the run."""
-
-    model: VISModel
-    optimizer: torch.optim.Optimizer
-    loader: DataLoader[ClipBatch]
-    schedule: ScheduleSection
-    runtime: RuntimeSection
-    ema: EmaSection | None = None
-    ranks: Ranks
-    work_dir: Path
-    about: RunAbout  # of this run; its config and data are compared when the run resumes
-    max_bad_frames: int = 0
-    config_file: Path = Path("CONFIG")  # shown in the command that tests the result
-    validate: Callable[[VISModel], Validation] | None = (
-        None  # called in every process, with the average if there is one
-    )
-
-    def plan(self) -> RunPlan:
-        """Return the plan of the run. Raises UserError if there is nothing to train on."""
-        if len(self.loader) == 0:
-            raise UserError("config.data.train.datasets: there is not one item to train on")
-        sampler: Any = self.loader.batch_sampler
-        return RunPlan(
-            schedule=self.schedule,
-            runtime=self.runtime,
-            batches_per_epoch=len(self.loader),
-            pairs_a_batch=sampler.batch_size * self.ranks.world_size,
-            world_size=self.ranks.world_size,
-        )
 
 
 class Trainer:
@@ -99,6 +59,17 @@ class Trainer:
         self.checkpoints = Checkpoints(setup.work_dir, runtime)
         self.bad_frames = BadFrames(setup.max_bad_frames)
         self.signals = StopSignals()
+        self.seen = TrainingRun(
+            model=self.model,
+            averaged_model=None if self.average is None else self.average.model,
+            optimizer=self.optimizer,
+            plan=self.plan,
+            ranks=ranks,
+            work_dir=setup.work_dir,
+            say=self.log.say,
+            finished_steps=lambda: self.step,
+        )
+        self.hooks = Hooks(setup.hooks, self.seen)
 
     def run(self, notes: Sequence[str] = ()) -> None:
         """Train to the end. `notes` are the first lines of the log.
@@ -110,14 +81,16 @@ class Trainer:
                 self.log.say(note)
             if self.average is not None and self.step == 0:
                 self.average.restart()  # from the weights that the run has been given since
+            self.hooks.call("before_run")
             while True:
                 # comes first: the resumed run may have ended between a checkpoint and its validation
                 if self._validation_due():
                     self.validate_and_keep_best()
-                if self.step >= self.plan.total_steps:
+                if self.step >= self.plan.total_steps or self._stopped_by_hook():
                     break
                 self.train_epoch()
             self._say_what_is_left()
+            self.hooks.call("after_run")
 
     def train_epoch(self) -> None:
         """Train from the current step to the end of the epoch or of the run."""
@@ -125,15 +98,18 @@ class Trainer:
         sampler: Any = self.loader.batch_sampler
         sampler.set_position(epoch, skip_batches=steps_done * self.setup.runtime.accumulate)
         self.model.train()
+        self.hooks.call("before_epoch")
         for batches in _grouped(self.loader, self.setup.runtime.accumulate):
             self.check_frames(batches)
             self.train_on(batches)
+            if self.step % self.plan.steps_per_epoch == 0:
+                self.hooks.call("after_epoch")
             self.reports.read()
-            if self.reports.stop_signal:
+            if self.reports.stop_signal not in (0, STOP_BY_HOOK):
                 self.stop()
             if self.plan.checkpoint_due(self.step):
                 self.save()
-            if self.step == self.plan.total_steps:
+            if self.step == self.plan.total_steps or self.reports.stop_signal:
                 return
 
     def check_frames(self, batches: Sequence[ClipBatch]) -> None:
@@ -149,14 +125,17 @@ class Trainer:
     def train_on(self, batches: Sequence[ClipBatch]) -> None:
         """Make one step and start copying its figures to the host."""
         self._set_learning_rate(self.step)
+        self.hooks.call("before_step", batches)
         try:
             figures = self.make_step(batches, measure=self.plan.log_due(self.step + 1))
         except torch.OutOfMemoryError as error:
             raise out_of_memory(error, self.step + 1, batches) from error
         self.step, self.score_threshold = self.step + 1, None
+        figures = self.hooks.after_step(figures)
         if self.average is not None:
             self.average.update(self.step)
-        self.reports.put(self.step, figures, batches, self.signals.received)
+        stop = STOP_BY_HOOK if self.seen.stop_reasons else self.signals.received
+        self.reports.put(self.step, figures, batches, stop)
 
     def _set_learning_rate(self, finished_steps: int) -> None:
         factor = self.plan.learning_rate_factor(finished_steps)
@@ -169,18 +148,20 @@ class Trainer:
         The figure is logged last, so a logged figure means that all is done.
         """
         assert self.setup.validate is not None
+        self.hooks.call("before_validation")
         found = self.setup.validate(self.model if self.average is None else self.average.model)
         figure = found.figures.get(SELECTED_BY, -math.inf)
         best = -math.inf if self.best is None else self.best
         is_best = any(gather_objects(figure > best))
         self.best = max(figure, best) if is_best else self.best
         self.score_threshold = found.score_threshold
+        self.hooks.call("after_validation", found)
         state, name = self.state(), self.checkpoint_path.name
         if not self.setup.ranks.is_main:
             return
         if is_best:
             self.checkpoints.write_best(state)
-        if found.score_threshold is not None:
+        if found.score_threshold is not None or state.hooks:
             self.checkpoints.write_again(name, state)
         if found.figures:
             self.checkpoints.note_figure(name, figure)
@@ -204,6 +185,7 @@ class Trainer:
             about=self.setup.about,
             log=self.log.state(),
             bad_frames=self.bad_frames.known,
+            hooks=self.hooks.state(),
         )
 
     def resume(self, path: Path, trusted: bool = False) -> list[str]:
@@ -217,6 +199,7 @@ class Trainer:
             check_batches(state.position, now, path)
             check_data(state.about, about, path)
             notes = restore_state(state, self.make_step, self.average, self.setup.ranks, path)
+            notes += self.hooks.take_up(state.hooks)
         self.step, self.score_threshold = state.position.step, state.score_threshold
         if self.step > 0:
             self._set_learning_rate(self.step - 1)  # a checkpoint written before the next step has that of the last one
@@ -242,6 +225,14 @@ class Trainer:
     def checkpoint_path(self) -> Path:
         """The file for the current state."""
         return self.setup.work_dir / self.plan.checkpoint_name(self.step)
+
+    def _stopped_by_hook(self) -> bool:
+        """Return whether a hook of any process has stopped the run; then say why, and save."""
+        reasons = [reason for found in gather_objects(self.seen.stop_reasons) for reason in found]
+        if reasons:
+            self.log.say(f"stopped after step {self.step} of {self.plan.total_steps}: {reasons[0]}")
+            self.save()
+        return bool(reasons)
 
     def _validation_due(self) -> bool:
         if self.setup.validate is None:

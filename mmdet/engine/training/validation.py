@@ -22,6 +22,7 @@ from mmdet.models.detectors.vis_model import VISModel
 from mmdet.ops.collectives import rank
 from mmdet.visualization.scene import Picture
 
+SELECTED_BY = "AP"  # the figure that selects the best checkpoint
 ALL_CLASSES = "all classes"
 SHOWN_SCORE = 0.2  # of drawn predictions, where no threshold is the best
 

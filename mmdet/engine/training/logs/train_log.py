@@ -160,7 +160,8 @@ class TrainLog:
     def end(self, step: int, last: Path, best: Path, best_figure: str | None, config_file: Path) -> None:
         """Write which checkpoints the run leaves and how to test them. Without a figure there is no best checkpoint."""
         kept = f"best checkpoint {best} ({best_figure} per cent), last {last}" if best_figure else f"checkpoint {last}"
-        self.say(f"all {step} steps done: {kept}")
+        done = f"all {step}" if step == self._total_steps else f"{step} of {self._total_steps}"
+        self.say(f"{done} steps done: {kept}")
         self.say(f"test it: memcnp test {config_file} {best if best_figure else last} --eval segm")
 
     def has_validation(self, step: int) -> bool:

@@ -28,6 +28,7 @@ FREE_KEYS = (
         "checkpoint_every",
         "checkpoint_every_steps",
         "validate_every",
+        "early_stop",
         "shown_videos",
         "keep_last",
         "keep_best",

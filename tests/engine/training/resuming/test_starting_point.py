@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mmdet.engine.checkpoints.index import INDEX
-from mmdet.engine.training.starting_point import StartingPoint, StartRequest, find_starting_point
+from mmdet.engine.training.resuming.starting_point import StartingPoint, StartRequest, find_starting_point
 from mmdet.errors import UserError
 
 

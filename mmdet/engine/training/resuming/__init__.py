@@ -1,0 +1,1 @@
+"""Where a run starts, and whether what it resumes fits it."""
