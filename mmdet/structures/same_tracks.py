@@ -1,4 +1,4 @@
-"""Which entries of results are one track: entries of one video with the same masks in all frames.
+"""Which entries of results are one track: entries of one video and of different classes with the same masks.
 
 A track may be written as several entries, one for each class that it may be (`Ranking`; other programs do so too).
 Average precision takes every entry; who looks at tracks or counts them takes each once, as its best entry. The files
@@ -7,6 +7,7 @@ need no key of their own for that, so that evaluation servers find only those th
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -18,10 +19,12 @@ _BOXES = ("bboxes", "detections")  # of entries without masks
 def best_entries(entries: Sequence[Mapping[str, Any]]) -> list[int]:
     """Return for every entry the position of its track's entry with the highest score, of equal ones the first.
 
-    Two tracks are never taken for one unless the codes of their masks, or without masks their boxes, are equal in every
-    frame. An entry that shows nothing is a track of its own.
+    Two entries are never taken for one track unless the codes of their masks, or without masks their boxes, are equal
+    in every frame. An entry that shows nothing is a track of its own, and of entries that repeat a class each is of
+    another track, in file order.
     """
     best: dict[Hashable, int] = {}
+    repeats: Counter[Hashable] = Counter()
     spelled: dict[int, tuple[Hashable, ...]] = {}  # by the identity of a list: entries of one track may share it
     tracks = []
     for position, entry in enumerate(entries):
@@ -29,7 +32,10 @@ def best_entries(entries: Sequence[Mapping[str, Any]]) -> list[int]:
         if id(masks) not in spelled:
             spelled[id(masks)] = _spelled(masks)
         shape = spelled[id(masks)] or tuple(_spelled(entry.get(key)) for key in _BOXES)
-        track = (entry["video_id"], shape if any(shape) else position)
+        track: Hashable = (entry["video_id"], shape if any(shape) else position)
+        same = (track, entry["category_id"])
+        track = (track, repeats[same])
+        repeats[same] += 1
         if entry["score"] > entries[best.setdefault(track, position)]["score"]:
             best[track] = position
         tracks.append(track)

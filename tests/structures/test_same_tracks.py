@@ -50,17 +50,22 @@ def test_entries_without_masks_are_compared_by_their_boxes():
 
 
 def test_sparse_and_full_lists_of_masks_are_the_same():
-    sparse = entry(0.9) | {"segmentations": PerFrame(3, (1,), (A,))}
+    sparse = entry(0.9, category_id=2) | {"segmentations": PerFrame(3, (1,), (A,))}
     assert best_entries([sparse, entry(0.95, None, A, None), entry(0.1, None, B, None)]) == [1, 1, 2]
+
+
+def test_of_entries_that_repeat_a_class_each_is_of_another_track():
+    first, second = [entry(0.9, A), entry(0.3, A, category_id=2)], [entry(0.4, A, category_id=2), entry(0.2, A)]
+    assert best_entries([*first, *second]) == [0, 0, 2, 2]
 
 
 @pytest.mark.parametrize("mask", [[[0, 0, 1, 0, 1, 1]], {"size": [2, 2], "counts": [0, 4]}, "?", {"counts": None}])
 def test_masks_of_any_kind_are_compared_even_malformed_ones(mask):
-    assert best_entries([entry(0.1, mask), entry(0.2, mask), entry(0.3, A)]) == [1, 1, 2]
+    assert best_entries([entry(0.1, mask), entry(0.2, mask, category_id=2), entry(0.3, A)]) == [1, 1, 2]
 
 
 def test_counts_name_entries_only_where_there_are_more_of_them_than_tracks():
     assert describe_tracks([]) == "0 tracks"
     assert describe_tracks([entry(0.1, A)]) == "1 track"
     assert describe_tracks([entry(0.1, A), entry(0.1, B)]) == "2 tracks"
-    assert describe_tracks([entry(0.1, A), entry(0.1, B), entry(0.1, A)]) == "2 tracks (3 entries)"
+    assert describe_tracks([entry(0.1, A), entry(0.1, B), entry(0.1, A, category_id=2)]) == "2 tracks (3 entries)"
