@@ -9,17 +9,19 @@ import re
 import shutil
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import cv2
+import numpy as np
 
-from mmdet.datasets.converting.conversion import ConvertRequest
-from mmdet.errors import UserError
+from mmdet.datasets.converting.conversion import ConvertRequest, LeftOut
+from mmdet.errors import UserError, short_list
 from mmdet.fileio.pictures.images import header_of
 from mmdet.fileio.sources.frame_source import VIDEO_ENDINGS, FrameSource, folder_entries, open_source
 from mmdet.structures import Size
 
 _NUMBER_AT_END = re.compile(r"(\d{1,12})$")
+_FRAME_NAME = re.compile(r"\d{5,12}\.jpg")
 _UNFINISHED = ".{}.unfinished"
 _QUALITY = 95  # of the JPEGs
 
@@ -42,6 +44,7 @@ class FrameFinder:
         self._request, self._alone = request, alone
         self._place = request.frames or beside
         self._root: Path | None = None
+        self._lost: list[str] = []  # names of videos that are not there
         self.notes: list[str] = []
 
     @property
@@ -49,20 +52,28 @@ class FrameFinder:
         """The folder that file names are relative to."""
         return self._root or self._place
 
-    def find(self, name: str, wanted: Sequence[int] | None = None, also: Sequence[str] = ()) -> VideoFrames:
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """Return the videos that are not there. Raises UserError if none is."""
+        if self._lost and self._root is None:
+            raise self._nowhere(self._lost[0])
+        if not self._lost:
+            return ()
+        why = f"their frames are not in {self._place}: {short_list(self._lost)}"
+        return (LeftOut(what="videos", count=len(self._lost), why=why),)
+
+    def find(self, name: str, wanted: Sequence[int] | None = None, also: Sequence[str] = ()) -> VideoFrames | None:
         """Return the frames of the video that the source calls `name`, such as `clip.mp4`.
 
+        None if they are not there, but the source has other videos.
         `wanted`: the numbers of its frames in the source, None for all. `also`: other names, looked for before it.
-        Raises UserError that says where they were looked for.
+        Raises UserError that says where the frames of an only video were looked for.
         """
-        plain = Path(name.replace("\\", "/"))
-        paths = [*map(Path, also), plain]
-        names = list(dict.fromkeys(way for path in paths for way in (path, path.with_suffix("")) if path.name))
-        names += [Path(plain.name), Path(plain.stem)]
+        plain = _inside(name)
+        names = list(dict.fromkeys(way for text in (*also, name) for way in _ways(_inside(text))))
         if self._place.is_file():
             if not self._alone:
                 raise UserError(f"--frames {self._place} is one file, the source has several videos: give their folder")
-            return self._of_video(self._place, plain.stem, wanted)
+            return self._of_video(self._place, _without_ending(plain).name, wanted)
         folders = [self._place / choice for choice in names]
         if self._alone:
             folders += [self._place, self._place / "images", *_only_folder(self._place)]
@@ -71,10 +82,17 @@ class FrameFinder:
                 return self._of_images(images, name, wanted)
         files = [self._place / choice for choice in names]
         if video := next((path for path in files if path.suffix.lower() in VIDEO_ENDINGS and path.is_file()), None):
-            return self._of_video(video, str(plain.with_suffix("")), wanted)
-        raise UserError(
-            f"no frames of video {name} in {self._place}: give --frames DIR with its images in DIR/{plain.stem}, or "
-            "with the video itself, whose frames --extract-to DIR writes as images"
+            return self._of_video(video, str(_without_ending(plain)), wanted)
+        if self._alone:
+            raise self._nowhere(name)
+        self._lost.append(name)
+        return None
+
+    def _nowhere(self, name: str) -> UserError:
+        bare = _without_ending(_inside(name)).name
+        return UserError(
+            f"no frames of video {name} in {self._place}: give --frames DIR with its images in DIR/{bare}, or with the "
+            "video itself, whose frames --extract-to DIR writes as images"
         )
 
     def _of_images(self, images: Sequence[Path], name: str, wanted: Sequence[int] | None) -> VideoFrames:
@@ -104,12 +122,14 @@ class FrameFinder:
             raise UserError(f"{video} is a video: name a folder for its frames by --extract-to DIR")
         self._use_root(target)
         folder = target / name
+        frames = open_source(video)
+        if folder.exists() and (found := _extracted_before(folder, frames, wanted)):
+            self.notes.append(f"{folder} is there already, with the frames of {video.name}: they are used")
+            return self._result(found, header_of(folder / _frame_name(found[0])).upright, name, wanted)
         if folder.exists():
             raise UserError(
-                f"{folder} is there already: if it holds the frames of {video}, give --frames {target} instead of "
-                "--extract-to, else another folder"
+                f"{folder} is there already, with other files than the frames of {video}: give another --extract-to"
             )
-        frames = open_source(video)
         self.notes += frames.notes
         unfinished = folder.with_name(_UNFINISHED.format(folder.name))
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -123,6 +143,10 @@ class FrameFinder:
             shutil.rmtree(unfinished, ignore_errors=True)
         if frames.loss:
             self.notes.append(f"{video}: {frames.loss}")
+        return self._result(numbers, size, name, wanted)
+
+    @staticmethod
+    def _result(numbers: Sequence[int], size: Size, name: str, wanted: Sequence[int] | None) -> VideoFrames:
         return VideoFrames(
             file_names=tuple(f"{name}/{_frame_name(number)}" for number in numbers),
             numbers=tuple(numbers),
@@ -141,9 +165,7 @@ class FrameFinder:
                 size = size or (height, width)
                 if size != (height, width):
                     raise UserError(f"{frame.name} is {width}x{height}, the first frame {size[1]}x{size[0]}")
-                bgr = cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR)
-                data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1]
-                (folder / _frame_name(number)).write_bytes(data.tobytes())
+                (folder / _frame_name(number)).write_bytes(_coded(frame.image))
                 numbers.append(number)
             self._request.report_progress(number + 1, max(total or 0, number + 1))
             if number == last:
@@ -159,6 +181,43 @@ class FrameFinder:
                 "(tools/extract_frames.py), so that all are images"
             )
         self._root = root
+
+
+def _extracted_before(folder: Path, frames: FrameSource, wanted: Sequence[int] | None) -> list[int]:
+    """Return the numbers of the frames in a folder if they are those that an earlier run wrote, else none.
+
+    That is: exactly the wanted ones, as far as the video goes, and the first equals the video's.
+    """
+    names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    numbers = sorted(int(name.removesuffix(".jpg")) for name in names if _FRAME_NAME.fullmatch(name))
+    length = frames.promised
+    expected = range(length or 0) if wanted is None else [n for n in wanted if length is None or n < length]
+    if not numbers or len(numbers) < len(names) or numbers != list(expected):
+        return []
+    first = next((frame for number, frame in enumerate(frames) if number == numbers[0]), None)
+    is_same = first is not None and (folder / _frame_name(numbers[0])).read_bytes() == _coded(first.image)
+    return numbers if is_same else []
+
+
+def _inside(name: str) -> Path:
+    """Return the name of a video as a relative path that does not lead upwards."""
+    parts = [part for part in PurePosixPath(name.replace("\\", "/")).parts if part not in ("/", "..")]
+    return Path(*parts) if parts else Path("video")
+
+
+def _ways(path: Path) -> tuple[Path, ...]:
+    """Return the names under which a video may be found, the most exact first."""
+    bare = _without_ending(path)
+    return path, bare, Path(path.name), Path(bare.name)
+
+
+def _without_ending(path: Path) -> Path:
+    return path.with_suffix("") if path.suffix.lower() in VIDEO_ENDINGS else path
+
+
+def _coded(image: np.ndarray) -> bytes:
+    bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    return bytes(cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes())
 
 
 def _only_folder(place: Path) -> list[Path]:

@@ -65,11 +65,24 @@ def read_coco(request: ConvertRequest) -> Conversion:
     )
     return Conversion(
         data=made.data,
-        frames=request.frames or find_img_prefix(request.source, made.data) or request.source.parent,
+        frames=request.frames or _folder_of_images(request.source, made.data),
         read={"frames": made.num_images, "masks": made.num_annotations, "categories": made.num_categories},
         left_out=left_out,
         notes=made.notes,
     )
+
+
+def _folder_of_images(path: Path, data: VISJson) -> Path:
+    """Return the folder near a file that holds one of its images, else the file's own folder.
+
+    CVAT writes annotations/instances_SUBSET.json beside images/SUBSET; sets have their own layouts.
+    """
+    subset = path.stem.removeprefix("instances_")
+    bases = (path.parent, path.parent.parent)
+    folders = [base / name for base in bases for name in ("images", f"images/{subset}", ".")]
+    names = [video.file_names[0] for video in data.videos]
+    near = next((folder for folder in folders if any((folder / name).is_file() for name in names)), None)
+    return find_img_prefix(path, data) or near or path.parent
 
 
 def convert_coco(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -26,7 +26,7 @@ from mmdet.datasets.converting.labelling_tools.cvat_tracks import (
     shapes_between,
 )
 from mmdet.datasets.converting.recognition import not_in_format
-from mmdet.datasets.converting.video_frames import FrameFinder, check_size
+from mmdet.datasets.converting.video_frames import FrameFinder, VideoFrames, check_size
 from mmdet.errors import UserError
 from mmdet.structures import Size
 
@@ -54,21 +54,14 @@ def read_cvat_video(request: ConvertRequest) -> Conversion:
     finder = FrameFinder(request, path.parent, alone=len(tasks) == 1)
     builder = SetBuilder(naming_for(request, _labels(root)))
     counts: Counter[str] = Counter()
-    only_keyframes = lists_keyframes_only(tracks)
     numbers = {task.number for task in tasks}
     for task in tasks:
-        frames = finder.find(task.name, task.frames)
-        check_size(frames, task.size, task.name, path)
-        video_id = builder.add_video(frames.size, frames.file_names)
-        counts["frames"] += len(task.frames)
-        counts["no frame"] += frames.missing
-        places = {number: place for place, number in enumerate(frames.numbers)}
         own = [track for track in tracks if len(tasks) == 1 or track.task == task.number]
-        for track in own:
-            for shape in _shapes(track, task.frames, only_keyframes, counts):
-                if _is_kept(shape, places, request, counts):
-                    mask = mask_of(shape, frames.size)
-                    builder.see(video_id, places[shape.frame], track.number, track.label, mask, where=shape.where)
+        counts["frames"] += len(task.frames)
+        if (frames := finder.find(task.name, task.frames)) is not None:
+            check_size(frames, task.size, task.name, path)
+            video_id = builder.add_video(frames.size, frames.file_names)
+            _add_tracks(own, task, frames, video_id, builder, request, counts)
     counts["no task"] = sum(track.task not in numbers for track in tracks) if len(tasks) > 1 else 0
     made = builder.finish()
     return Conversion(
@@ -81,9 +74,29 @@ def read_cvat_video(request: ConvertRequest) -> Conversion:
             "masks": counts["shapes"],
             "categories": len(_labels(root)),
         },
-        left_out=(*_left_out(counts), *made.left_out),
-        notes=(*made.notes, *finder.notes, *_notes(root, counts, only_keyframes)),
+        left_out=(*finder.left_out(), *_left_out(counts), *made.left_out),
+        notes=(*made.notes, *finder.notes, *_notes(root, counts)),
     )
+
+
+def _add_tracks(
+    tracks: Sequence[CvatTrack],
+    task: _Task,
+    frames: VideoFrames,
+    video_id: int,
+    builder: SetBuilder,
+    request: ConvertRequest,
+    counts: Counter[str],
+) -> None:
+    counts["no frame"] += frames.missing
+    places = {number: place for place, number in enumerate(frames.numbers)}
+    only_keyframes = lists_keyframes_only(tracks)
+    for done, track in enumerate(tracks, start=1):
+        for shape in _shapes(track, task.frames, only_keyframes, counts):
+            if _is_kept(shape, places, request, counts):
+                mask = mask_of(shape, frames.size)
+                builder.see(video_id, places[shape.frame], track.number, track.label, mask, where=shape.where)
+        request.report_progress(done, len(tracks))
 
 
 def _shapes(track: CvatTrack, frames: range, only_keyframes: bool, counts: Counter[str]) -> Iterator[Shape]:
@@ -125,13 +138,13 @@ def _left_out(counts: Counter[str]) -> Iterator[LeftOut]:
     yield from (LeftOut(what=what, count=counts[key], why=why) for key, what, why in reasons if counts[key])
 
 
-def _notes(root: Element, counts: Counter[str], only_keyframes: bool) -> Iterator[str]:
+def _notes(root: Element, counts: Counter[str]) -> Iterator[str]:
     names = sorted({element.get("name", "") for element in root.iterfind("track//attribute")})
     if names:
         yield f"attributes are not read: {', '.join(names)}"
     if counts["occluded"]:
         yield f"{counts['occluded']} shapes are marked as occluded: they are kept, the mark is not"
-    if only_keyframes and counts["computed"]:
+    if counts["computed"]:
         yield f"the file lists keyframes alone: {counts['computed']} shapes between and after them are computed"
 
 

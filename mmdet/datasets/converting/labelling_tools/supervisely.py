@@ -57,8 +57,9 @@ def read_supervisely(request: ConvertRequest) -> Conversion:
     finder = FrameFinder(request, request.source, alone=len(annotations) == 1)
     builder = SetBuilder(naming_for(request, classes))
     counts: Counter[str] = Counter()
-    for annotation in annotations:
+    for done, annotation in enumerate(annotations, start=1):
         _add_video(annotation, finder, builder, request, counts)
+        request.report_progress(done, len(annotations))
     made = builder.finish()
     return Conversion(
         data=made.data,
@@ -70,7 +71,7 @@ def read_supervisely(request: ConvertRequest) -> Conversion:
             "masks": counts["figures"],
             "categories": len(classes),
         },
-        left_out=(*_left_out(counts), *made.left_out),
+        left_out=(*finder.left_out(), *_left_out(counts), *made.left_out),
         notes=(*made.notes, *finder.notes, *_notes(counts)),
     )
 
@@ -105,6 +106,8 @@ def _add_video(
     path, raw = annotation.path, annotation.raw
     length = get_integer(raw, "framesCount", str(path)) if raw.get("framesCount") is not None else None
     frames = finder.find(annotation.name, None if length is None else range(length), [annotation.file])
+    if frames is None:
+        return
     stated = get_field(raw, "size", path)
     size = (get_integer(stated, "height", f"{path}: size"), get_integer(stated, "width", f"{path}: size"))
     check_size(frames, size, annotation.name, path)

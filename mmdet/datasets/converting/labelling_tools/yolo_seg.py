@@ -196,6 +196,7 @@ def _of_video_file(place: _Place, request: ConvertRequest, finder: FrameFinder) 
         if named and named[1] == request.frames.stem:
             found[int(named[2]) - 1] = text
     frames = finder.find(request.frames.name)
+    assert frames is not None  # the finder looks for this video alone
     places = {number: index for index, number in enumerate(frames.numbers)}
     texts = {places[number]: text for number, text in found.items() if number in places}
     return _Video(size=frames.size, file_names=frames.file_names, texts=texts)

@@ -6,6 +6,7 @@ import runpy
 from pathlib import Path
 
 import pytest
+from made_labels import run, write_images, write_json
 
 from mmdet.datasets import load_vis_json
 from mmdet.datasets.converting.labelling_tools.coco import convert_coco
@@ -135,3 +136,12 @@ def test_parts_that_cannot_be_joined_are_named(convert):
     broken = {"size": [36, 48], "counts": "~"}
     with pytest.raises(UserError, match="annotation 2 repeats its track in image 1, and their masks cannot be joined"):
         convert(coco([annotation(1, 1, 5), annotation(2, 1, 5, segmentation=broken)]))
+
+
+@pytest.mark.parametrize("folder", ["images", "images/default"])
+def test_the_images_of_an_export_of_cvat_are_found(tmp_path, folder):
+    path = write_json(tmp_path / "annotations" / "instances_default.json", coco([annotation(1, 1, 5)], ["f_1.png"]))
+    write_images(tmp_path / folder, ["f_1.png"])
+    conversion, data = run("coco", path, out=tmp_path / "out.json")
+    assert conversion.frames == tmp_path / folder
+    assert data.videos[0].file_names == ["f_1.png"]

@@ -204,6 +204,14 @@ def test_a_project_has_a_video_for_each_task(tmp_path):
     assert [(one.video_id, seen_in(one)) for one in data.tracks] == [(1, [0, 1]), (2, [1])]
 
 
+def test_a_name_that_leads_upwards_stays_inside_of_the_folder(tmp_path):
+    (tmp_path / "annotations.xml").write_text(xml(track(polygon(0)), source="../../clip.mp4"))
+    write_video(tmp_path / "clip.mp4", 4, SIZE)
+    _, data = run("cvat-video", tmp_path / "annotations.xml", extract_to=tmp_path / "deep" / "frames")
+    assert data.videos[0].file_names[0] == "clip/00000.jpg"
+    assert (tmp_path / "deep" / "frames" / "clip" / "00000.jpg").is_file()
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import shutil
 import zlib
 
 import numpy as np
@@ -139,13 +140,44 @@ def test_frames_that_the_video_lacks_are_left_out_and_counted(project, tmp_path)
     assert seen_in(data.tracks[0]) == [0]
 
 
-def test_a_folder_that_is_there_already_is_not_written_into(project, tmp_path):
+def test_frames_that_an_earlier_run_wrote_are_used(project, tmp_path):
     root = project({"clip.mp4": annotation({1: [("a", polygon())]})}, images=0)
     write_video(root / "ds" / "video" / "clip.mp4", 4, SIZE)
     convert(root, frames=None, extract_to=tmp_path / "out")
-    with pytest.raises(UserError, match=r"is there already: .* give --frames .*out instead of --extract-to"):
+    first = tmp_path / "out" / "ds" / "clip" / "00000.jpg"
+    before = first.stat().st_mtime_ns
+    conversion, data = convert(root, frames=None, extract_to=tmp_path / "out")
+    assert "is there already, with the frames of clip.mp4: they are used" in conversion.notes[0]
+    assert first.stat().st_mtime_ns == before
+    assert convert(root, frames=tmp_path / "out")[1] == data
+
+
+@pytest.mark.parametrize("change", ["another picture", "another file", "a frame less"])
+def test_a_folder_of_other_files_is_not_written_into(project, tmp_path, change):
+    root = project({"clip.mp4": annotation({1: [("a", polygon())]})}, images=0)
+    write_video(root / "ds" / "video" / "clip.mp4", 4, SIZE)
+    convert(root, frames=None, extract_to=tmp_path / "out")
+    folder = tmp_path / "out" / "ds" / "clip"
+    if change == "another picture":
+        (folder / "00000.jpg").write_bytes((folder / "00003.jpg").read_bytes())
+    elif change == "another file":
+        (folder / "notes.txt").write_text("mine")
+    else:
+        (folder / "00002.jpg").unlink()
+    with pytest.raises(UserError, match=r"is there already, with other files than the frames of .*clip\.mp4"):
         convert(root, frames=None, extract_to=tmp_path / "out")
-    assert convert(root, frames=tmp_path / "out")[1].videos[0].file_names[0] == "ds/clip/00000.jpg"
+
+
+def test_of_several_videos_the_missing_ones_are_left_out_and_named(project, tmp_path):
+    root = project({name: annotation({1: [("a", polygon())]}) for name in ("a.mp4", "b.mp4")})
+    shutil.rmtree(tmp_path / "frames" / "b")
+    conversion, data = convert(root)
+    assert [video.file_names[0] for video in data.videos] == ["a/0.png"]
+    assert left_out(conversion) == {"videos": 1}
+    assert conversion.left_out[0].why.endswith("frames: ds/b.mp4")
+    shutil.rmtree(tmp_path / "frames" / "a")
+    with pytest.raises(UserError, match="no frames of video ds/a.mp4 in"):
+        convert(root)
 
 
 def test_a_video_without_frames_is_named_with_the_options(project):

@@ -50,7 +50,7 @@ def read_label_studio(request: ConvertRequest) -> Conversion:
         data=made.data,
         frames=finder.root,
         read={"videos": counts["videos"], "frames": counts["frames"], "regions": counts["regions"]},
-        left_out=(*_left_out(counts), *made.left_out),
+        left_out=(*finder.left_out(), *_left_out(counts), *made.left_out),
         notes=(*made.notes, *finder.notes, *shared_note(counts["shared"]), *_notes(counts)),
     )
 
@@ -60,6 +60,8 @@ def _add_video(
 ) -> None:
     """Add a video with its boxes through time."""
     frames = finder.find(name, also=task.names)
+    if frames is None:
+        return
     length = len(frames.file_names)
     counts["videos"] += 1
     counts["frames"] += length
