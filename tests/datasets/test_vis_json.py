@@ -106,6 +106,11 @@ def test_a_missing_file_points_to_the_data_readme(tmp_path):
         load_vis_json(tmp_path / "none.json")
 
 
+def test_a_folder_is_no_annotation_file(tmp_path):
+    with pytest.raises(UserError, match="is a folder, expected an annotation file"):
+        load_vis_json(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -22,6 +22,8 @@ _MAX_DEPTH = 16  # of lists and dicts in each other; results and ground truths h
 def read_json(path: str | Path) -> Any:
     """Read a json file with any content."""
     path = Path(path)
+    if path.is_dir():
+        raise UserError(f"{path} is a folder, expected an annotation file")
     if not path.is_file():
         raise UserError(f"annotation file {path} does not exist; data/README.md says where the data goes")
     try:

@@ -15,6 +15,7 @@ from mmdet.datasets.converting.published_sets.collected import Collected
 from mmdet.datasets.converting.published_sets.layout import (
     IMAGE_FOLDERS,
     FrameFolder,
+    as_given,
     find_frame_folder,
     has_its_frames,
     wanted_videos,
@@ -79,7 +80,7 @@ def read_burst(request: ConvertRequest) -> Conversion:
 
 def _folders_near(request: ConvertRequest, raw: dict[str, Any]) -> list[Path]:
     """Return where frames may lie: BURST has a folder of images with one for each split, as TAO's `frames`."""
-    parents = list(request.source.absolute().parents)[:3]
+    parents = [as_given(parent, request.source) for parent in list(request.source.absolute().parents)[:3]]
     bases = [parent / name for parent in parents for name in ("frames", *IMAGE_FOLDERS)]
     bases = [request.frames] if request.frames else bases
     split = raw.get("split") if isinstance(raw.get("split"), str) else request.source.absolute().parent.name

@@ -54,10 +54,9 @@ def find_images(request: ConvertRequest, annotations: Path, replaced: Iterable[s
     candidates += [annotations.absolute().parent / name for name in IMAGE_FOLDERS]
     for folder in candidates:
         if folder.is_dir():
-            return _as_given(folder, annotations)
+            return as_given(folder, annotations)
     raise UserError(
-        f"no folder of images is near {annotations} ({short_list([str(path) for path in candidates], 200)}): "
-        "name it by --frames"
+        f"no folder of images is near {annotations} (its name would be {', '.join(IMAGE_FOLDERS)}): name it by --frames"
     )
 
 
@@ -102,7 +101,7 @@ def _listed(path: Path) -> dict[str, None]:
     return names
 
 
-def _as_given(folder: Path, near: Path) -> Path:
+def as_given(folder: Path, near: Path) -> Path:
     """Return an absolute folder relative to the working folder if `near` was given so."""
     if near.is_absolute():
         return folder

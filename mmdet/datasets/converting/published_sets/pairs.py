@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,7 @@ class Pair:
     frames: VideoFrames
     masks: dict[int, Path]  # by frame
     size: Size
+    report_frame: Callable[[], None]  # called when the masks of a frame have been read
 
     @property
     def name(self) -> str:
@@ -78,10 +80,15 @@ def pairs_of(
             f"no video of {annotations} has images in {images}: expected {images}/VIDEO/00000.jpg and "
             f"{annotations}/VIDEO/00000.png; --frames names the folder of images"
         )
-    for done, (frames, masks) in enumerate(pairs):
-        request.report_progress(done, len(pairs))
-        yield Pair(frames=frames, masks=masks, size=_video_size(frames.files, masks, read_ids))
-    request.report_progress(len(pairs), len(pairs))
+    numbers, total = count(1), sum(len(masks) for _, masks in pairs)
+    for frames, masks in pairs:
+        yield Pair(
+            frames=frames,
+            masks=masks,
+            size=_video_size(frames.files, masks, read_ids),
+            report_frame=lambda: request.report_progress(next(numbers), total),
+        )
+    request.report_progress(total, total)
 
 
 def add_video(pair: Pair, collected: Collected, missing_is_empty: bool = False) -> VideoInfo:
@@ -99,7 +106,11 @@ def masks_by_frame(pair: Pair, read_ids: ReadIds) -> dict[int, dict[int, RLE]]:
     """Return the masks of a video, by frame and by the id in the PNG. Raises UserError for a PNG of another size."""
     with ThreadPoolExecutor(min(_MAX_THREADS, os.cpu_count() or 1)) as pool:
         read = pool.map(lambda path: encode_ids(_of_size(read_ids(path), path, pair)), pair.masks.values())
-        return dict(sorted(zip(pair.masks, read, strict=True)))
+        by_frame = {}
+        for frame, masks in zip(pair.masks, read, strict=True):
+            by_frame[frame] = masks
+            pair.report_frame()
+        return dict(sorted(by_frame.items()))
 
 
 def masks_by_object(by_frame: dict[int, dict[int, RLE]], num_frames: int) -> dict[int, list[RLE | None]]:

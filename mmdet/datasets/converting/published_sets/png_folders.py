@@ -57,8 +57,8 @@ def read_youtube_vos(request: ConvertRequest) -> Conversion:
     meta = request.categories or next((path for path in near if path.is_file()), None)
     if meta is None and request.category is None:
         raise UserError(
-            f"{near[1]} does not exist: it names the category of every object; --categories names the file if it lies "
-            "elsewhere, --category NAME gives all objects one category"
+            f"no {_META} is in {annotations} or beside it: it names the category of every object; --categories names "
+            "the file if it lies elsewhere, --category NAME gives all objects one category"
         )
     return _read(request, load_names(meta) if meta and not request.category else None, binary=False)
 

@@ -7,7 +7,7 @@ Source: docs/convert/vipseg.md.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +154,7 @@ def _listed_only(pair: Pair, frames: Mapping[str, Any], collected: Collected) ->
     for stem in frames:
         if stem not in stems:
             collected.leave_out("frames", "the json lists them, but they have no PNG", name=f"{pair.name}/{stem}")
-    return Pair(frames=pair.frames, masks=masks, size=pair.size)
+    return replace(pair, masks=masks)
 
 
 def _read_video(

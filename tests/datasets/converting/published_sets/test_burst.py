@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -154,3 +155,14 @@ def test_frames_that_are_nowhere_are_asked_for(convert):
         UserError, match="none of the frames of .*: --frames names the folder that YFCC100M/v_1/frame0001"
     ):
         convert(sequence(), frames=[])
+
+
+def test_folders_are_named_as_the_file_was_given(convert, tmp_path, monkeypatch):
+    convert(sequence())
+    monkeypatch.chdir(tmp_path / "annotations")
+    assert str(read_burst(ConvertRequest(source=Path("val/all_classes.json"))).frames) == str(
+        tmp_path / "frames" / "val"
+    )
+    monkeypatch.chdir(tmp_path)
+    source = Path("annotations/val/all_classes.json")
+    assert str(read_burst(ConvertRequest(source=source)).frames) == "frames/val"

@@ -313,7 +313,9 @@ def test_the_meta_file_of_youtube_vos_gives_the_categories(tmp_path):
 def test_youtube_vos_needs_its_meta_file_or_one_category(tmp_path):
     make_youtube_vos(tmp_path)
     (tmp_path / "meta.json").rename(tmp_path / "meta_expressions.json")
-    with pytest.raises(UserError, match=r"meta\.json does not exist: .*--categories .*--category NAME"):
+    with pytest.raises(
+        UserError, match=r"no meta\.json is in .*Annotations or beside it: .*--categories .*--category NAME"
+    ):
         read_youtube_vos(ConvertRequest(source=tmp_path))
     data = read_youtube_vos(ConvertRequest(source=tmp_path, category="animal")).data
     assert [c.name for c in data.categories] == ["animal"]
