@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from mmdet.structures.same_tracks import best_entries
+
 
 def mapped_entries(entries: Iterable[Mapping[str, Any]], ids: Mapping[int, int]) -> list[dict[str, Any]]:
     """Return the entries under the ids that theirs stand for; those of other ids are left out.
 
     If two classes of one track become one category, the entry with the better score stays.
     """
-    groups: dict[Any, list[Mapping[str, Any]]] = {}
-    for entry in entries:
+    entries = list(entries)
+    groups: dict[tuple[int, int], list[Mapping[str, Any]]] = {}
+    for entry, track in zip(entries, best_entries(entries), strict=True):
         if entry["category_id"] in ids:
-            key = (entry["video_id"], ids[entry["category_id"]], _masks(entry.get("segmentations")) or id(entry))
-            groups.setdefault(key, []).append(entry)
+            groups.setdefault((track, ids[entry["category_id"]]), []).append(entry)
     return [
         {**entry, "category_id": ids[entry["category_id"]]}
         for group in groups.values()
@@ -42,10 +44,3 @@ def common_truth(truth: Mapping[str, Any], category_ids: Collection[int]) -> dic
 def _of(entry: Any, key: str) -> Any:
     value = entry.get(key) if isinstance(entry, dict) else None
     return value if isinstance(value, int | float) else None
-
-
-def _masks(segmentations: Sequence[Any] | None) -> tuple[Any, ...] | None:
-    """Return what is equal for entries of one track: its frames and run lengths; None where these are no text."""
-    seen = [(frame, mask) for frame, mask in enumerate(segmentations or ()) if mask]
-    counts = [(frame, mask.get("counts") if isinstance(mask, dict) else None) for frame, mask in seen]
-    return tuple(counts) if counts and all(isinstance(value, str | bytes) for _, value in counts) else None

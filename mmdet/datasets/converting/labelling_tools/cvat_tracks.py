@@ -7,7 +7,7 @@ Source: CVAT's documentation, "XML annotation format".
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -45,7 +45,7 @@ class CvatTrack:
 
     task: str | None  # id of its task in the export of a project
     label: str
-    number: int  # place in the file: CVAT's own numbers are not unique in a project
+    identity: Hashable  # its place in the file, as CVAT's numbers are not unique in a project; of masks their group
     shapes: tuple[Shape, ...]  # ascending in frames
 
 
@@ -59,7 +59,7 @@ def read_tracks(root: Element, path: object) -> list[CvatTrack]:
             CvatTrack(
                 task=element.get("task_id"),
                 label=_text(element, "label", where),
-                number=number,
+                identity=_identity(element, number, shapes),
                 shapes=tuple(sorted(shapes, key=lambda shape: shape.frame)),
             )
         )
@@ -107,6 +107,14 @@ def _between(before: Shape, after: Shape | None, frame: int) -> Shape | None:
     numbers = tuple(a + share * (b - a) for a, b in zip(before.numbers, after.numbers, strict=True))
     turn = (after.rotation - before.rotation + 180) % 360 - 180  # the shorter way round
     return replace(kept, numbers=numbers, rotation=before.rotation + share * turn)
+
+
+def _identity(element: Element, number: int, shapes: Sequence[Shape]) -> Hashable:
+    """Return what tells an object from others. CVAT has no tracks of masks: those of a group are one object."""
+    group = element.get("group_id", "0")
+    if group != "0" and shapes and all(shape.kind == "mask" for shape in shapes):
+        return (element.get("task_id"), group)
+    return number
 
 
 def _shape(element: Element, where: str) -> Shape:

@@ -95,7 +95,7 @@ def _add_tracks(
         for shape in _shapes(track, task.frames, only_keyframes, counts):
             if _is_kept(shape, places, request, counts):
                 mask = mask_of(shape, frames.size)
-                builder.see(video_id, places[shape.frame], track.number, track.label, mask, where=shape.where)
+                builder.see(video_id, places[shape.frame], track.identity, track.label, mask, where=shape.where)
         request.report_progress(done, len(tracks))
 
 
