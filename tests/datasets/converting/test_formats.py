@@ -1,4 +1,4 @@
-"""Every format has a page and a summary; tiny samples of published sets become sets without faults."""
+"""Every format has a page and a summary; a tiny sample of it becomes a set without faults."""
 
 import re
 from dataclasses import fields
@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from format_samples import FIRST, SAMPLES, SECOND
 from published_sets import assert_masks
+from tool_samples import TOOL_SAMPLES
 
 from mmdet.datasets import VISDataset
 from mmdet.datasets.converting.conversion import ConvertRequest
 from mmdet.datasets.converting.formats import FORMATS, format_lines
-from mmdet.datasets.converting.published_sets.formats import PUBLISHED_SETS
 from mmdet.datasets.converting.running import check_result, convert
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -39,17 +39,23 @@ def test_the_list_has_a_line_for_every_format():
     assert [line.split()[0] for line in format_lines()] == list(FORMATS)
 
 
-def test_every_published_set_has_a_sample():
-    assert set(SAMPLES) == {entry.name for entry in PUBLISHED_SETS}
+def test_every_format_has_a_sample():
+    assert set(SAMPLES | TOOL_SAMPLES) == set(FORMATS)
 
 
-@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("name", SAMPLES | TOOL_SAMPLES)
 def test_a_sample_becomes_a_set_without_faults_that_training_reads(name, tmp_path):
     out = tmp_path / "out.json"
-    conversion = convert(name, SAMPLES[name](tmp_path), out)
+    conversion = convert(name, (SAMPLES | TOOL_SAMPLES)[name](tmp_path), out)
     assert list(check_result(conversion, out)) == []
-    track = next(track for track in conversion.data.tracks if not track.is_crowd)
-    assert_masks(track, [FIRST > 0, SECOND > 0])
+    (track,) = (track for track in conversion.data.tracks if not track.is_crowd)
+    assert [box[:2] for box in track.boxes] == [(2, 3), (4, 3)]
     dataset = VISDataset(str(out), str(conversion.frames), [])
     assert len(dataset) == 2
     assert len(dataset.class_names) == len(conversion.data.categories)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_the_masks_of_published_sets_are_kept_to_the_pixel(name, tmp_path):
+    tracks = FORMATS[name].read(SAMPLES[name](tmp_path)).data.tracks
+    assert_masks(next(track for track in tracks if not track.is_crowd), [FIRST > 0, SECOND > 0])
