@@ -55,7 +55,7 @@ class _SmoothMasks(PostProcess):
     def __init__(self, settings: dict[str, Any]) -> None:
         super().__init__(**settings)
 
-    def detect(self, outputs: HeadOutputs, metas: Sequence[FrameMeta]) -> ChunkDetections:
+    def detect(self, outputs: HeadOutputs, metas: Sequence[FrameMeta] | None) -> ChunkDetections:
         """Return detections with smooth outlines."""
         basis = F.avg_pool2d(outputs.mask_basis, _SMOOTHING, stride=1, padding=_SMOOTHING // 2)
         return super().detect(replace(outputs, mask_basis=basis), metas)

@@ -28,6 +28,7 @@ COMMANDS = (
     Command(
         "convert-checkpoint", "models.convert_checkpoint", "write a checkpoint's weights under the names used here"
     ),
+    Command("export", "models.export", "write a model for use without this package: ONNX, AOTInductor and others"),
     Command("configs", "configs", "list the configs that come along, or copy one to start your own from"),
     Command("convert", "data.convert", "turn labels of other formats into a set to train on"),
     Command("extract-frames", "data.extract_frames", "write the frames of videos as files, ready for labelling"),

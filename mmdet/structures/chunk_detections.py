@@ -65,6 +65,19 @@ def pack_rows(
     return torch.cat([column.float() if column.dim() == 3 else column.float()[..., None] for column in columns], dim=2)
 
 
+def split_rows(rows: Tensor, num_class_scores: int = 0) -> dict[str, Tensor]:
+    """Return packed rows by name, all slots of all frames: `filled` (B, N) bool and the fields of FrameObjects.
+
+    `num_class_scores`: as in ChunkDetections; 0: there are no `class_scores`
+    """
+    last = rows.shape[2] - 1 - _ENDS[-1] - num_class_scores
+    widths = {"filled": 1, **_WIDTHS, "class_scores": num_class_scores, "embeddings": last}
+    parts = rows.split(list(widths.values()), dim=2)
+    named = {name: part for name, part in zip(widths, parts, strict=True) if widths[name]}
+    flat = {name: part if name in (*_VECTORS, "class_scores") else part[..., 0] for name, part in named.items()}
+    return flat | {"filled": flat["filled"] > 0, "labels": flat["labels"].long()}
+
+
 def unpack_rows(rows: Tensor, num_class_scores: int = 0) -> list[FrameObjects]:
     """Return the detections of every frame from packed rows. Waits for the device of the rows.
 

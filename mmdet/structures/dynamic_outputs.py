@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from torch import Tensor
+from torch.export import register_dataclass
 
 from mmdet.structures.head_outputs import PointGrid
 from mmdet.structures.short_text import ShortText
@@ -34,3 +35,6 @@ class DynamicOutputs(ShortText):
     def boxes(self) -> Tensor:
         """(F, P, 4) decoded xyxy boxes, input pixels, with gradient."""
         return self.points.decode(self.box_ltrb)
+
+
+register_dataclass(DynamicOutputs, serialized_type_name="mmdet.DynamicOutputs")  # see HeadOutputs

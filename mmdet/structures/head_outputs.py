@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.export import register_dataclass
 
 from mmdet.structures.frames import Size
 from mmdet.structures.short_text import ShortText
@@ -82,6 +83,10 @@ class HeadOutputs(ShortText):
     def boxes(self) -> Tensor:
         """(B, P, 4) decoded xyxy boxes, input pixels, with gradient."""
         return self.points.decode(self.box_ltrb)
+
+
+register_dataclass(PointGrid, serialized_type_name="mmdet.PointGrid")  # so that torch.export takes a network's outputs
+register_dataclass(HeadOutputs, serialized_type_name="mmdet.HeadOutputs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -44,7 +44,7 @@ def resize_positions(patch_rows: Tensor, size: tuple[int, int]) -> Tensor:
 
     Uses one matrix product per axis: torch's bicubic kernel takes 2.7 ms on an H200 for ViT-B's table.
     """
-    grid = round(patch_rows.shape[1] ** 0.5)
+    grid = math.isqrt(int(patch_rows.shape[1]))
     if size == (grid, grid):
         return patch_rows
     with torch.autocast(patch_rows.device.type, enabled=False):
@@ -151,7 +151,7 @@ class ViTMAE(nn.Module):
         patches = self.patch_embed["proj"](images)
         size = (patches.shape[-2], patches.shape[-1])
         tokens = patches.flatten(2).transpose(1, 2) + resize_positions(self.pos_embed[:, 1:], size)
-        class_token = (self.cls_token + self.pos_embed[:, :1]).to(tokens.dtype).expand(len(images), -1, -1)
+        class_token = (self.cls_token + self.pos_embed[:, :1]).to(tokens.dtype).expand(images.shape[0], -1, -1)
         tokens = torch.cat([class_token, tokens], dim=1)
         maps = []
         for index, block in enumerate(self.blocks):

@@ -1,11 +1,13 @@
-"""The points that may become detections."""
+"""The points that may become detections, and their boxes in the pixels of the network's input or of the frame."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from mmdet.structures import PointGrid
+from mmdet.structures import FrameMeta, PointGrid
 
 
 def best_points_of_levels(scores: Tensor, points: PointGrid, most: int) -> Tensor:
@@ -16,3 +18,13 @@ def best_points_of_levels(scores: Tensor, points: PointGrid, most: int) -> Tenso
         chosen.append(level.topk(min(most, count), dim=1).indices + start)
         start += count
     return torch.cat(chosen, dim=1)
+
+
+def in_original_pixels(boxes: Tensor, metas: Sequence[FrameMeta] | None) -> Tensor:
+    """Return boxes (B, N, 4) of the input in the pixels of the original frames; without metas they stay as they are."""
+    return boxes if metas is None else torch.stack([own / meta.scale for own, meta in zip(boxes, metas, strict=True)])
+
+
+def in_input_pixels(boxes: Tensor, metas: Sequence[FrameMeta] | None) -> Tensor:
+    """Return boxes (B, N, 4) of the original frames in the pixels of the input; without metas they stay as they are."""
+    return boxes if metas is None else torch.stack([own * meta.scale for own, meta in zip(boxes, metas, strict=True)])

@@ -11,7 +11,7 @@ from typing import Annotated
 import torch
 
 from mmdet.config.ranges import Count, Fraction, Range
-from mmdet.models.postprocess.candidates import best_points_of_levels
+from mmdet.models.postprocess.candidates import best_points_of_levels, in_input_pixels, in_original_pixels
 from mmdet.ops.nms import NEVER_KEPT, batched_fast_nms
 from mmdet.ops.sampling import rows_at, sample_at_centres
 from mmdet.registry import POSTPROCESSORS
@@ -34,8 +34,11 @@ class PostProcess:
         self.max_pre_nms, self.max_per_image = max_pre_nms, max_per_image
 
     @torch.no_grad()
-    def detect(self, outputs: HeadOutputs, metas: Sequence[FrameMeta]) -> ChunkDetections:
-        """Return the detections of all frames without their masks. All sizes are fixed, and the host never waits."""
+    def detect(self, outputs: HeadOutputs, metas: Sequence[FrameMeta] | None) -> ChunkDetections:
+        """Return the detections of all frames without their masks. All sizes are fixed, and the host never waits.
+
+        Without `metas` boxes stay in input pixels, and any number of frames may be traced as one.
+        """
         scores = outputs.cls_logits.sigmoid() * outputs.centerness_logits.sigmoid()[..., None]
         candidates = best_points_of_levels(scores.amax(dim=-1), outputs.points, self.max_pre_nms)
         boxes = rows_at(outputs.boxes, candidates)
@@ -51,8 +54,8 @@ class PostProcess:
             max_per_image=self.max_per_image,
         )
         points, boxes = candidates.gather(1, kept), rows_at(boxes, kept)
-        original_boxes = torch.stack([frame / meta.scale for frame, meta in zip(boxes, metas, strict=True)])
-        boxes_again = torch.stack([frame * meta.scale for frame, meta in zip(original_boxes, metas, strict=True)])
+        original_boxes = in_original_pixels(boxes, metas)
+        boxes_again = in_input_pixels(original_boxes, metas)
         embedding_map = outputs.embedding_map.float()
         rows = pack_rows(
             filled=filled,

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from mmdet.config.ranges import Amount, Count, Fraction, Range
-from mmdet.models.postprocess.candidates import best_points_of_levels
+from mmdet.models.postprocess.candidates import best_points_of_levels, in_original_pixels
 from mmdet.ops.masks.dynamic import dynamic_masks
 from mmdet.ops.nms import NEVER_KEPT, batched_fast_nms
 from mmdet.ops.sampling import rows_at
@@ -45,8 +45,11 @@ class DynamicPostProcess:
         self.max_pre_nms, self.max_per_image, self.quality_power = max_pre_nms, max_per_image, quality_power
 
     @torch.no_grad()
-    def detect(self, outputs: DynamicOutputs, metas: Sequence[FrameMeta]) -> ChunkDetections:
-        """Return the detections of all frames without their masks. All sizes are fixed, and the host never waits."""
+    def detect(self, outputs: DynamicOutputs, metas: Sequence[FrameMeta] | None) -> ChunkDetections:
+        """Return the detections of all frames without their masks. All sizes are fixed, and the host never waits.
+
+        Without `metas` boxes stay in input pixels, and any number of frames may be traced as one.
+        """
         quality = outputs.quality_logits.sigmoid()
         class_scores = outputs.cls_logits.sigmoid() * quality[..., None] ** self.quality_power
         at, scores, filled = self._select(outputs, class_scores.amax(dim=-1))
@@ -54,7 +57,7 @@ class DynamicPostProcess:
         boxes = rows_at(outputs.boxes, at)
         rows = pack_rows(
             filled=filled,
-            boxes=torch.stack([frame / meta.scale for frame, meta in zip(boxes, metas, strict=True)]),
+            boxes=in_original_pixels(boxes, metas),
             labels=by_class.argmax(dim=-1),
             scores=scores,
             box_sigma=rows_at(outputs.box_sigma, at).clamp(max=1.0),
@@ -68,7 +71,7 @@ class DynamicPostProcess:
             coefficients=rows_at(outputs.mask_weights, at),
             mask_basis=outputs.mask_features,
             places=torch.cat((outputs.points.xy[at], outputs.reach[at][..., None]), dim=2),
-            num_class_scores=by_class.shape[2],
+            num_class_scores=int(by_class.shape[2]),
         )
 
     def _select(self, outputs: DynamicOutputs, best: Tensor) -> tuple[Tensor, Tensor, Tensor]:

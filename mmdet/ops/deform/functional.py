@@ -30,6 +30,8 @@ def deform_conv(features: Tensor, offsets: Tensor, weight: Tensor) -> Tensor:
     G divides the channels; offsets are (dy, dx) of tap after tap within a group, in cells. Features may have another
     type than the offsets: a GPU multiplies in the features' type, the CPU in the offsets' type.
     """
+    if torch.compiler.is_exporting() or torch.jit.is_tracing():  # other programs have no kernels of this package
+        return sampled_deform_conv(features.to(offsets.dtype), offsets, weight.to(offsets.dtype))
     by_kernels = features.device.type == "cuda" and _HAS_TRITON and offsets.dtype == torch.float32
     if by_kernels and not torch.are_deterministic_algorithms_enabled():
         from mmdet.ops.deform.kernels import gpu_deform_conv  # imported here because Triton takes half a second

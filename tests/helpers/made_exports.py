@@ -1,0 +1,28 @@
+"""Small models of random weights that find objects with clearly different scores, as jobs to export."""
+
+import torch
+from small_model import small_model, small_plus_model
+
+from mmdet.engine.exporting.deployed import DeployedModel
+from mmdet.engine.exporting.job import ExportJob
+from mmdet.models import PlusModel, VISModel
+
+SIZE = (50, 75)  # is padded
+SLOTS = 6
+
+
+def make_model(family="published", spread=8.0):
+    """Return a model; `spread` widens the weights of its predictors, so that points differ."""
+    torch.manual_seed(0)
+    settings = {"score_threshold": 1e-4, "max_per_image": SLOTS}
+    model = PlusModel(**small_plus_model(**settings)) if family == "plus" else VISModel(**small_model(**settings))
+    with torch.no_grad():
+        for name, weight in model.head.named_parameters():
+            if name.endswith(("_conv.weight", "_fuse.weight", "align.weight")):
+                weight.mul_(spread)
+    return model.eval()
+
+
+def make_job(family="published", masks=False, batch=None, about=(("size", "[50, 75]"),), device="cpu"):
+    deployed = DeployedModel(make_model(family).to(device), SIZE, masks).eval()
+    return ExportJob(deployed=deployed, batch=batch, about=dict(about), device=torch.device(device))
