@@ -19,6 +19,7 @@ from mmdet.registry import TRACKERS
 from mmdet.structures import FrameObjects, Ranking
 from mmdet.structures.short_text import ShortText
 from mmdet.tracking.affinity import legacy_iou
+from mmdet.tracking.joining import Joining
 from mmdet.tracking.matching import DROPPED
 from mmdet.tracking.state import Array
 
@@ -62,6 +63,8 @@ class AppearanceTracker:
     `label_share`, `sure_after`: see Ranking
     `max_tracks`: beyond it the tracks seen longest ago are forgotten
     """
+
+    joining = Joining()  # how tracks of a finished video may be joined
 
     def __init__(
         self,

@@ -29,6 +29,12 @@ class ClassMeans:
             self.sums = scores + (0 if self.sums is None else self.sums)
             self.count += 1
 
+    def join(self, other: ClassMeans) -> None:
+        """Add the frames of another track of the same object."""
+        if other.sums is not None:
+            self.sums = other.sums + (0 if self.sums is None else self.sums)
+            self.count += other.count
+
     def means(self) -> tuple[float, ...] | None:
         """Return the mean score of every class, None where the model gives none."""
         return None if self.sums is None else tuple((self.sums / self.count).tolist())

@@ -194,6 +194,27 @@ def test_a_track_counts_in_every_class_that_it_may_be(run, plus_config, plus_run
     assert said.startswith(f"{counts[0]} tracks ({counts[2]} entries) in ")
 
 
+def test_tracks_of_a_finished_video_are_joined_where_that_is_asked_for(run, plus_config, plus_run, tmp_path):
+    counts = []
+    for options in ((), ("--join_tracks",)):
+        out = tmp_path / f"{len(options)}.pkl"
+        share = ("--cfg-options", "tracker.label_share=0.0", "tracker.least=1.0")  # so that few ids go on
+        done = run("test_video", plus_config, plus_run / "step_2.pth", "--out", out, *options, *share)
+        assert done.code == 0, done.err
+        counts.append(len(json.loads(Path(f"{out}.json").read_text())))
+    assert counts[0] > counts[1] > 0
+
+
+def test_joining_is_refused_where_there_is_nothing_to_join_by(run, config, checkpoint, plus_config, plus_run, tmp_path):
+    done = run("test_video", config, checkpoint, "--out", tmp_path / "r.pkl", "--join_tracks")
+    assert done.code == 2
+    assert "--join_tracks: config.tracker Tracker joins no tracks" in done.err
+    (tmp_path / "r.json").write_text("[]")
+    done = run("test_video", plus_config, "--load_result", tmp_path / "r.json", "--eval", "segm", "--join_tracks")
+    assert done.code == 2
+    assert "--join_tracks needs what the model sees" in done.err
+
+
 def test_the_released_tracker_tracks_the_second_model_too(run, plus_config, plus_run, tmp_path):
     out = tmp_path / "results.pkl"
     config = tmp_path / "config.py"

@@ -36,6 +36,7 @@ def parse_arguments(argv: list[str] | None = None) -> Namespace:
     _add_outputs(parser)
     parser.add_option("load_result", metavar="FILE", help="score or draw this .pkl or .json instead of testing")
     parser.add_switch("dump_bbox", "also write the boxes (xyxy) and labels of every frame into the results")
+    parser.add_switch("join_tracks", "when a video is over, join tracks of one object (AppearanceTracker alone)")
     parser.add_switch("resume", "skip the videos that an interrupted test with the same --out has finished")
     parser.add_option("work_dir", help="folder for pictures (default: workdir/<name of the config>)")
     parser.add_option("gpus", type=int, default=1, help="processes to share the videos, one per GPU (default: 1)")
@@ -99,6 +100,7 @@ def run_here(ranks: Ranks, args: Namespace) -> None:
         trust_checkpoint=args.trust_checkpoint,
         trust_classes=args.trust_classes,
         ema=not args.no_ema,
+        join_tracks=args.join_tracks,
         map_categories=None if pairs is None else tuple(pairs),
         load_result=args.load_result,
         out=args.out,

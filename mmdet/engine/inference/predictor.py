@@ -29,6 +29,7 @@ from mmdet.models.detectors.vis_model import VISModel
 from mmdet.registry import TRACKERS, TRANSFORMS
 from mmdet.structures import ClipBatch, Size, VideoResult
 from mmdet.tracking import Tracker
+from mmdet.tracking.joining import Joining
 
 
 class VideoPredictor:
@@ -51,6 +52,7 @@ class VideoPredictor:
 
     class_names: tuple[str, ...]  # by label; numbers where a checkpoint does not name them
     category_ids: tuple[int, ...]  # by label, of the data the model was trained on; labels where they are not known
+    joining: Joining | None  # joins tracks of one object in the results of `run`; None: they are those of a stream
     score_threshold: float | None  # of the best F1 over tracks at validation; None if the checkpoint has none
 
     def __init__(
@@ -72,7 +74,7 @@ class VideoPredictor:
         self.model = self.detector.model
         self.category_ids = tuple(range(model.num_classes))
         self.class_names = tuple(map(str, self.category_ids))
-        self.score_threshold = None
+        self.score_threshold, self.joining = None, None
         # A queue beside the network's. It has priority on the GPU because the host waits for its results.
         self.queue_beside = torch.cuda.Stream(self.device, priority=-1) if on_gpu else None
 
@@ -129,13 +131,15 @@ class VideoPredictor:
             predictor.category_ids = tuple(weights.category_ids or ())
         return predictor
 
-    def stream(self, size: Size, video_id: int = 1, keep_result: bool = True) -> VideoStream:
+    def stream(
+        self, size: Size, video_id: int = 1, keep_result: bool = True, joining: Joining | None = None
+    ) -> VideoStream:
         """Start a video whose frames have `size` (height, width). Any number of streams may run side by side.
 
-        `keep_result`: as in VideoStream
+        `keep_result`, `joining`: as in VideoStream
         """
         names, ids = self.class_names, self.category_ids
-        return VideoStream(self.detector, self.tracker, self.prepare, size, video_id, names, ids, keep_result)
+        return VideoStream(self.detector, self.tracker, self.prepare, size, video_id, names, ids, keep_result, joining)
 
     def track(
         self,
@@ -180,7 +184,7 @@ class VideoPredictor:
         Yield each with its stream and whether it is the last of its video.
         """
         for video in videos:
-            stream, launched = self.stream(video.size, video.video_id), 0
+            stream, launched = self.stream(video.size, video.video_id, joining=self.joining), 0
             while launched < len(video.file_names):
                 batch = next(batches)
                 launched += len(batch.metas)

@@ -35,6 +35,7 @@ from mmdet.structures import (
 from mmdet.structures.chunk_detections import unpack_rows
 from mmdet.structures.short_text import ShortText
 from mmdet.tracking.accumulator import VideoAccumulator
+from mmdet.tracking.joining import Joining
 from mmdet.tracking.running import RunningTracks
 from mmdet.tracking.tracker import kept_rows
 
@@ -74,6 +75,7 @@ class VideoStream:
 
     `class_names`, `category_ids`: by label; the label itself where they are not given
     `keep_result`: whether masks are encoded and kept for `finish`; without, memory stays constant however long it runs
+    `joining`: joins tracks of one object in what `finish` returns; None: they stay as the stream has them
 
     >>> stream = predictor.stream(size=(50, 75))
     >>> for frame in frames:
@@ -94,17 +96,18 @@ class VideoStream:
         class_names: Sequence[str] | None = None,
         category_ids: Sequence[int] | None = None,
         keep_result: bool = True,
+        joining: Joining | None = None,
     ) -> None:
         self.detector, self.tracker, self.prepare = detector, tracker, prepare
         self.size, self.video_id = size, video_id
         labels = range(detector.model.num_classes)
         self.class_names = tuple(map(str, labels) if class_names is None else class_names)
         self.category_ids = tuple(labels if category_ids is None else category_ids)
-        self.keep_result = keep_result
+        self.keep_result, self.joining = keep_result, joining
         self.state = tracker.start()
         self.context: TemporalContext | None = None
         self.ranking: Ranking = getattr(tracker, "ranking", Ranking())
-        self.accumulator = VideoAccumulator(video_id, size, self.ranking)
+        self.accumulator = VideoAccumulator(video_id, size, self.ranking, joining)
         self.running = RunningTracks(self.ranking)
         self.num_frames = 0
         self.bad_frames: list[str] = []
@@ -194,5 +197,6 @@ class VideoStream:
     def cut(self) -> VideoResult:
         """Return what `finish` does of the frames since the last cut, and forget them. Tracking goes on."""
         result = self.finish()
-        self.accumulator, self.bad_frames = VideoAccumulator(self.video_id, self.size, self.ranking), []
+        self.accumulator = VideoAccumulator(self.video_id, self.size, self.ranking, self.joining)
+        self.bad_frames = []
         return result

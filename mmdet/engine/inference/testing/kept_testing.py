@@ -54,6 +54,7 @@ def describe_test(config: RunConfig, options: InferenceOptions, dataset: VISData
         "list of transforms": values["data"]["test"]["dataset"].get("transforms"),
         "--amp": options.amp,
         "--dump_bbox": options.with_boxes,
+        "--join_tracks": options.join_tracks,
         "--trust_classes": options.trust_classes,
         "--no_ema": not options.ema,
         "--map-categories": None if options.map_categories is None else list(options.map_categories),

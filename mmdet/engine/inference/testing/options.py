@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmdet.config import RunConfig
+from mmdet.config.build import build_part
 from mmdet.datasets import VISDataset
 from mmdet.errors import UserError
 from mmdet.evaluation.ap.video import IoUType
 from mmdet.fileio.overwriting import check_output_file, check_output_folder, refuse_overwriting
 from mmdet.fileio.pictures.frame_files import frame_path
 from mmdet.fileio.results.result_file import SUBMISSION_MEMBER
+from mmdet.registry import TRACKERS
+from mmdet.tracking.joining import Joining
 from mmdet.visualization.mp4 import check_video_size
 from mmdet.visualization.video_writer import drawn_paths, refuse_foreign_files
 
@@ -39,6 +42,7 @@ class InferenceOptions:
     threshold: float | None = None  # draw tracks with at least this score; None: that of the best F1
     with_boxes: bool = False
     amp: str = "off"
+    join_tracks: bool = False  # join tracks of one object when a video is over
     resume: bool = False  # skip the videos that an interrupted test has finished
     report: Path | None = None  # the page to write
 
@@ -64,6 +68,8 @@ def check_options(options: InferenceOptions) -> None:
             "--map-categories needs the model's classes; results have the ids of the data set already, and "
             "tools/eval_results.py --map-categories matches those of other sets"
         )
+    if options.join_tracks and options.load_result:
+        raise UserError("--join_tracks needs what the model sees of the tracks, which results do not hold: test again")
     if options.resume and (options.load_result or options.kept is None):
         raise UserError("--resume goes on with a test that was interrupted: give its checkpoint and its --out")
     if options.out:
@@ -77,6 +83,15 @@ def check_options(options: InferenceOptions) -> None:
         _check_is_submission(options.submission)
     if options.show:
         check_output_folder(options.show_folder, "--save_vis_path")
+
+
+def find_joining(config: RunConfig) -> Joining:
+    """Return how the config's tracker joins the tracks of a finished video. Raises UserError if it does not."""
+    joining = getattr(build_part(TRACKERS, config.tracker, "config.tracker"), "joining", None)
+    if not isinstance(joining, Joining):
+        name = config.tracker["type"]
+        raise UserError(f"--join_tracks: config.tracker {name} joins no tracks; AppearanceTracker does (docs/plus.md)")
+    return joining
 
 
 def _check_is_submission(path: Path) -> None:

@@ -23,7 +23,7 @@ from mmdet.engine.inference.testing.classes import ResultClasses, mapped_classes
 from mmdet.engine.inference.testing.dataset import build_test_dataset, check_truth
 from mmdet.engine.inference.testing.drawn_scores import with_threshold, with_threshold_of_results
 from mmdet.engine.inference.testing.kept_testing import ending_at_once, predict_and_keep, saying_what_is_kept
-from mmdet.engine.inference.testing.options import InferenceOptions, check_options, check_outputs
+from mmdet.engine.inference.testing.options import InferenceOptions, check_options, check_outputs, find_joining
 from mmdet.engine.process.devices import limit_threads
 from mmdet.engine.process.endings import RunEnded
 from mmdet.engine.process.processes import Ranks
@@ -156,7 +156,8 @@ def _load_predictor(
 
     Classes that are to be mapped stay the checkpoint's.
     """
-    return VideoPredictor.from_checkpoint(
+    joining = find_joining(config) if options.join_tracks else None
+    predictor = VideoPredictor.from_checkpoint(
         config,
         str(options.checkpoint),
         ranks.device,
@@ -167,6 +168,8 @@ def _load_predictor(
         say,
         options.ema,
     )
+    predictor.joining = joining
+    return predictor
 
 
 def _classes(
