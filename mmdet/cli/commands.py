@@ -39,6 +39,7 @@ COMMANDS = (
     Command("eval", "results.eval_results", "score a result file against the ground truth"),
     Command("report", "results.report", "make one page of results: figures, errors, a player of every video"),
     Command("export-results", "results.export_results", "turn results into files of labelling tools, to be corrected"),
+    Command("compare-runs", "results.compare_runs", "put training runs side by side: figures, curves, settings"),
     Command("submission", "results.submission", "check a result file and pack it for an evaluation server"),
     Command("benchmark", "measures.benchmark", "measure speed"),
     Command("measure-memory", "measures.measure_memory", "measure memory over a long video"),

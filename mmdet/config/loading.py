@@ -84,7 +84,7 @@ def _override(source: Config, override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals:
         raise UserError(f"--cfg-options {shown(override)}: expected key=value")
-    value = _literal(text)
+    value = literal(text)
     *parents, last = key.split(".")
     node: Any = source._cfg_dict
     walked: list[str] = []
@@ -115,7 +115,7 @@ class _Habits(ast.NodeTransformer):
         return ast.Constant(_WORDS.get(node.id.lower(), node.id))
 
 
-def _literal(text: str) -> Any:
+def literal(text: str) -> Any:
     """Return the value of a Python literal, including `dict(...)`. Any other text is returned as text."""
     try:
         return ast.literal_eval(_Habits().visit(ast.parse(text.strip(), mode="eval")))

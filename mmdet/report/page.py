@@ -11,7 +11,7 @@ import hashlib
 import html
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import resources
 from pathlib import Path
 from string import Template
@@ -55,20 +55,25 @@ def write_page(report: Report, path: Path) -> None:
 
 def _parts(report: Report) -> Iterator[str]:
     """Yield the page in the order of its bytes; the videos come last, so that figures show before they are read."""
-    style = _read(*STYLES)
-    script = f'(() => {{\n"use strict";\n{_read(*SCRIPTS)}\n}})();'
-    yield Template(_read("page.html")).substitute(
-        title=html.escape(report.title),
-        style=style,
-        style_hash=_hash(style),
-        script=script,
-        script_hash=_hash(script),
-        overview=_block("overview", report.overview()),
-    )
+    yield opening_of_page(report.title, STYLES, SCRIPTS, report.overview())
     for index, video in enumerate(report.videos):
         yield _block(f"tracks-{index}", video.tracks())
         yield _block(f"pictures-{index}", list(video.pictures))
     yield "</body>\n</html>\n"
+
+
+def opening_of_page(title: str, styles: Sequence[str], scripts: Sequence[str], overview: Any) -> str:
+    """Return a page of these files of the folder `web` up to the end of its body; its data are the block `overview`."""
+    style = _read(*styles)
+    script = f'(() => {{\n"use strict";\n{_read(*scripts)}\n}})();'
+    return Template(_read("page.html")).substitute(
+        title=html.escape(title),
+        style=style,
+        style_hash=_hash(style),
+        script=script,
+        script_hash=_hash(script),
+        overview=_block("overview", overview),
+    )
 
 
 def _read(*names: str) -> str:

@@ -12,6 +12,7 @@ from made_report import make_model, make_report
 import mmdet.report
 from mmdet.errors import UserError
 from mmdet.report.page import SCRIPTS, STYLES, write_page
+from mmdet.report.runs import page as runs_page
 
 WEB = Path(mmdet.report.__file__).parent / "web"
 HOSTILE = "</script><!--<script>\u2028\u2029 & <img src=x onerror=alert(1)>"
@@ -104,7 +105,8 @@ def test_the_page_names_no_other_file_and_no_network():
 
 
 def test_every_file_of_the_page_is_used_and_short():
-    assert {path.name for path in WEB.iterdir()} == {*STYLES, *SCRIPTS, "page.html"}
+    assert {path.name for path in WEB.iterdir()} == {*STYLES, *SCRIPTS, *runs_page.SCRIPTS, "page.html"}
+    assert set(runs_page.STYLES) <= set(STYLES)
     for path in WEB.iterdir():
         lines = path.read_text().splitlines()
         assert len(lines) <= 300, path.name
@@ -112,7 +114,7 @@ def test_every_file_of_the_page_is_used_and_short():
 
 
 def test_the_script_does_not_make_html_from_texts():
-    for name in SCRIPTS:
+    for name in {*SCRIPTS, *runs_page.SCRIPTS}:
         assert not re.search(
             r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b", (WEB / name).read_text()
         )

@@ -4,7 +4,7 @@ const LONG_TABLE = 40; // rows; longer ones scroll by themselves, under their he
 
 /**
  * Make a table. A column has `name`, `value(row)` to sort by, and if need be `show(row)` (text or element), `text` (it
- * holds words), `title`, and `bar(row)`, a fraction drawn behind the number.
+ * holds words), `title`, and `bar(row)`, a fraction drawn behind the number. With `sortBy` null rows stay as they come.
  */
 function sortableTable({ id, caption, columns, rows, sortBy = 0, descending = false }) {
   const body = element("tbody");
@@ -32,6 +32,7 @@ function sortableTable({ id, caption, columns, rows, sortBy = 0, descending = fa
     arrange();
   }
   function arrange() {
+    if (current.index === null) return body.replaceChildren(...lines.map(({ line }) => line)); // as they come
     const { value } = columns[current.index];
     lines.sort((a, b) => compared(value(a.row), value(b.row), current.descending));
     body.replaceChildren(...lines.map(({ line }) => line));
