@@ -12,6 +12,7 @@ from xml.etree.ElementTree import Element, SubElement
 
 from mmdet.fileio.exporting.shapes import polygons_of, row_runs, window_of
 from mmdet.fileio.exporting.tracks import ExportOptions, ExportSet, ExportTrack, ExportVideo
+from mmdet.ops.masks.outlines import joined
 from mmdet.structures import RLE
 
 _ENDING = ".xml"
@@ -90,10 +91,8 @@ def _shape(frame: int, values: dict[str, str], outside: bool) -> Element:
 
 
 def _polygon(mask: RLE, options: ExportOptions) -> dict[str, str]:
-    """Return the outline of the largest part: a track of CVAT has one shape per frame."""
-    outlines = polygons_of(mask, options)
-    options.lost["further parts of objects, which a track of polygons cannot have"] += len(outlines) - 1
-    return {"points": ";".join(f"{x:.2f},{y:.2f}" for x, y in outlines[0])}
+    """Return one outline of all parts: a track of CVAT has one shape per frame."""
+    return {"points": ";".join(f"{x:.2f},{y:.2f}" for x, y in joined(polygons_of(mask, options)))}
 
 
 def _mask(mask: RLE) -> dict[str, str]:

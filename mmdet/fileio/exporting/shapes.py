@@ -23,7 +23,7 @@ class Window:
 
 
 def polygons_of(mask: RLE, options: ExportOptions) -> list[Outline]:
-    """Return the outlines of the parts of a mask, the largest first. Holes are filled and counted as lost."""
+    """Return the outlines of the parts of a mask, the largest first. Holes that a tolerance loses are counted."""
     outlines, holes = trace(decode_segmentation(mask, _size(mask)), options.tolerance)
     options.lost["holes of polygons, filled"] += holes
     return outlines

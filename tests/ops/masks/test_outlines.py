@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mmdet.ops.masks.outlines import trace
+from mmdet.ops.masks.outlines import joined, trace
 from mmdet.ops.masks.segmentations import decode_segmentation
 
 
@@ -33,14 +33,26 @@ def test_an_inner_corner_is_one_corner():
     assert len(outline) == 6
 
 
-def test_parts_come_by_their_size_and_holes_are_counted():
-    outlines, holes = trace(pixels("#..#####", "...#...#", "##.#...#", "##.#...#", "...#####"))
+def test_parts_come_by_their_size():
+    outlines, _ = trace(pixels("#..###", "...###", "##.###", "##...."))
     assert [corners(outline) for outline in outlines] == [
-        {(3, 0), (8, 0), (8, 5), (3, 5)},
+        {(3, 0), (6, 0), (6, 3), (3, 3)},
         {(0, 2), (2, 2), (2, 4), (0, 4)},
         {(0, 0), (1, 0), (1, 1), (0, 1)},
     ]
-    assert holes == 1
+
+
+def test_an_outline_goes_to_a_hole_and_back():
+    (outline,), lost = trace(pixels("#####", "##..#", "#####"))
+    assert corners(outline) == {(0, 0), (5, 0), (5, 3), (0, 3), (0, 1), (2, 1), (4, 1), (4, 2), (2, 2)}
+    assert lost == 0
+
+
+def test_joined_parts_are_one_outline_of_the_same_mask():
+    mask = pixels("##....##", "##....##", "........", "...##...", "...##...")
+    outlines, _ = trace(mask)
+    assert len(outlines) == 3
+    assert (drawn([joined(outlines)], mask.shape) == mask).all()
 
 
 def test_an_empty_mask_has_no_outline():
@@ -52,9 +64,10 @@ def test_drawing_the_outlines_gives_the_mask_again(seed):
     rng = np.random.default_rng(seed)
     smooth = cv2.GaussianBlur(rng.random((30, 40)).astype(np.float32), (0, 0), 0.3 + seed % 5)
     mask = smooth > np.quantile(smooth, rng.uniform(0.3, 0.9))
-    filled = np.zeros(mask.shape, np.uint8)
-    cv2.drawContours(filled, cv2.findContours(mask.astype(np.uint8), 0, 1)[0], -1, 1, -1)  # without its holes
-    assert (drawn(trace(mask)[0], mask.shape) == filled).all()
+    outlines, lost = trace(mask)
+    assert lost == 0
+    assert (drawn(outlines, mask.shape) == mask).all()
+    assert (drawn([joined(outlines)], mask.shape) == mask).all()
 
 
 def test_a_tolerance_gives_fewer_corners_and_nearly_the_same_mask():
