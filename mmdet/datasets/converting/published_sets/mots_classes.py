@@ -17,6 +17,8 @@ from mmdet.fileio.annotations.vis_json import Category, VideoInfo
 IDS_A_CLASS = 1000
 IGNORED_CLASS = 10
 MOTS_CHALLENGE = {2: "pedestrian"}
+LABELS = "labels.txt"
+_NAMES = (LABELS, "classes.json")  # of CVAT, and of tools/export_results.py
 KITTI_MOTS = {1: "car", 2: "pedestrian"}
 
 Classes = Mapping[int, str]
@@ -44,9 +46,14 @@ def collect_objects(objects: VideoObjects, video: VideoInfo, collected: Collecte
             )
 
 
-def new_collection(request: ConvertRequest, classes: Classes) -> Collected:
-    """Return an empty set with the categories of a MOTS set, or those of `--categories`; ids are class numbers."""
-    named = _load_classes(request.categories) if request.categories else classes
+def new_collection(request: ConvertRequest, folder: Path, classes: Classes) -> Collected:
+    """Return an empty set with the categories of `--categories`, of a file of names in `folder`, or of the MOTS set.
+
+    Their ids are the numbers of the classes.
+    """
+    beside = next((folder / name for name in _NAMES if (folder / name).is_file()), None)
+    path = request.categories or beside
+    named = _load_classes(path) if path else classes
     return Collected([Category(number, name) for number, name in sorted(named.items())])
 
 

@@ -39,7 +39,7 @@ def _read(request: ConvertRequest, classes: Classes) -> Conversion:
     inner = request.source / _INSTANCES
     annotations = inner if inner.is_dir() else request.source
     images = find_images(request, annotations, [_INSTANCES])
-    collected = new_collection(request, classes)
+    collected = new_collection(request, annotations, classes)
     for pair in pairs_of(request, annotations, images, collected, read_wide_ids):
         video = add_video(pair, collected, request.missing_is_empty)
         objects = VideoObjects(len(pair.frames.files))

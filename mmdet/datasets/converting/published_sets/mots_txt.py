@@ -14,6 +14,7 @@ from mmdet.datasets.converting.published_sets.collected import Collected, VideoO
 from mmdet.datasets.converting.published_sets.layout import VideoFrames, find_images, find_video_frames, wanted_videos
 from mmdet.datasets.converting.published_sets.mots_classes import (
     KITTI_MOTS,
+    LABELS,
     MOTS_CHALLENGE,
     Classes,
     collect_objects,
@@ -52,7 +53,7 @@ def read_kitti_mots_txt(request: ConvertRequest) -> Conversion:
 def _read(request: ConvertRequest, classes: Classes) -> Conversion:
     texts = _texts(request.source)
     images = _images(request)
-    collected = new_collection(request, classes)
+    collected = new_collection(request, request.source, classes)
     wanted = wanted_videos(request, texts, collected)
     for done, name in enumerate(wanted):
         request.report_progress(done, len(wanted))
@@ -71,7 +72,8 @@ def _texts(source: Path) -> dict[str, Path]:
         return {source.absolute().parents[1].name if source.parts[-2:] == _GT.parts else source.stem: source}
     if (source / _GT).is_file():
         return {source.absolute().name: source / _GT}
-    texts = {path.stem: path for path in list_folder(source, "folder of texts") if path.suffix.lower() == ".txt"}
+    listed = [path for path in list_folder(source, "folder of texts") if path.name != LABELS]
+    texts = {path.stem: path for path in listed if path.suffix.lower() == ".txt"}
     texts |= {path.name: path / _GT for path in source.iterdir() if (path / _GT).is_file()}
     if not texts:
         raise UserError(f"{source} has no texts of MOTS: expected {source}/VIDEO.txt or {source}/VIDEO/gt/gt.txt")

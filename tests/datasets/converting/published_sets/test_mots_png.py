@@ -104,6 +104,28 @@ def test_a_class_without_a_name_is_refused_unless_it_is_named(kitti):
 
 
 @pytest.mark.parametrize(
+    ("name", "text"), [("labels.txt", "auto\nwalker\n"), ("classes.json", '{"1": "auto", "2": "walker"}')]
+)
+def test_a_file_of_names_beside_the_pngs_is_taken(kitti, name, text):
+    (kitti / "instances" / name).write_text(text)
+    for read in (read_mots_png, read_kitti_mots_png):
+        data = read(ConvertRequest(source=kitti)).data
+        assert [(c.category_id, c.name) for c in data.categories] == [(1, "auto"), (2, "walker")]
+
+
+def test_an_export_of_cvat_has_one_video_without_a_folder(tmp_path):
+    add_frames(tmp_path / "default" / "images", ["frame_000000.png", "frame_000001.png"])
+    add_png(tmp_path / "default" / "instances" / "frame_000000.png", squares(_1000=(2, 3), _2001=(12, 8)))
+    (tmp_path / "default" / "instances" / "labels.txt").write_text("cat\ndog")
+    conversion = read_mots_png(ConvertRequest(source=tmp_path / "default", missing_is_empty=True))
+    assert conversion.data.videos[0].file_names == ["frame_000000.png", "frame_000001.png"]
+    assert conversion.data.videos[0].annotated_frames is None
+    cat, dog = conversion.data.tracks
+    assert (cat.category_id, dog.category_id) == (1, 2)
+    assert_masks(cat, [squares(_1=(2, 3)) > 0, None])
+
+
+@pytest.mark.parametrize(
     ("name", "text", "message"),
     [
         ("c.json", '{"car": 1}', "'car' is no class number"),
