@@ -180,12 +180,3 @@ def test_yolo_seg(convert_here, folder, damage):
     write(folder / "yolo" / "data.yaml", b"train: images\nnames: [dog, cat]")
     write(folder / "yolo" / "labels" / "0.txt", damaged(YOLO, damage))
     convert_here("yolo-seg", folder / "yolo", frames=None)
-
-
-@hostile(5)
-@given(damages)
-def test_the_yaml_of_yolo(convert_here, folder, damage):
-    write_images(folder / "yaml" / "images", ["0.png"])
-    write(folder / "yaml" / "data.yaml", damaged(b"path: .\ntrain: images\nnames: {0: dog, 1: cat}", damage))
-    write(folder / "yaml" / "labels" / "0.txt", YOLO)
-    convert_here("yolo-seg", folder / "yaml", frames=None)

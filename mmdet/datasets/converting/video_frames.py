@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Sequence, Set
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -22,6 +23,8 @@ from mmdet.structures import Size
 
 _NUMBER_AT_END = re.compile(r"(\d{1,12})$")
 _FRAME_NAME = re.compile(r"\d{5,12}\.jpg")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_LONGEST_NAME, _DEEPEST = 60, 10  # letters (of up to four bytes) of a folder's name, folders of a path
 _UNFINISHED = ".{}.unfinished"
 _QUALITY = 95  # of the JPEGs
 
@@ -61,7 +64,7 @@ class FrameFinder:
         why = f"their frames are not in {self._place}: {short_list(self._lost)}"
         return (LeftOut(what="videos", count=len(self._lost), why=why),)
 
-    def find(self, name: str, wanted: Sequence[int] | None = None, also: Sequence[str] = ()) -> VideoFrames | None:
+    def find(self, name: str, wanted: range | None = None, also: Sequence[str] = ()) -> VideoFrames | None:
         """Return the frames of the video that the source calls `name`, such as `clip.mp4`.
 
         None if they are not there, but the source has other videos.
@@ -91,11 +94,11 @@ class FrameFinder:
     def _nowhere(self, name: str) -> UserError:
         bare = _without_ending(_inside(name)).name
         return UserError(
-            f"no frames of video {name} in {self._place}: give --frames DIR with its images in DIR/{bare}, or with the "
-            "video itself, whose frames --extract-to DIR writes as images"
+            f"no frames of video {name:.200} in {self._place}: give --frames DIR with its images in DIR/{bare}, or "
+            "with the video itself, whose frames --extract-to DIR writes as images"
         )
 
-    def _of_images(self, images: Sequence[Path], name: str, wanted: Sequence[int] | None) -> VideoFrames:
+    def _of_images(self, images: Sequence[Path], name: str, wanted: range | None) -> VideoFrames:
         """Match images with the wanted frames: one after the other if there are as many, else by their numbers."""
         self._use_root(self._place)
         wanted = range(len(images)) if wanted is None else wanted
@@ -103,11 +106,11 @@ class FrameFinder:
         if len(images) != len(wanted):
             ends = [_NUMBER_AT_END.search(path.stem) for path in images]
             numbered = {int(end[1]): path for end, path in zip(ends, images, strict=True) if end}
-            chosen = {number: numbered[number] for number in wanted if number in numbered}
+            chosen = {number: numbered[number] for number in sorted(numbered) if number in wanted}
             if len(numbered) < len(images) or not chosen:
                 raise UserError(
-                    f"video {name} has {len(wanted)} frames, {images[0].parent} {len(images)} images, whose names do "
-                    "not end with the numbers of frames: give the folder with all of its frames"
+                    f"video {name:.200} has {len(wanted)} frames, {images[0].parent} {len(images)} images, whose "
+                    "names do not end with the numbers of frames: give the folder with all of its frames"
                 )
         return VideoFrames(
             file_names=tuple(path.relative_to(self._place).as_posix() for path in chosen.values()),
@@ -116,7 +119,7 @@ class FrameFinder:
             missing=len(wanted) - len(chosen),
         )
 
-    def _of_video(self, video: Path, name: str, wanted: Sequence[int] | None) -> VideoFrames:
+    def _of_video(self, video: Path, name: str, wanted: range | None) -> VideoFrames:
         target = self._request.extract_to
         if target is None:
             raise UserError(f"{video} is a video: name a folder for its frames by --extract-to DIR")
@@ -135,7 +138,7 @@ class FrameFinder:
         shutil.rmtree(unfinished, ignore_errors=True)
         try:
             unfinished.mkdir(parents=True)
-            numbers, size = self._write(frames, unfinished, None if wanted is None else set(wanted), video)
+            numbers, size = self._write(frames, unfinished, wanted, video)
             unfinished.rename(folder)
         except OSError as error:
             raise UserError(f"the frames of {video} cannot be written to {folder}: {error.strerror}") from error
@@ -146,7 +149,7 @@ class FrameFinder:
         return self._result(numbers, size, name, wanted)
 
     @staticmethod
-    def _result(numbers: Sequence[int], size: Size, name: str, wanted: Sequence[int] | None) -> VideoFrames:
+    def _result(numbers: Sequence[int], size: Size, name: str, wanted: range | None) -> VideoFrames:
         return VideoFrames(
             file_names=tuple(f"{name}/{_frame_name(number)}" for number in numbers),
             numbers=tuple(numbers),
@@ -154,9 +157,9 @@ class FrameFinder:
             missing=0 if wanted is None else len(wanted) - len(numbers),
         )
 
-    def _write(self, frames: FrameSource, folder: Path, wanted: Set[int] | None, video: Path) -> tuple[list[int], Size]:
+    def _write(self, frames: FrameSource, folder: Path, wanted: range | None, video: Path) -> tuple[list[int], Size]:
         """Write the wanted frames into a folder; return their numbers and their size."""
-        last = max(wanted) if wanted else None
+        last = wanted[-1] if wanted else None
         total = frames.promised if last is None else last + 1
         numbers, size = [], None
         for number, frame in enumerate(frames):
@@ -183,7 +186,7 @@ class FrameFinder:
         self._root = root
 
 
-def _extracted_before(folder: Path, frames: FrameSource, wanted: Sequence[int] | None) -> list[int]:
+def _extracted_before(folder: Path, frames: FrameSource, wanted: range | None) -> list[int]:
     """Return the numbers of the frames in a folder if they are those that an earlier run wrote, else none.
 
     That is: exactly the wanted ones, as far as the video goes, and the first equals the video's.
@@ -191,8 +194,10 @@ def _extracted_before(folder: Path, frames: FrameSource, wanted: Sequence[int] |
     names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
     numbers = sorted(int(name.removesuffix(".jpg")) for name in names if _FRAME_NAME.fullmatch(name))
     length = frames.promised
-    expected = range(length or 0) if wanted is None else [n for n in wanted if length is None or n < length]
-    if not numbers or len(numbers) < len(names) or numbers != list(expected):
+    expected = range(length or 0) if wanted is None else wanted
+    if length is not None:
+        expected = expected[: bisect_left(expected, length)]
+    if len(numbers) < len(names) or len(numbers) != len(expected) or not numbers or numbers != list(expected):
         return []
     first = next((frame for number, frame in enumerate(frames) if number == numbers[0]), None)
     is_same = first is not None and (folder / _frame_name(numbers[0])).read_bytes() == _coded(first.image)
@@ -200,9 +205,10 @@ def _extracted_before(folder: Path, frames: FrameSource, wanted: Sequence[int] |
 
 
 def _inside(name: str) -> Path:
-    """Return the name of a video as a relative path that does not lead upwards."""
-    parts = [part for part in PurePosixPath(name.replace("\\", "/")).parts if part not in ("/", "..")]
-    return Path(*parts) if parts else Path("video")
+    """Return the name of a video as a relative path that does not lead upwards and can be one of a file."""
+    parts = PurePosixPath(_CONTROL.sub("_", name).replace("\\", "/")).parts
+    kept = [part[-_LONGEST_NAME:] for part in parts[-_DEEPEST:] if part not in ("/", "//", "..")]
+    return Path(*kept) if kept else Path("video")
 
 
 def _ways(path: Path) -> tuple[Path, ...]:
@@ -235,6 +241,6 @@ def check_size(frames: VideoFrames, stated: Size | None, name: str, path: object
     """Raise UserError if frames do not have the size that the source states."""
     if stated is not None and tuple(stated) != frames.size:
         raise UserError(
-            f"{path}: the frames of {name} were {stated[1]}x{stated[0]} when they were labelled, "
+            f"{path}: the frames of {name:.200} were {stated[1]}x{stated[0]} when they were labelled, "
             f"{frames.file_names[0]} is {frames.size[1]}x{frames.size[0]}: give the same frames"
         )

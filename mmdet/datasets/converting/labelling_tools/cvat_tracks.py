@@ -72,7 +72,7 @@ def lists_keyframes_only(tracks: Sequence[CvatTrack]) -> bool:
 
 
 def shapes_between(track: CvatTrack, frames: Sequence[int]) -> Iterator[Shape | None]:
-    """Yield the visible shapes of a track of keyframes for all of `frames`, None where one cannot be computed."""
+    """Yield the keyframes of a track and its visible shapes in `frames`, None where one cannot be computed."""
     for before, after in pairwise((*track.shapes, None)):
         assert before is not None
         if before.outside:

@@ -61,7 +61,7 @@ def read_cvat_video(request: ConvertRequest) -> Conversion:
         if (frames := finder.find(task.name, task.frames)) is not None:
             check_size(frames, task.size, task.name, path)
             video_id = builder.add_video(frames.size, frames.file_names)
-            _add_tracks(own, task, frames, video_id, builder, request, counts)
+            _add_tracks(own, frames, video_id, builder, request, counts)
     counts["no task"] = sum(track.task not in numbers for track in tracks) if len(tasks) > 1 else 0
     made = builder.finish()
     return Conversion(
@@ -81,7 +81,6 @@ def read_cvat_video(request: ConvertRequest) -> Conversion:
 
 def _add_tracks(
     tracks: Sequence[CvatTrack],
-    task: _Task,
     frames: VideoFrames,
     video_id: int,
     builder: SetBuilder,
@@ -92,14 +91,14 @@ def _add_tracks(
     places = {number: place for place, number in enumerate(frames.numbers)}
     only_keyframes = lists_keyframes_only(tracks)
     for done, track in enumerate(tracks, start=1):
-        for shape in _shapes(track, task.frames, only_keyframes, counts):
+        for shape in _shapes(track, frames.numbers, only_keyframes, counts):
             if _is_kept(shape, places, request, counts):
                 mask = mask_of(shape, frames.size)
                 builder.see(video_id, places[shape.frame], track.identity, track.label, mask, where=shape.where)
         request.report_progress(done, len(tracks))
 
 
-def _shapes(track: CvatTrack, frames: range, only_keyframes: bool, counts: Counter[str]) -> Iterator[Shape]:
+def _shapes(track: CvatTrack, frames: Sequence[int], only_keyframes: bool, counts: Counter[str]) -> Iterator[Shape]:
     """Yield the visible shapes of a track, and count those that cannot be computed."""
     if not only_keyframes:
         yield from (shape for shape in track.shapes if not shape.outside)

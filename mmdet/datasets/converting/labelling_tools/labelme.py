@@ -140,18 +140,19 @@ def _sightings(
     stated = (raw.get("imageHeight"), raw.get("imageWidth"))
     if stated != (None, None) and stated != size:
         raise UserError(
-            f"{path}: the image was {stated[1]}x{stated[0]} when it was labelled, it is {size[1]}x{size[0]}"
+            f"{path}: the image was {shown(stated[1])}x{shown(stated[0])} when it was labelled, it is "
+            f"{size[1]}x{size[0]}"
         )
     for number, shape in enumerate(get_list(raw, "shapes", path)):
         where = f"{path}: shapes[{number}]"
-        kind = get_field(shape, "shape_type", where) if "shape_type" in shape else "polygon"
+        label = checked_text(get_field(shape, "label", where), f"{where}: 'label'")
+        kind = shape.get("shape_type", "polygon")
         counts["shapes"] += 1
         if kind not in _AREAS:
             counts["no area"] += 1
         elif kind in _BOXES and not request.boxes_as_masks:
             counts["boxes"] += 1
         else:
-            label = checked_text(get_field(shape, "label", where), f"{where}: 'label'")
             mask = _mask(kind, shape, size, where)
             yield Sighting(frame=place, identity=_identity(shape), category=label, mask=mask, where=where)
 

@@ -116,13 +116,13 @@ def _add_video(
     classes = _objects(raw, path)
     counts["frames"] += len(frames.file_names) + frames.missing
     counts["no frame"] += frames.missing
-    counts["objects"] += len(get_list(raw, "objects", path))
-    counts["tags"] += len(raw.get("tags") or []) + sum(bool(entry.get("tags")) for entry in raw["objects"])
+    counts["objects"] += len(raw["objects"])
+    counts["tags"] += bool(raw.get("tags")) or any(entry.get("tags") for entry in raw["objects"])
     for frame, figure, where in _figures(raw, path):
         counts["figures"] += 1
         if _is_kept(figure, frame, places, request, counts, where):
             key = figure.get("objectKey", figure.get("objectId"))
-            if key not in classes:
+            if not isinstance(key, str | int) or key not in classes:
                 raise UserError(f"{where}: no object has the key {shown(key)}")
             mask = _mask(figure, size, where)
             builder.see(video_id, places[frame], key, classes[key], mask, where=where)
@@ -131,7 +131,7 @@ def _add_video(
 def _objects(raw: dict[str, Any], path: Path) -> dict[Any, str]:
     """Return the class of every object by its key, and by its id if it has one."""
     classes = {}
-    for index, entry in enumerate(raw["objects"]):
+    for index, entry in enumerate(get_list(raw, "objects", path)):
         where = f"{path}: objects[{index}]"
         title = checked_text(get_field(entry, "classTitle", where), f"{where}: 'classTitle'")
         classes.update({entry[key]: title for key in ("key", "id") if isinstance(entry.get(key), str | int)})
@@ -181,7 +181,7 @@ def _mask(figure: dict[str, Any], size: Size, where: str) -> Any:
         return [rectangle(x1, y1, x2 - x1 + 1, y2 - y1 + 1)]
     drawn = np.zeros(size, np.uint8)
     cv2.fillPoly(drawn, [outline], 1)
-    for hole in points.get("interior") or []:
+    for hole in get_list(points, "interior", where) if points.get("interior") else []:
         cv2.fillPoly(drawn, [_points(hole, where)], 0)
     return drawn > 0
 

@@ -15,6 +15,7 @@ from mmdet.errors import UserError, shown
 from mmdet.structures import Size
 
 _BOX = 4  # numbers
+_MOST_CLASSES = 10**6
 _ROUNDING = 0.01  # a coordinate may leave the frame by so much of its side
 
 
@@ -72,7 +73,7 @@ def read_lines(path: Path) -> list[Line]:
             label, *values = map(float, words)
         except ValueError:
             raise UserError(f"{path}, line {number}: is {shown(text)}, expected a class and numbers") from None
-        if label != int(label) or label < 0:
+        if not 0 <= label < _MOST_CLASSES or label != int(label):  # NaN fails too
             raise UserError(f"{path}, line {number}: the class is {words[0]}, expected a whole number from 0")
         lines.append(Line(path=path, number=number, label=int(label), values=tuple(values)))
     return lines

@@ -106,7 +106,7 @@ def _of_yaml(path: Path, request: ConvertRequest) -> _Place:
         raise not_in_format(path, "the data.yaml of a YOLO set")
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise UserError(f"{path} cannot be read as YAML: {' '.join(str(error).split())}") from error
     if not isinstance(raw, dict) or "names" not in raw:
         raise UserError(f"{path}: has no 'names', the classes of the set")

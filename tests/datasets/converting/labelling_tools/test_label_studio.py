@@ -139,7 +139,9 @@ def test_images_of_local_files_keep_their_folders(export):
 
 def test_an_image_that_may_be_several_is_an_error(export):
     path = export(task(1, "/data/upload/3/1a2b3c4d-0.png", *polygon("r", 1)), images=["a/0.png", "b/0.png"])
-    with pytest.raises(UserError, match=r"task 1: data/upload/3/1a2b3c4d-0\.png may be .*: give --frames of one video"):
+    with pytest.raises(
+        UserError, match=r"task 1: 'data/upload/3/1a2b3c4d-0\.png' may be .*: give --frames of one video"
+    ):
         convert(path)
 
 

@@ -19,7 +19,7 @@ from mmdet.datasets.converting.labelling_tools.label_studio.regions import (
 from mmdet.datasets.converting.labelling_tools.label_studio.sequences import box_at, read_sequence
 from mmdet.datasets.converting.labelling_tools.label_studio.tasks import Task, read_tasks
 from mmdet.datasets.converting.video_frames import FrameFinder
-from mmdet.errors import UserError
+from mmdet.errors import UserError, shown
 from mmdet.fileio.annotations.json_fields import fits_int64, get_field
 from mmdet.fileio.pictures.images import header_of, is_image_name, natural_key
 from mmdet.fileio.sources.frame_source import folder_entries
@@ -82,7 +82,7 @@ def _add_video(
             value = get_field(result, "value", where)
             keyframes = read_sequence(value, where)
             stated = value.get("framesCount")
-            step = stated / length if fits_int64(stated) and abs(stated - length) > _ROUNDING else 1.0
+            step = stated / length if fits_int64(stated) and stated > 0 and abs(stated - length) > _ROUNDING else 1.0
             counts["other rate"] += step != 1
             for frame in range(length):
                 if (box := box_at(keyframes, 1 + frame * step)) is not None:
@@ -134,7 +134,9 @@ def _images(tasks: Sequence[Task], root: Path) -> Iterator[Path | None]:
         exact = [path for path in paths if path.as_posix().endswith(f"/{'/'.join(task.media.parts[-2:])}")]
         chosen = exact if len(exact) == 1 else paths
         if len(chosen) > 1:
-            raise UserError(f"{task.where}: {task.media} may be {chosen[0]} or {chosen[1]}: give --frames of one video")
+            raise UserError(
+                f"{task.where}: {shown(str(task.media))} may be {chosen[0]} or {chosen[1]}: give --frames of one video"
+            )
         yield chosen[0] if chosen else None
 
 

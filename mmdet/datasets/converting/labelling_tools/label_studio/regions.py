@@ -49,17 +49,19 @@ def identity_of(result: dict[str, Any], others: Sequence[dict[str, Any]]) -> Has
                 return number
     meta = result.get("meta")
     notes = meta.get("text") if isinstance(meta, dict) else None
-    return next((number for note in notes or () if (number := number_in(str(note)))), None)
+    return next(
+        (number for note in (notes if isinstance(notes, list) else ()) if (number := number_in(str(note)))), None
+    )
 
 
 def by_region(results: Sequence[dict[str, Any]]) -> Iterator[tuple[int, dict[str, Any], list[dict[str, Any]]]]:
     """Yield each result that draws, with its place and the other results of its region."""
-    same: dict[Any, list[dict[str, Any]]] = defaultdict(list)
+    same: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for result in results:
-        same[result.get("id")].append(result)
+        same[str(result.get("id"))].append(result)
     for place, result in enumerate(results):
         if kind_of(result) in SHAPES or kind_of(result) == "videorectangle":
-            yield place, result, [other for other in same[result.get("id")] if other is not result]
+            yield place, result, [other for other in same[str(result.get("id"))] if other is not result]
 
 
 def sightings_of(
@@ -88,7 +90,8 @@ def _mask(kind: str, result: dict[str, Any], size: Size, where: str) -> Any:
     stated = (result.get("original_height", size[0]), result.get("original_width", size[1]))
     if stated != tuple(size):
         raise UserError(
-            f"{where}: the image was {stated[1]}x{stated[0]} when it was labelled, it is {size[1]}x{size[0]}"
+            f"{where}: the image was {shown(stated[1])}x{shown(stated[0])} when it was labelled, it is "
+            f"{size[1]}x{size[0]}"
         )
     if kind == "brush":
         return decode_brush(get_field(value, "rle", where), size, where)

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from mmdet.datasets.converting.recognition import not_in_format
-from mmdet.errors import UserError
+from mmdet.errors import UserError, shown
 from mmdet.fileio.annotations.json_fields import get_field, get_list, read_json
 from mmdet.fileio.pictures.images import IMAGE_ENDINGS
 from mmdet.fileio.sources.frame_source import VIDEO_ENDINGS
@@ -54,7 +54,7 @@ def read_tasks(path: Path, counts: Counter[str]) -> list[Task]:
 
 def _tasks(raw: list[dict[str, Any]], path: Path, counts: Counter[str]) -> Iterator[Task]:
     for number, entry in enumerate(raw):
-        where = f"{path}: task {entry.get('id', number)}"
+        where = f"{path}: task {shown(entry.get('id', number))}"
         media = _media(entry["data"])
         if media is None:
             counts["no media"] += 1
