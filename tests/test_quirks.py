@@ -20,7 +20,7 @@ from small_model import small_model
 from torch.nn import functional as F
 
 from mmdet.config import load_config
-from mmdet.datasets import VISDataset, vis_dataset
+from mmdet.datasets import VISDataset, frame_reader
 from mmdet.models import VISModel
 from mmdet.models.assigners import UncertaintyAssigner
 from mmdet.models.assigners.candidates import best_points
@@ -225,7 +225,7 @@ def test_q19_a_test_item_decodes_one_frame(monkeypatch, tmp_path):
         read.append(Path(path).name)
         return np.zeros((*size, 3), np.uint8)
 
-    monkeypatch.setattr(vis_dataset, "read_image", read_image)
+    monkeypatch.setattr(frame_reader, "read_image", read_image)
     names = [f"v/{index}.jpg" for index in range(6)]
     videos = [{"id": 1, "height": 8, "width": 8, "file_names": names}]
     (tmp_path / "a.json").write_text(json.dumps({"videos": videos, "categories": [{"id": 3, "name": "cat"}]}))

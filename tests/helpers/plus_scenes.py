@@ -59,22 +59,23 @@ def losses_and_gradients(images, device="cpu", **settings):
     return {k: v.detach().cpu() for k, v in losses.items()}, {k: v.grad.cpu() for k, v in leaves.items()}
 
 
-def make_identities(pairs, objects=3, slots=2, seed=0):
-    """Embeddings (pairs, 2, G, A, E), weights and ids of random objects, some of them in one frame only or in none."""
+def make_identities(clips, frames=2, objects=3, slots=2, seed=0):
+    """Embeddings (clips, T, G, A, E), weights and ids of random objects, some of them in one frame only or in none."""
     source = torch.Generator().manual_seed(seed)
-    ids = torch.stack([torch.randperm(objects + 1, generator=source)[:objects] for _ in range(2 * pairs)])
-    ids = ids.view(pairs, 2, objects).masked_fill(torch.rand(pairs, 2, objects, generator=source) < 0.1, -1)
-    embeddings = torch.rand(pairs, 2, objects, slots, EMBEDDING, generator=source) - 0.5
-    weights = torch.rand(pairs, 2, objects, slots, generator=source)
+    ids = torch.stack([torch.randperm(objects + 1, generator=source)[:objects] for _ in range(frames * clips)])
+    ids = ids.view(clips, frames, objects)
+    ids = ids.masked_fill(torch.rand(ids.shape, generator=source) < 0.1, -1)
+    embeddings = torch.rand(clips, frames, objects, slots, EMBEDDING, generator=source) - 0.5
+    weights = torch.rand(clips, frames, objects, slots, generator=source)
     weights = weights.masked_fill(torch.rand(weights.shape, generator=source) < 0.2, 0)
     return embeddings, weights, ids
 
 
 def contrast(embeddings, weights, ids):
-    """The loss of pairs, the hits, and the gradient of the embeddings (pairs, 2, ...)."""
+    """The loss of clips, the hits, and the gradient of the embeddings (clips, T, ...)."""
     leaf = embeddings.clone().requires_grad_()
     frames = [tensor.transpose(0, 1).flatten(0, 1) for tensor in (leaf, weights, ids)]
-    loss, hits = identity_contrast(*frames, temperature=0.1)
+    loss, hits = identity_contrast(*frames, temperature=0.1, clip_length=ids.shape[1])
     loss.backward()
     return loss.detach(), hits, leaf.grad
 
@@ -86,7 +87,8 @@ def run_rank(rank, cases, shares, folder):
     losses = [losses_and_gradients(case[rank]) for case in cases]
     contrasts = []
     for share in shares:
-        own = slice(0, share[0]) if rank == 0 else slice(share[0], sum(share))
-        contrasts.append(contrast(*(tensor[own] for tensor in make_identities(sum(share)))))
+        first, second, frames = share
+        own = slice(0, first) if rank == 0 else slice(first, first + second)
+        contrasts.append(contrast(*(tensor[own] for tensor in make_identities(first + second, frames))))
     torch.save({"losses": losses, "contrasts": contrasts}, f"{folder}/{rank}.pt")
     dist.destroy_process_group()

@@ -174,7 +174,8 @@ def build_train_dataset(config: RunConfig) -> VISDataset | MixedDataset:
         mapped = _mapped(part, names, section.map_categories)
         where = f"config.data.train.datasets.{index}"
         datasets.append(build_part(DATASETS, _seeded(mapped, config.runtime.seed), where))
-    _check_pairs(datasets, section.map_categories or ())
+    if section.map_categories:
+        _check_pairs(datasets, section.map_categories)
     if len(datasets) == 1 and section.ratios is None:
         return datasets[0]
     return MixedDataset(datasets, section.ratios, config.runtime.seed)

@@ -42,7 +42,7 @@ def part(tmp_path_factory):
 
 
 def with_seed(seed, *parts, ratios=None):
-    section = SimpleNamespace(datasets=list(parts), ratios=ratios)
+    section = SimpleNamespace(datasets=list(parts), ratios=ratios, map_categories=None)
     return SimpleNamespace(data=SimpleNamespace(train=section), runtime=SimpleNamespace(seed=seed))
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 CASES = [([30, 21], [52, 0]), ([30, 21], [0, 1]), ([40], [20]), ([10], [1])]  # pairs of rank 0 and of rank 1
-SHARES = [(2, 2), (4, 1), (1, 3)]  # pairs of either rank, for identities alone
+SHARES = [(2, 2, 2), (4, 1, 2), (1, 3, 2), (2, 1, 3)]  # clips of either rank and their frames, for identities alone
 
 
 @pytest.fixture(scope="module")

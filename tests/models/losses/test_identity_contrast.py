@@ -118,8 +118,8 @@ def test_every_point_counts_by_its_weight():
 
 @pytest.mark.dist
 def test_two_ranks_give_the_loss_and_the_hits_of_one_process(plus, two_ranks, share):
-    index, (first, second) = share
-    loss, hits, _ = plus.contrast(*plus.make_identities(first + second))
+    index, (first, second, frames) = share
+    loss, hits, _ = plus.contrast(*plus.make_identities(first + second, frames))
     for found in two_ranks:
         torch.testing.assert_close(found["contrasts"][index][0], loss)
         torch.testing.assert_close(found["contrasts"][index][1], hits)
@@ -127,8 +127,8 @@ def test_two_ranks_give_the_loss_and_the_hits_of_one_process(plus, two_ranks, sh
 
 @pytest.mark.dist
 def test_two_ranks_give_the_gradients_of_one_process(plus, two_ranks, share):
-    index, (first, second) = share
-    _, _, gradient = plus.contrast(*plus.make_identities(first + second))
+    index, (first, second, frames) = share
+    _, _, gradient = plus.contrast(*plus.make_identities(first + second, frames))
     halves = torch.cat([found["contrasts"][index][2] for found in two_ranks]) / 2  # DDP's mean
     assert gradient.any()
     torch.testing.assert_close(halves, gradient)

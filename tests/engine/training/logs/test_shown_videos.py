@@ -72,7 +72,7 @@ def test_only_predictions_of_at_least_the_threshold_are_drawn(made_set):
 
 def test_a_frame_that_cannot_be_read_is_grey(made_set, monkeypatch):
     dataset = dataset_of(made_set)
-    monkeypatch.setattr(dataset, "img_prefix", "nowhere")
+    monkeypatch.setattr(dataset._reader, "img_prefix", "nowhere")
     sheet = shown_videos(dataset, truth_as_results(made_set, dataset), dataset.class_names, 0.95, 1)["valid_0000"]
     assert (halves(sheet)[0][:, :320] == room.GREY).all()
 

@@ -115,7 +115,20 @@ def test_every_number_of_rows_has_its_own_losses(pretended):
         for each in (batch, more):
             other.make_step([each])
     (network,) = other.make_step.graphs.networks.values()
-    assert set(network.loss_graphs) == {(rows, rows) for rows in (ROWS_MULTIPLE, 2 * ROWS_MULTIPLE)}
+    assert set(network.loss_graphs) == {(rows,) * 3 for rows in (ROWS_MULTIPLE, 2 * ROWS_MULTIPLE)}
+
+
+def test_more_rows_in_later_frames_alone_have_their_own_losses(pretended):
+    """As in clips of more than two frames, of which the last may show the most objects."""
+    _, other = pretended
+    other.model.train()
+    batch = next(iter(other.loader))
+    more = replace(batch, truth=replace(batch.truth, frames=twice_the_rows(batch.truth.frames)))
+    for _ in range(3):
+        for each in (batch, more):
+            other.make_step([each])
+    (network,) = other.make_step.graphs.networks.values()
+    assert set(network.loss_graphs) == {(ROWS_MULTIPLE, ROWS_MULTIPLE, rows * ROWS_MULTIPLE) for rows in (1, 2)}
 
 
 def test_captured_losses_read_tensors_that_every_replay_renews(monkeypatch, pretended):
