@@ -46,14 +46,14 @@ def labelme_files(data: ExportSet, options: ExportOptions) -> Iterator[tuple[Pur
                 "imageHeight": video.info.size[0],
                 "imageWidth": video.info.size[1],
             }
-            yield _name(video, frame), json.dumps(content, indent=1, ensure_ascii=False).encode()
+            yield _name(video, frame), json.dumps(content, ensure_ascii=False).encode()
 
 
 def with_image_folder(name: PurePosixPath, content: bytes, out: str, image: str) -> bytes:
     """Return the content of a json with the way from it to its image, for images in another folder."""
     raw = json.loads(content)
     raw["imagePath"] = os.path.relpath(image, os.path.join(out, str(name.parent)))
-    return json.dumps(raw, indent=1, ensure_ascii=False).encode()
+    return json.dumps(raw, ensure_ascii=False).encode()
 
 
 def _name(video: ExportVideo, frame: int) -> PurePosixPath:

@@ -8,6 +8,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+from local_senders import HttpSender, send_jpegs
 from natural_clip import make_clip, write_clip
 from programs import load_program
 
@@ -244,3 +245,16 @@ def test_categories_come_from_a_json_of_names_or_of_categories(tmp_path, clip, r
 def test_fps_and_stride_exclude_each_other(tmp_path, clip):
     with pytest.raises(UserError, match="--fps and --stride both say"):
         extract(tmp_path / "out", clip, "--fps", "2", "--stride", "3")
+
+
+def test_a_stream_is_extracted_until_it_ends_and_keeps_its_name_apart(tmp_path):
+    sender = HttpSender({"/live.mjpg": send_jpegs(6, 0.05)})
+    try:
+        address = f"{sender.address}/live.mjpg"
+        extract(tmp_path / "out", address, "--max-frames", "3")
+        extract(tmp_path / "out", address, "--max-frames", "3")
+    finally:
+        sender.close()
+    videos = load_vis_json(tmp_path / "out/instances.json").videos
+    assert [len(video.file_names) for video in videos] == [3, 3]
+    assert len({video.file_names[0] for video in videos}) == 2

@@ -8,7 +8,7 @@ from typing import Any
 
 from mmdet.datasets import VISDataset
 from mmdet.errors import UserError, suggestion
-from mmdet.fileio.categories.given_pairs import read_pairs
+from mmdet.fileio.categories.given_pairs import Pair
 from mmdet.fileio.categories.matching import model_to_set, unused_pairs
 from mmdet.fileio.categories.results import common_truth, mapped_entries
 from mmdet.fileio.categories.table import table_of_testing
@@ -55,13 +55,12 @@ class ResultClasses:
         return frozenset(number for number in self.category_ids if number is not None)
 
 
-def mapped_classes(class_names: Sequence[str], dataset: VISDataset, pairs: Sequence[str]) -> ResultClasses:
+def mapped_classes(class_names: Sequence[str], dataset: VISDataset, pairs: Sequence[Pair]) -> ResultClasses:
     """Match a model's classes to those of a data set by name. Raises UserError if none is common."""
-    known = read_pairs(pairs)
-    for pair in unused_pairs(known, dataset.class_names):
+    for pair in unused_pairs(pairs, dataset.class_names):
         hint = suggestion(pair.of_set, dataset.class_names)
         raise UserError(f"--map-categories: {dataset.ann_file} has no category {pair.of_set!r}; {hint}")
-    match = model_to_set(class_names, dataset.class_names, known, f"the model's classes on {dataset.ann_file}")
+    match = model_to_set(class_names, dataset.class_names, pairs, f"the model's classes on {dataset.ann_file}")
     ids = tuple(None if target is None else dataset.category_ids[target] for target in match.targets)
     if not any(number is not None for number in ids):
         raise UserError(f"--map-categories leaves no category of {dataset.ann_file} to test on")

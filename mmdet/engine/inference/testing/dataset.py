@@ -22,6 +22,8 @@ from mmdet.errors import UserError, short_list
 from mmdet.evaluation.ap.evaluate import evaluate
 from mmdet.evaluation.ap.video import IoUType
 from mmdet.fileio.annotations.raw_json import load_ground_truth
+from mmdet.fileio.categories.given_pairs import read_pairs
+from mmdet.fileio.categories.matching import unused_pairs
 from mmdet.ops.collectives import gather_objects, rank, world_size
 from mmdet.registry import DATASETS
 from mmdet.structures import ClipBatch, VideoResult
@@ -104,15 +106,18 @@ def category_ids_of(class_names: Sequence[str], dataset: VISDataset) -> list[int
 
 
 def validation_classes(config: RunConfig, class_names: Sequence[str], dataset: VISDataset) -> ResultClasses:
-    """Return a model's classes as those of the validation data. `map_categories` of the training data counts here too.
+    """Return a model's classes as those of the validation data.
 
-    Raises UserError if the names differ and are not to be mapped.
+    Without a `map_categories` of its own that of the training data counts, as far as its pairs name categories of the
+    validation data. Raises UserError if the names differ and are not to be mapped.
     """
     own = (config.data.valid or config.data.test).map_categories
-    pairs = config.data.train.map_categories if own is None else own
-    if pairs is None or are_the_same(class_names, dataset.class_names):
+    given = config.data.train.map_categories if own is None else own
+    if given is None or are_the_same(class_names, dataset.class_names):
         return same_classes(class_names, category_ids_of(class_names, dataset), dataset)
-    return mapped_classes(class_names, dataset, own or ())
+    pairs = read_pairs(given)
+    foreign = unused_pairs(pairs, dataset.class_names) if own is None else []
+    return mapped_classes(class_names, dataset, [pair for pair in pairs if pair not in foreign])
 
 
 def check_validation(config: RunConfig, class_names: Sequence[str]) -> str:

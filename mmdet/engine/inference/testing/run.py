@@ -32,6 +32,7 @@ from mmdet.evaluation.ap.evaluate import evaluate
 from mmdet.evaluation.ap.tables import format_figures, per_cent
 from mmdet.evaluation.loaded_results import rebuild_results
 from mmdet.fileio.annotations.raw_json import load_ground_truth
+from mmdet.fileio.categories.given_pairs import read_pairs
 from mmdet.fileio.pictures.frame_files import frame_path
 from mmdet.fileio.pictures.image_decoding import read_image
 from mmdet.fileio.pictures.images import header_of, size_fault
@@ -178,7 +179,7 @@ def _classes(
     """Return the classes of the model as those of the data set; print the table if they are mapped."""
     if options.map_categories is None:
         return same_classes(dataset.class_names, dataset.category_ids, dataset)
-    classes = mapped_classes(predictor.class_names, dataset, options.map_categories)
+    classes = mapped_classes(predictor.class_names, dataset, read_pairs(options.map_categories))
     say(classes.table)
     return classes
 
