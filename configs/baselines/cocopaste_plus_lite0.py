@@ -1,7 +1,7 @@
 """MemCNP plus on EfficientNet-Lite0 and the small set of natural cut-outs; steps and weights as in cocopaste_lite0.py.
 
 Command  python train.py configs/baselines/cocopaste_plus_lite0.py
-Result   AP 0.309, 0.326, 0.308 (three seeds); the published release 0.189; docs/results.md
+Result   AP 0.307, 0.299, 0.293 (three seeds); the published release 0.189; docs/results.md
 """
 
 _base_ = ["../_base_/memcnp_plus.py", "../_base_/runtime.py"]
