@@ -20,6 +20,7 @@ from av.container import InputContainer
 from av.error import FFmpegError
 
 from mmdet.errors import UserError
+from mmdet.fileio.pictures.containers import open_container
 from mmdet.fileio.pictures.video_faults import why_no_video
 from mmdet.fileio.pictures.video_pictures import Upright, progressive
 from mmdet.fileio.pictures.video_streams import (
@@ -54,7 +55,7 @@ def open_video(path: Path) -> VideoFile:
     options = {"format_whitelist": VIDEO_FORMATS, "protocol_whitelist": "file"}
     try:
         # an absolute name, because FFmpeg takes text before a colon for a protocol
-        container = av.open(str(path.absolute()), options=options, metadata_errors="replace")
+        container = open_container(str(path.absolute()), options=options)
     except (FFmpegError, OSError, ValueError) as error:
         raise UserError(why_no_video(path, error)) from error
     return VideoFile(container, str(path), path)

@@ -14,6 +14,7 @@ from av.container import InputContainer
 from av.error import ExitError, FFmpegError, InvalidDataError, ProtocolNotFoundError
 
 from mmdet.errors import UserError, suggestion
+from mmdet.fileio.pictures.containers import open_container
 from mmdet.fileio.pictures.images import is_image_name
 from mmdet.fileio.pictures.video import VIDEO_FORMATS
 from mmdet.fileio.sources.patterns import is_video_name
@@ -89,7 +90,7 @@ class Address:
             options["rtsp_flags"] = "prefer_tcp"  # packets sent by UDP get lost on the way
         start_s = time.monotonic()
         try:
-            return av.open(self.text, options=options, timeout=(timeout_s, timeout_s), metadata_errors="replace")
+            return open_container(self.text, options=options, timeout=(timeout_s, timeout_s))
         except (FFmpegError, OSError, ValueError) as error:
             late = time.monotonic() - start_s >= timeout_s  # FFmpeg may call an interrupted answer a wrong one
             reason = _no_answer(timeout_s) if late else why_broken(error, timeout_s)

@@ -67,7 +67,9 @@ class PyavConnection:
     @property
     def is_finite(self) -> bool:
         """Whether what is sent has a known end. The size of a playlist is not that of its video."""
-        return self.container.duration is not None or (self.container.size > 0 and self.container.format.name != "hls")
+        return self.container.duration is not None or (
+            bool(self.container.size) and self.container.format.name != "hls"
+        )
 
     def shots(self) -> Iterator[Shot]:
         """Yield the frames as they are decoded."""

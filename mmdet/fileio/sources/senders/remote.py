@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import av
 from av.error import FFmpegError
 
 from mmdet.errors import UserError
+from mmdet.fileio.pictures.containers import open_container
 from mmdet.fileio.pictures.video import VIDEO_FORMATS, TimedFrame, VideoFile
 from mmdet.fileio.pictures.video_faults import HEAD, why_no_video_in
 from mmdet.fileio.sources.senders.http_file import HttpFile
@@ -52,7 +52,7 @@ def open_remote_file(file: HttpFile, name: str) -> VideoFile:
     """Return the frames of a file that a server sends. Raises UserError if it is no video."""
     options = {"format_whitelist": VIDEO_FORMATS, "protocol_whitelist": "none"}
     try:
-        container = av.open(file, "r", options=options, metadata_errors="replace")
+        container = open_container(file, options=options)
     except (FFmpegError, OSError, ValueError) as error:
         if file.end is not None:
             raise UserError(f"{name}: {file.end}") from error
