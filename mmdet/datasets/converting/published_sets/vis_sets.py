@@ -22,7 +22,7 @@ from mmdet.datasets.converting.published_sets.layout import (
 )
 from mmdet.datasets.prepare.categories import CATEGORIES
 from mmdet.datasets.prepare.find_sets import find_img_prefix
-from mmdet.errors import UserError
+from mmdet.errors import UserError, shown
 from mmdet.fileio.annotations.raw_json import read_vis_object
 from mmdet.fileio.annotations.vis_json import Category, Track, VideoInfo, VISJson, parse_vis_object
 from mmdet.ops.masks.segmentations import mask_areas, mask_boxes, to_rles
@@ -90,25 +90,29 @@ def _read(request: ConvertRequest, public: str | None) -> Conversion:
 
 def _complete(raw: dict[str, Any]) -> None:
     """Give a file without categories, as UVO's, the one of all objects."""
-    if raw.get("categories"):
-        return
-    raw["categories"] = [{"id": 1, "name": _AGNOSTIC}]
-    for entry in raw.get("annotations") or []:
-        if isinstance(entry, dict):
+    if not raw.get("categories"):
+        raw["categories"] = [{"id": 1, "name": _AGNOSTIC}]
+        for entry in _entries(raw, "annotations"):
             entry["category_id"] = 1
 
 
 def _take_sizes_from_masks(raw: dict[str, Any]) -> None:
     """Correct the sizes of videos whose masks all have one other size, as some of LV-VIS; frames are compared later."""
-    sizes: dict[Any, set[tuple[int, ...]]] = defaultdict(set)
-    for entry in raw.get("annotations") or []:
-        if isinstance(entry, dict) and isinstance(entry.get("segmentations"), list):
-            masks = [mask for mask in entry["segmentations"] if mask]
-            sizes[entry.get("video_id")] |= {_size_of(mask) for mask in masks}
-    for video in raw.get("videos") or []:
-        found = sizes.get(video.get("id"), set()) if isinstance(video, dict) else set()
+    sizes: dict[str, set[tuple[int, ...]]] = defaultdict(set)
+    for entry in _entries(raw, "annotations"):
+        masks = entry.get("segmentations")
+        if isinstance(masks, list):
+            sizes[shown(entry.get("video_id"))] |= {_size_of(mask) for mask in masks if mask}
+    for video in _entries(raw, "videos"):
+        found = sizes.get(shown(video.get("id")), set())
         if len(found) == 1 and (size := next(iter(found))):
             video["height"], video["width"] = size
+
+
+def _entries(raw: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    """Return the objects that a list of a file holds; what else it holds is refused later."""
+    values = raw.get(key)
+    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
 
 
 def _size_of(mask: Any) -> tuple[int, ...]:
