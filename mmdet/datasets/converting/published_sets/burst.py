@@ -74,6 +74,11 @@ def read_burst(request: ConvertRequest) -> Conversion:
         request.report_progress(done, len(wanted))
         _read_sequence(sequences[name], folder, collected)
     request.report_progress(len(wanted), len(wanted))
+    collected.hold(
+        frames=sum(len(sequence.frames) for sequence in sequences.values()),
+        objects=sum(len(sequence.categories) for sequence in sequences.values()),
+        masks=sum(len(frame) for sequence in sequences.values() for frame in sequence.masks),
+    )
     collected.note("videos in which not every object of some classes is annotated: {}", _not_exhaustive(entries))
     return collected.conversion(folder.root)
 

@@ -62,7 +62,7 @@ class Collected:
         self.read: Counter[str] = Counter(categories=len(self.categories))
         self._videos: list[VideoInfo] = []
         self._tracks: list[Track] = []
-        self._left_out: dict[tuple[str, str], tuple[int, list[str]]] = {}
+        self._left_out: dict[tuple[str, str], tuple[int, dict[str, None]]] = {}  # counts, and names in order
         self._notes: dict[str, int] = {}
 
     def add_video(self, file_names: list[str], size: Size, annotated: Sequence[int] | None = None) -> VideoInfo:
@@ -75,9 +75,17 @@ class Collected:
         return video
 
     def add_track(
-        self, video: VideoInfo, category_id: int, masks: Sequence[RLE | None], is_crowd: bool = False
+        self,
+        video: VideoInfo,
+        category_id: int,
+        masks: Sequence[RLE | None],
+        is_crowd: bool = False,
+        is_copy: bool = False,
     ) -> None:
-        """Add an object of a video that has been added; `masks` are one per frame, checked and without empty runs."""
+        """Add an object of a video that has been added; `masks` are one per frame, checked and without empty runs.
+
+        A copy of another object is not counted as read.
+        """
         shown = [frame for frame, mask in enumerate(masks) if mask is not None]
         rles = [mask for mask in masks if mask is not None]
         segmentations: list[Any] = list(masks)
@@ -93,7 +101,8 @@ class Collected:
         for frame, (x, y, width, height), area in zip(shown, mask_boxes(rles).tolist(), mask_areas(rles), strict=True):
             track.boxes[frame], track.areas[frame] = (x, y, width, height), float(area)
         self._tracks.append(track)
-        self.read.update(objects=1, masks=len(rles), crowds=int(is_crowd))
+        if not is_copy:
+            self.read.update(objects=1, masks=len(rles), crowds=int(is_crowd))
 
     def add_objects(self, video: VideoInfo, objects: VideoObjects) -> None:
         """Add the objects of a video in the order of their ids, and note what had to be decided."""
@@ -119,18 +128,20 @@ class Collected:
         self.read["crowds"] += sum(track.is_crowd for track in tracks)
         self.read["masks"] += sum(mask is not None for track in tracks for mask in track.segmentations)
 
-    def leave_out(self, what: str, why: str, *, name: str | None = None, count: int = 1, masks: int = 0) -> None:
-        """Note that something which was read is left out, with so many masks; `name` says which.
-
-        What is equal is counted in one line.
-        """
+    def leave_out(self, what: str, why: str, *, name: str | None = None, count: int = 1) -> None:
+        """Note that something which was read is left out; `name` says which. What is equal is counted in one line."""
         if not count:
             return
         if what in _COUNTED:
             self.read[what] += count
-        self.read["masks"] += masks
-        known, names = self._left_out.get((what, why), (0, []))
-        self._left_out[what, why] = known + count, names if name is None or name in names else [*names, name]
+        known, names = self._left_out.get((what, why), (0, {}))
+        if name is not None:
+            names[name] = None
+        self._left_out[what, why] = known + count, names
+
+    def hold(self, **counts: int) -> None:
+        """Note how much the source holds in all, left out or not."""
+        self.read |= Counter(counts)
 
     def note(self, sentence: str, count: int = 1) -> None:
         """Note something; equal sentences are joined and their counts put in for `{}`."""
@@ -140,7 +151,7 @@ class Collected:
     def conversion(self, frames: Path, only_videos: bool = False) -> Conversion:
         """Return the set; its file names are relative to the folder `frames`. `only_videos` as in Conversion."""
         left_out = [
-            LeftOut(what=what, count=count, why=f"{why}: {short_list(names)}" if names else why)
+            LeftOut(what=what, count=count, why=f"{why}: {short_list(list(names))}" if names else why)
             for (what, why), (count, names) in self._left_out.items()
         ]
         return Conversion(

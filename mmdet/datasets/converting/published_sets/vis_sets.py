@@ -84,6 +84,12 @@ def _read(request: ConvertRequest, public: str | None) -> Conversion:
             collected.keep(video, _normalised(tracks[video.video_id], video, collected))
     request.report_progress(len(data.videos), len(data.videos))
     lengths = [len(video.file_names) for video in data.videos]
+    collected.hold(
+        frames=sum(lengths),
+        objects=len(data.tracks),
+        masks=sum(mask is not None for track in data.tracks for mask in track.segmentations),
+        crowds=sum(track.is_crowd for track in data.tracks),
+    )
     collected.note(f"videos are {min(lengths)} to {max(lengths)} frames long")
     return collected.conversion(folder.root, only_videos=not data.has_annotations)
 

@@ -100,6 +100,7 @@ def test_a_sequence_without_images_is_left_out_and_named(convert):
     (left,) = conversion.left_out
     assert (left.what, left.count) == ("videos", 1)
     assert left.why.endswith("frames/val: YFCC100M/v_2")
+    assert [conversion.read[name] for name in ("videos", "frames", "objects", "masks")] == [2, 8, 4, 6]
 
 
 @pytest.mark.parametrize("folder", ["elsewhere", "elsewhere/val"])

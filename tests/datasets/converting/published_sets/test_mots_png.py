@@ -37,8 +37,9 @@ def test_an_id_is_an_object_over_gaps_and_its_thousands_are_the_class(kitti):
 
 
 def test_an_ignore_region_is_a_crowd_of_every_category(kitti):
-    data = read_kitti_mots_png(ConvertRequest(source=kitti)).data
-    crowds = [track for track in data.tracks if track.is_crowd]
+    conversion = read_kitti_mots_png(ConvertRequest(source=kitti))
+    crowds = [track for track in conversion.data.tracks if track.is_crowd]
+    assert (conversion.read["objects"], conversion.read["crowds"], conversion.read["masks"]) == (3, 1, 4)
     assert [crowd.category_id for crowd in crowds] == [1, 2]
     for crowd in crowds:
         assert_masks(crowd, [squares(_1=(20, 10)) > 0, None, None, None])

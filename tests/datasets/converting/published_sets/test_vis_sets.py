@@ -120,6 +120,12 @@ def test_a_video_without_images_is_left_out_with_its_objects_and_named(write):
     assert [track.annotation_id for track in conversion.data.tracks] == [70]
     (left,) = conversion.left_out
     assert (left.what, left.count, left.why) == ("videos", 1, f"no images in {conversion.frames}: b")
+    assert {name: conversion.read[name] for name in ("videos", "frames", "objects", "masks")} == {
+        "videos": 2,
+        "frames": 4,
+        "objects": 2,
+        "masks": 2,
+    }
 
 
 def test_a_size_in_the_file_that_neither_masks_nor_frames_have_is_corrected(write):
