@@ -8,7 +8,8 @@ need no key of their own for that, so that evaluation servers find only those th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from mmdet.structures.per_frame import PerFrame
@@ -25,17 +26,17 @@ def best_entries(entries: Sequence[Mapping[str, Any]]) -> list[int]:
     """
     best: dict[Hashable, int] = {}
     repeats: Counter[Hashable] = Counter()
-    spelled: dict[int, tuple[Hashable, ...]] = {}  # by the identity of a list: entries of one track may share it
+    # Most tracks differ in the first mask already: only the others are compared in every frame.
+    firsts = [(entry["video_id"], *islice(_spelled(entry.get("segmentations")), 1)) for entry in entries]
+    alike = Counter(firsts)
     tracks = []
-    for position, entry in enumerate(entries):
-        masks = entry.get("segmentations")
-        if id(masks) not in spelled:
-            spelled[id(masks)] = _spelled(masks)
-        shape = spelled[id(masks)] or tuple(_spelled(entry.get(key)) for key in _BOXES)
-        track: Hashable = (entry["video_id"], shape if any(shape) else position)
-        same = (track, entry["category_id"])
-        track = (track, repeats[same])
-        repeats[same] += 1
+    for position, (entry, first) in enumerate(zip(entries, firsts, strict=True)):
+        track: Hashable = position
+        if alike[first] > 1:
+            shape = (first, tuple(_spelled(entry.get("segmentations"))) or _boxes(entry) or position)
+            same = (shape, entry["category_id"])
+            track = (shape, repeats[same])
+            repeats[same] += 1
         if entry["score"] > entries[best.setdefault(track, position)]["score"]:
             best[track] = position
         tracks.append(track)
@@ -49,13 +50,19 @@ def describe_tracks(entries: Sequence[Mapping[str, Any]]) -> str:
     return text if count == len(entries) else f"{text} ({len(entries)} entries)"
 
 
-def _spelled(values: Any) -> tuple[Hashable, ...]:
-    """Return the frames in which there is a value, and what it is; whatever that may be."""
+def _boxes(entry: Mapping[str, Any]) -> tuple[Hashable, ...]:
+    """Return the boxes of an entry without masks, () if it has none."""
+    shapes = tuple(tuple(_spelled(entry.get(key))) for key in _BOXES)
+    return shapes if any(shapes) else ()
+
+
+def _spelled(values: Any) -> Iterator[Hashable]:
+    """Yield the frames in which there is a value, and what it is; whatever that may be."""
     if isinstance(values, PerFrame):
         shown: Iterable[tuple[int, Any]] = zip(values.frames, values.values, strict=True)
     else:
         shown = enumerate(values) if isinstance(values, list | tuple) else ()
-    return tuple((frame, *_code(value)) for frame, value in shown if value)
+    return ((frame, *_code(value)) for frame, value in shown if value)
 
 
 def _code(value: Any) -> tuple[Hashable, ...]:
