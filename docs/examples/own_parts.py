@@ -8,7 +8,9 @@ _base_ = ["../../configs/_base_/runtime.py"]
 custom_imports = dict(
     imports=[
         "plain_backbone",
+        "plain_neck",
         "plain_head",
+        "nearest_assigner",
         "calm_criterion",
         "overlap_tracker",
         "repeated_videos",
@@ -20,9 +22,9 @@ custom_imports = dict(
 model = dict(
     type="VISModel",
     backbone=dict(type="PlainBackbone", width=16),
-    neck=dict(type="FPN", channels=32),
+    neck=dict(type="PlainNeck", channels=32),
     head=dict(type="PlainHead", num_classes=5),
-    criterion=dict(type="CalmCriterion", assigner=dict(type="UncertaintyAssigner"), calm=0.01),
+    criterion=dict(type="CalmCriterion", assigner=dict(type="NearestAssigner", per_level=2), calm=0.01),
     postprocess=dict(type="PostProcess", score_threshold=0.05),
 )
 tracker = dict(type="OverlapTracker", overlap=0.3)

@@ -1,6 +1,11 @@
 """The parts of docs/examples: each does what its file says, and their config trains and tests."""
 
+import importlib
 import json
+import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,14 +13,16 @@ import pytest
 import torch
 
 from mmdet.config import load_config
+from mmdet.config.names import CONFIGS
 from mmdet.datasets import ItemKey, RawFrame
 from mmdet.errors import UserError
 from mmdet.models.build import build_model
-from mmdet.registry import DATASETS, TRACKERS, TRANSFORMS
-from mmdet.structures import FrameObjects
+from mmdet.registry import ASSIGNERS, DATASETS, NECKS, TRACKERS, TRANSFORMS
+from mmdet.structures import FrameObjects, FrameTruth, PointGrid
+from mmdet.structures.padded_truth import pad_truths
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
-PROGRAMS = {"onnx_stream.py"}  # and not parts
+PROGRAMS = {"onnx_stream.py", "count_error.py"}  # and not parts
 PARTS = sorted(path for path in EXAMPLES.glob("*.py") if path.name not in {"own_parts.py", *PROGRAMS})
 
 
@@ -55,6 +62,71 @@ def test_every_example_is_used_by_the_config_and_listed(path):
     assert f'"{path.stem}"' in (EXAMPLES / "own_parts.py").read_text()
     assert f"({path.name})" in (EXAMPLES / "README.md").read_text()
     assert len(path.read_text().splitlines()) <= 70
+
+
+def test_copied_to_a_folder_outside_of_the_repository_the_parts_train(on_the_tiny_set, tmp_path):
+    for path in (*PARTS, EXAMPLES / "own_parts.py"):
+        shutil.copy(path, tmp_path)
+    text = (tmp_path / "own_parts.py").read_text()
+    base = str(CONFIGS / "_base_" / "runtime.py")
+    (tmp_path / "own_parts.py").write_text(text.replace("../../configs/_base_/runtime.py", base))
+    words = ["train", "own_parts.py", "--work_dir", "work", "--cfg-options", "schedule.steps=2", *on_the_tiny_set]
+    ended = subprocess.run(
+        [sys.executable, "-m", "mmdet", *words], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=200
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert (tmp_path / "work" / "step_2.pth").is_file()
+
+
+def test_every_kind_of_part_has_its_contract_and_its_file_on_the_page():
+    page = (EXAMPLES.parent / "extending.md").read_text()
+    for kind in ("BACKBONES", "NECKS", "HEADS", "CRITERIA", "ASSIGNERS", "TRACKERS", "TRANSFORMS", "DATASETS"):
+        (linked,) = re.findall(rf"^## .*`{kind}`, \[(\w+\.py)\]\(examples/\1\)$", page, re.MULTILINE)
+        assert f"@{kind}.register_module()" in (EXAMPLES / linked).read_text()
+    for link in re.findall(r"\]\(([^)#]+)", page):
+        assert (EXAMPLES.parent / link).exists(), link
+
+
+def test_the_neck_gives_the_head_what_it_promises(config):
+    neck = NECKS.build({"type": "PlainNeck", "in_channels": (4, 8, 16), "channels": 6})
+    maps = [torch.zeros(2, width, 32 // s, 96 // s) for width, s in ((4, 8), (8, 16), (16, 32))]
+    assert [tuple(level.shape) for level in neck(maps)] == [(2, 6, 4, 12), (2, 6, 2, 6), (2, 6, 1, 3), (2, 6, 1, 2)]
+    assert (neck.channels, len(neck.strides)) == (6, 4)
+
+
+def test_the_assigner_takes_the_points_nearest_to_each_object(config):
+    points = PointGrid.make((32, 32), ((4, 4), (2, 2)), (8, 16), torch.device("cpu"))
+    objects = FrameTruth(
+        boxes=torch.tensor([[0.0, 0, 16, 16], [16, 16, 32, 32]]),
+        labels=torch.zeros(2, dtype=torch.int64),
+        masks=torch.ones(2, 32, 32, dtype=torch.bool),
+        instance_ids=torch.arange(2),
+        is_crowd=torch.zeros(2, dtype=torch.bool),
+    )
+    truth = pad_truths([(objects, objects)], [torch.zeros(2, 4)], (32, 32))
+    found = ASSIGNERS.build({"type": "NearestAssigner", "per_level": 1})(points, torch.zeros(1, 20, 4), truth)
+    chosen = points.xy[found.slots[0][found.slot_valid[0]]].tolist()
+    assert chosen[1::2] == [[8.0, 8.0], [24.0, 24.0]]  # on the coarse level
+    assert found.positive.sum() == 4
+    assert (found.positive ^ found.negative).all()
+
+
+def test_the_metric_counts_tracks_and_not_entries(config, tmp_path, tiny_set, capsys, monkeypatch):
+    metric = importlib.import_module("count_error")
+    truth = json.loads((tiny_set / "annotations" / "instances_valid.json").read_text())
+    entries = [
+        {**{key: one[key] for key in ("video_id", "category_id", "segmentations")}, "score": 0.5}
+        for one in truth["annotations"]
+    ]
+    assert metric.count_error(truth, entries, 0.3) == {"count_error": 0.0, "count_bias": 0.0}
+    assert metric.count_error(truth, entries, 0.6)["count_bias"] == -len(entries) / len(truth["videos"])
+    other = next(row["id"] for row in truth["categories"] if row["id"] != entries[0]["category_id"])
+    assert metric.count_error(truth, [*entries, {**entries[0], "category_id": other}], 0.3)["count_error"] == 0.0
+    (tmp_path / "results.json").write_text(json.dumps(entries[1:]))
+    words = ["count_error.py", tiny_set / "annotations" / "instances_valid.json", tmp_path / "results.json", "0.3"]
+    monkeypatch.setattr(sys, "argv", list(map(str, words)))
+    metric.main()
+    assert capsys.readouterr().out.splitlines() == ["count_error 0.333", "count_bias -0.333"]
 
 
 def test_the_model_learns_of_every_term(config):

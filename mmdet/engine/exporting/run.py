@@ -40,7 +40,8 @@ def make_job(options: ExportOptions, say: Say) -> ExportJob:
     device = chosen_device(options.device)
     config = load_config(options.config, options.cfg_options)
     limit_threads(device)
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    for name in ("torch.onnx", "torch.utils.cpp_extension"):  # their warnings are of no use
+        logging.getLogger(name).setLevel(logging.ERROR)
     predictor = VideoPredictor.from_checkpoint(
         config, options.checkpoint, device, trusted=options.trust_checkpoint, say=say
     )
