@@ -204,6 +204,35 @@ def test_a_project_has_a_video_for_each_task(tmp_path):
     assert [(one.video_id, seen_in(one)) for one in data.tracks] == [(1, [0, 1]), (2, [1])]
 
 
+def test_a_folder_of_files_is_one_set(tmp_path):
+    for name, label in (("clip 10", "dog"), ("clip 9", "cat")):
+        text = xml(track(polygon(1), label=label), source="")
+        (tmp_path / "labels").mkdir(exist_ok=True)
+        (tmp_path / "labels" / f"{name}.xml").write_text(text.replace("my task", name), encoding="utf-8")
+        write_images(tmp_path / "images" / name, [f"{n}.png" for n in range(4)])
+    conversion, data = run("cvat-video", tmp_path / "labels", frames=tmp_path / "images")
+    assert [video.file_names[0] for video in data.videos] == ["clip 9/0.png", "clip 10/0.png"]
+    assert [one.video_id for one in data.tracks] == [1, 2]
+    assert [category.name for category in data.categories] == ["dog", "кот", "cat"]
+    assert conversion.read["objects"] == 2
+
+
+def test_unpacked_exports_keep_their_own_images(tmp_path):
+    for name in ("export_a", "export_b"):
+        write_images(tmp_path / "all" / name / "images", [f"frame_{n:06d}.png" for n in range(4)])
+        (tmp_path / "all" / name / "annotations.xml").write_text(xml(track(polygon(1))), encoding="utf-8")
+    _, data = run("cvat-video", tmp_path / "all")
+    first = [f"export_{name}/images/frame_000000.png" for name in "ab"]
+    assert [video.file_names[0] for video in data.videos] == first
+    assert [seen_in(one) for one in data.tracks] == [[1, 2, 3]] * 2
+
+
+def test_a_folder_without_an_export_is_named(tmp_path):
+    (tmp_path / "data.yaml").write_text("names: [dog]")
+    with pytest.raises(UserError, match=r"is not a folder with .* \(annotations\.xml\): it looks like a YOLO set"):
+        run("cvat-video", tmp_path)
+
+
 def test_a_name_that_leads_upwards_stays_inside_of_the_folder(tmp_path):
     (tmp_path / "annotations.xml").write_text(xml(track(polygon(0)), source="../../clip.mp4"))
     write_video(tmp_path / "clip.mp4", 4, SIZE)
