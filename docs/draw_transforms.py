@@ -35,6 +35,7 @@ DRAWN: dict[str, tuple[dict[str, Any], int]] = {
     "independent_crop": ({"type": "IndependentCrop", "fraction": (0.5, 0.9)}, 0),
     "random_erasing": ({"type": "RandomErasing", "most": 3, "probability": 1.0}, 0),
     "color_jitter": ({"type": "ColorJitter", "grey": 0.0, "probability": 1.0}, 0),
+    "gaussian_blur": ({"type": "GaussianBlur", "sigma": (2.0, 2.0), "probability": 1.0}, 0),
     "motion_blur": ({"type": "MotionBlur", "length": (11, 11), "probability": 1.0}, 0),
     "jpeg_noise": ({"type": "JPEGNoise", "quality": (10, 10), "probability": 1.0}, 0),
     "torchvision": (

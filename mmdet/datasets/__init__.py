@@ -6,7 +6,7 @@ from mmdet.datasets.mixed import MixedDataset
 from mmdet.datasets.samplers import ChunkSampler, PairBatchSampler, VideoFrame
 from mmdet.datasets.transforms.affine import RandomAffine, StillPairs
 from mmdet.datasets.transforms.copy_paste import CopyPaste
-from mmdet.datasets.transforms.degrading import JPEGNoise, MotionBlur
+from mmdet.datasets.transforms.degrading import GaussianBlur, JPEGNoise, MotionBlur
 from mmdet.datasets.transforms.erasing import RandomErasing
 from mmdet.datasets.transforms.geometric import RandomFlip, RawFrame, ResizeKeepRatio, Transform
 from mmdet.datasets.transforms.independent_crop import IndependentCrop
@@ -22,6 +22,7 @@ __all__ = [
     "ClipDataset",
     "ColorJitter",
     "CopyPaste",
+    "GaussianBlur",
     "IndependentCrop",
     "ItemKey",
     "JPEGNoise",

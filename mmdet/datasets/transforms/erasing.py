@@ -63,13 +63,12 @@ class RandomErasing:
 
     def _erased(self, frame: RawFrame, rectangles: np.ndarray) -> RawFrame:
         height, width = size_of(frame)
-        over = np.zeros((height, width), bool)
-        for x1, y1, x2, y2 in np.rint(rectangles * [width, height, width, height]).astype(int):
-            over[y1:y2, x1:x2] = True
         image, masks, boxes = frame.image.copy(), frame.masks.copy(), frame.boxes.copy()
-        image[over] = self.fill
-        crowds = np.zeros(len(masks), bool) if frame.is_crowd is None else frame.is_crowd
-        masks[(~crowds)[:, None, None] & over] = 0
-        cut = (masks != frame.masks).any(axis=(1, 2))
+        objects = np.arange(len(masks)) if frame.is_crowd is None else np.flatnonzero(~frame.is_crowd)
+        cut = np.zeros(len(masks), bool)
+        for x1, y1, x2, y2 in np.rint(rectangles * [width, height, width, height]).astype(int):
+            image[y1:y2, x1:x2] = self.fill
+            cut[objects] |= masks[objects, y1:y2, x1:x2].any(axis=(1, 2))
+            masks[objects, y1:y2, x1:x2] = 0
         boxes[cut] = mask_boxes(masks[cut], self.least_pixels)
         return replace(frame, image=image, masks=masks, boxes=boxes)

@@ -1,10 +1,10 @@
-"""Motion blur and JPEG noise, which change pictures alone, and hidden rectangles, which masks and boxes lose, too."""
+"""Blur and JPEG noise, which change pictures alone, and hidden rectangles, which masks and boxes lose, too."""
 
 import numpy as np
 import pytest
 from raw_frames import assert_kept, box_of, frame_of
 
-from mmdet.datasets import JPEGNoise, MotionBlur, RandomErasing, VISDataset
+from mmdet.datasets import GaussianBlur, JPEGNoise, MotionBlur, RandomErasing, VISDataset
 from mmdet.datasets.transforms.affine import MEAN_COLOUR
 from mmdet.datasets.transforms.degrading import line_kernel
 from mmdet.errors import UserError
@@ -45,14 +45,29 @@ def test_a_plain_picture_stays_and_an_edge_spreads():
     assert blurred.std() < 0.6 * pair()[0].image.std()
 
 
-def test_blur_is_alike_in_all_frames_or_each_has_its_own():
+def test_a_wider_gaussian_blurs_more():
+    blurred = [apply(GaussianBlur((sigma, sigma), probability=1.0), pair())[0].image.std() for sigma in (0.1, 1, 3)]
+    assert blurred == sorted(blurred, reverse=True)
+    assert blurred[0] == pair()[0].image.std()
+
+
+@pytest.mark.parametrize("kind", [GaussianBlur, MotionBlur, JPEGNoise])
+def test_frames_are_changed_alike_or_each_by_its_own_draw(kind):
     frames = pair()
-    alike = apply(MotionBlur(probability=1.0), frames)
-    own = apply(MotionBlur(probability=1.0, per_frame=True), frames)
+    alike = apply(kind(probability=1.0), frames)
+    own = apply(kind(probability=1.0, per_frame=True), frames)
     assert np.array_equal(alike[0].image, alike[1].image)
+    assert np.array_equal(alike[0].image, apply(kind(probability=1.0), frames)[0].image)
     assert not np.array_equal(own[0].image, own[1].image)
     assert all(new.masks is old.masks and new.boxes is old.boxes for new, old in zip(own, frames, strict=True))
-    assert all(new is old for new, old in zip(apply(MotionBlur(probability=0.0), frames), frames, strict=True))
+    assert all(new is old for new, old in zip(apply(kind(probability=0.0), frames), frames, strict=True))
+    some = {
+        tuple(
+            new is old for new, old in zip(apply(kind(probability=0.5, per_frame=True), frames, s), frames, strict=True)
+        )
+        for s in range(30)
+    }
+    assert len(some) == 4
 
 
 def test_jpeg_noise_is_stronger_at_lower_quality():
@@ -64,17 +79,6 @@ def test_jpeg_noise_is_stronger_at_lower_quality():
     assert errors == sorted(errors)
     assert errors[0] < 2 < errors[2]
     assert outs[0][:, -5:, 0].mean() > 200 > 100 > outs[0][:, -5:, 2].mean()
-
-
-def test_jpeg_noise_is_alike_in_all_frames_or_each_has_its_own():
-    frames, blocky = pair(), JPEGNoise((5, 95), probability=1.0)
-    alike = apply(blocky, frames)
-    own = apply(JPEGNoise((5, 95), probability=1.0, per_frame=True), frames)
-    assert np.array_equal(alike[0].image, alike[1].image)
-    assert np.array_equal(alike[0].image, apply(blocky, frames)[0].image)
-    assert not np.array_equal(own[0].image, own[1].image)
-    assert all(new.masks is old.masks and new.boxes is old.boxes for new, old in zip(own, frames, strict=True))
-    assert all(new is old for new, old in zip(apply(JPEGNoise(probability=0.0), frames), frames, strict=True))
 
 
 def test_what_is_hidden_is_no_longer_in_masks_and_boxes():
@@ -122,7 +126,7 @@ def test_nothing_is_hidden_with_a_probability_of_zero():
     assert all(new is old for new, old in zip(apply(RandomErasing(probability=0.0), frames), frames, strict=True))
 
 
-@pytest.mark.parametrize("transform", [JPEGNoise(), MotionBlur(), RandomErasing()])
+@pytest.mark.parametrize("transform", [GaussianBlur(), JPEGNoise(), MotionBlur(), RandomErasing()])
 def test_all_are_refused_in_testing(two_videos, transform):
     with pytest.raises(UserError, match=f"{type(transform).__name__} draws at random"):
         VISDataset(**two_videos.write(), transforms=[transform], test_mode=True)
@@ -132,10 +136,13 @@ def test_all_are_refused_in_testing(two_videos, transform):
     "part",
     [
         {"type": "MotionBlur", "length": (9, 3)},
+        {"type": "GaussianBlur", "sigma": (9, 3)},
         {"type": "JPEGNoise", "quality": (9, 3)},
         {"type": "RandomErasing", "area": (0.3, 0.1)},
     ],
 )
 def test_ranges_that_fall_are_refused(part):
-    with pytest.raises(UserError, match=rf"{part['type']}: (length|quality|area) is \((9, 3|0.3, 0.1)\), expected"):
+    with pytest.raises(
+        UserError, match=rf"{part['type']}: (length|sigma|quality|area) is \((9, 3|0.3, 0.1)\), expected"
+    ):
         TRANSFORMS.build(part)
