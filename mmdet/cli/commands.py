@@ -41,6 +41,7 @@ COMMANDS = (
     Command("export-results", "results.export_results", "turn results into files of labelling tools, to be corrected"),
     Command("compare-runs", "results.compare_runs", "put training runs side by side: figures, curves, settings"),
     Command("submission", "results.submission", "check a result file and pack it for an evaluation server"),
+    Command("model-info", "measures.model_info", "say what a model is made of: parameters, operations, levels"),
     Command("benchmark", "measures.benchmark", "measure speed"),
     Command("measure-memory", "measures.measure_memory", "measure memory over a long video"),
 )
