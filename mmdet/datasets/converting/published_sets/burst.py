@@ -20,7 +20,7 @@ from mmdet.datasets.converting.published_sets.layout import (
     has_its_frames,
     wanted_videos,
 )
-from mmdet.errors import UserError
+from mmdet.errors import UserError, short_list, shown
 from mmdet.fileio.annotations.json_fields import (
     checked_text,
     get_field,
@@ -94,12 +94,13 @@ def _folders_near(request: ConvertRequest, raw: dict[str, Any]) -> list[Path]:
 
 def _checked(entry: Any, where: str, known: set[int]) -> _Sequence:
     dataset, name = (checked_text(get_field(entry, key, where), f"{where}: {key!r}") for key in ("dataset", "seq_name"))
-    where = f"{where} ({dataset}/{name})"
+    where = f"{where} ({short_list([dataset])}/{short_list([name])})"
     size = get_integer(entry, "height", where), get_integer(entry, "width", where)
     annotated = [
         checked_text(path, f"{where}: an annotated path") for path in get_list(entry, "annotated_image_paths", where)
     ]
-    frames = [checked_text(path, f"{where}: a path") for path in entry.get("all_image_paths") or annotated]
+    listed = get_list(entry, "all_image_paths", where) if entry.get("all_image_paths") else annotated
+    frames = [checked_text(path, f"{where}: a path") for path in listed]
     masks = get_list(entry, "segmentations", where)
     if len(masks) != len(annotated) or not all(isinstance(frame, dict) for frame in masks):
         raise UserError(
@@ -108,14 +109,14 @@ def _checked(entry: Any, where: str, known: set[int]) -> _Sequence:
         )
     unlisted = set(annotated) - set(frames)
     if unlisted:
-        raise UserError(f"{where}: annotated frame {min(unlisted)!r} is not among all_image_paths")
+        raise UserError(f"{where}: annotated frame {shown(min(unlisted))} is not among all_image_paths")
     categories = get_field(entry, "track_category_ids", where)
     if not isinstance(categories, dict):
         raise UserError(f"{where}: 'track_category_ids' is {shown_json(categories)}, expected an object")
     numbers = {track: get_integer(categories, track, f"{where}: track_category_ids") for track in categories}
     for track, number in numbers.items():
         if number not in known:
-            raise UserError(f"{where}: track {track} is of category {number}, which the file does not list")
+            raise UserError(f"{where}: track {shown(track)} is of category {number}, which the file does not list")
     return _Sequence(
         name=f"{dataset}/{name}",
         where=where,
@@ -160,7 +161,7 @@ def _add_tracks(sequence: _Sequence, places: Sequence[int], video: VideoInfo, co
         objects.setdefault(track, [None] * len(video.file_names))[place] = rle
     for track, masks in objects.items():
         if track not in sequence.categories:
-            raise UserError(f"{sequence.where}: track {track} has masks, but track_category_ids does not name it")
+            raise UserError(f"{sequence.where}: track {shown(track)} has masks, but no category in track_category_ids")
         collected.add_track(video, sequence.categories[track], masks)
     never = [track for track in sequence.categories if track not in objects]
     collected.leave_out("objects", "no frame has a mask of them", count=len(never))
@@ -173,7 +174,7 @@ def _decoded(seen: dict[tuple[str, int], Any], sequence: _Sequence) -> list[RLE]
     """Return all masks of a sequence, checked."""
     raw: list[Any] = []
     for (track, _), entry in seen.items():
-        counts = get_field(entry, "rle", f"{sequence.where}: track {track}")
+        counts = get_field(entry, "rle", f"{sequence.where}: track {shown(track)}")
         raw.append(counts if isinstance(counts, dict) else {"size": [*sequence.size], "counts": counts})
     try:
         return to_rles(raw, sequence.size)

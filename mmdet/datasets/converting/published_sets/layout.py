@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mmdet.datasets.converting.conversion import ConvertRequest
 from mmdet.datasets.converting.published_sets.collected import Collected
-from mmdet.errors import UserError, short_list
+from mmdet.errors import UserError, short_list, shown
 from mmdet.fileio.pictures.images import header_of, is_image_name, natural_key, size_fault
 from mmdet.fileio.pictures.mask_png import frame_files
 from mmdet.structures import Size
@@ -138,7 +138,7 @@ def find_frame_folder(source: Path, samples: Sequence[str], folders: Iterable[Pa
             return found
     raise UserError(
         f"none of the frames of {source} is in {short_list([str(folder) for folder in folders], longest=200)}: "
-        f"--frames names the folder that {samples[0] if samples else 'they'} is in"
+        f"--frames names the folder that {shown(samples[0]) if samples else 'they'} is in"
     )
 
 

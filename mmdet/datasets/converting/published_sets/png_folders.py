@@ -21,7 +21,7 @@ from mmdet.datasets.converting.published_sets.pairs import (
     masks_by_object,
     pairs_of,
 )
-from mmdet.errors import UserError
+from mmdet.errors import UserError, short_list, shown
 from mmdet.fileio.annotations.json_fields import checked_text, read_object
 from mmdet.fileio.annotations.vis_json import Category
 from mmdet.fileio.pictures.images import list_folder
@@ -68,12 +68,14 @@ def load_names(path: Path) -> Names:
     raw = read_object(path)
     videos = raw.get("videos")
     if isinstance(videos, dict) and all(isinstance(video, dict) and "objects" in video for video in videos.values()):
-        raw = {name: _categories_of(video["objects"], f"{path}: {name!r}") for name, video in videos.items()}
+        raw = {name: _categories_of(video["objects"], f"{path}: {shown(name)}") for name, video in videos.items()}
     for video, ids in raw.items():
         if not isinstance(ids, dict):
-            raise UserError(f'{path}: {video!r} is {ids!r:.60}, expected the categories of its objects: {{"1": "dog"}}')
+            raise UserError(
+                f'{path}: {shown(video)} is {shown(ids)}, expected the categories of its objects: {{"1": "dog"}}'
+            )
         for object_id, name in ids.items():
-            checked_text(name, f"{path}: {video!r}: the category of {object_id!r}")
+            checked_text(name, f"{path}: {shown(video)}: the category of {shown(object_id)}")
     if not any(raw.values()):
         raise UserError(f'{path} names no category; expected {{"VIDEO": {{"1": "dog"}}}}')
     return raw
@@ -82,7 +84,7 @@ def load_names(path: Path) -> Names:
 def _categories_of(objects: object, where: str) -> dict[str, object]:
     """Return the categories of a video of YouTube-VOS's meta.json, unchecked."""
     if not isinstance(objects, dict):
-        raise UserError(f"{where}: 'objects' is {objects!r:.60}, expected an object")
+        raise UserError(f"{where}: 'objects' is {shown(objects)}, expected an object")
     return {number: entry.get("category") if isinstance(entry, dict) else None for number, entry in objects.items()}
 
 
@@ -149,5 +151,5 @@ def _name(names: Names, video: str, object_id: int) -> str:
     except KeyError:
         raise UserError(
             f"the categories name none for object {object_id} of video {video!r}; "
-            f"they name {', '.join(sorted(names.get(video, {}))) or 'none of its objects'}"
+            f"they name {short_list(sorted(names.get(video, {}))) or 'none of its objects'}"
         ) from None

@@ -133,11 +133,12 @@ def test_masks_of_no_pixel_are_left_out(convert):
         ({"segmentations": [{}]}, r"sequences\[0\] \(YFCC100M/v_1\): 'segmentations' has 1 entries, expected .* its 2"),
         ({"segmentations": [{}, []]}, "'segmentations' has 2 entries, expected an object for each"),
         ({"annotated_image_paths": [FRAMES[0], "other.jpg"]}, "annotated frame 'other.jpg' is not among"),
-        ({"track_category_ids": {"1": 7, "12": 35}}, "track 1 is of category 7, which the file does not list"),
-        ({"track_category_ids": {"1": 805}}, "track 12 has masks, but track_category_ids does not name it"),
+        ({"track_category_ids": {"1": 7, "12": 35}}, "track '1' is of category 7, which the file does not list"),
+        ({"track_category_ids": {"1": 805}}, "track '12' has masks, but no category in track_category_ids"),
         ({"track_category_ids": [805]}, r"'track_category_ids' is \[805\], expected an object"),
-        ({"segmentations": [{"1": {}}, {}]}, "track 1: the key 'rle' is missing"),
+        ({"segmentations": [{"1": {}}, {}]}, "track '1': the key 'rle' is missing"),
         ({"segmentations": [{"1": {"rle": "00~"}}, {}]}, "a mask cannot be decoded: counts "),
+        ({"all_image_paths": True}, "'all_image_paths' is true, expected a list"),
         ({"height": 0.5}, "'height' is 0.5, expected an integer"),
     ],
 )
@@ -153,7 +154,7 @@ def test_a_sequence_that_occurs_twice_is_refused(convert):
 
 def test_frames_that_are_nowhere_are_asked_for(convert):
     with pytest.raises(
-        UserError, match="none of the frames of .*: --frames names the folder that YFCC100M/v_1/frame0001"
+        UserError, match="none of the frames of .*: --frames names the folder that 'YFCC100M/v_1/frame0001"
     ):
         convert(sequence(), frames=[])
 

@@ -199,7 +199,7 @@ def test_the_frames_of_lv_vis_are_found_by_the_split_in_the_name_of_the_file(wri
 
 def test_frames_that_are_nowhere_are_asked_for(write, tmp_path):
     request = write(annotation([rle(square(2, 3))]), videos=[video(names=["c/0.jpg"])])
-    with pytest.raises(UserError, match="none of the frames of .* is in .*: --frames names the folder that c/0.jpg"):
+    with pytest.raises(UserError, match="none of the frames of .* is in .*: --frames names the folder that 'c/0.jpg"):
         read_ovis(request)
     with pytest.raises(UserError, match=r"train\.json is in .*nowhere: --frames"):
         read_ovis(ConvertRequest(source=request.source, frames=tmp_path / "nowhere"))
