@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from mmdet.structures.frames import FrameObjects
+from mmdet.structures.mask_sources import MaskSource
 from mmdet.structures.short_text import ShortText
 
 _WIDTHS = {"boxes": 4, "labels": 1, "scores": 1, "box_sigma": 4, "centerness": 1}  # before the embedding
@@ -27,22 +28,21 @@ class ChunkDetections(ShortText):
     """The detections in B frames, and the values from which their masks are computed."""
 
     rows: Tensor  # (B, N, 12 + S + E) float32: see `pack_rows`
-    input_boxes: Tensor  # (B, N, 4) input pixels
-    coefficients: Tensor  # (B, N, E) float32, of the mask basis; with `places` the weights of each object's network
-    mask_basis: Tensor  # (B, E, H/2, W/2); with `places` the features (B, C, H/4, W/4) that the networks draw from
-    places: Tensor | None = None  # (B, N, 3): point x, y and unit of positions of each object's network, input pixels
+    mask_source: MaskSource  # what the masks are drawn from
     masks: Tensor | None = None  # (B, N, H0, W0) bool, original pixels, if all slots are already drawn
     num_class_scores: int = 0  # S, of the rows: all classes, or none
 
     def __post_init__(self) -> None:
         frames, slots = self.rows.shape[:2]
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if not isinstance(value, Tensor):
+        source = self.mask_source
+        held = {f"mask_source.{field.name}": getattr(source, field.name) for field in fields(source)}
+        for name, value in {**held, "masks": self.masks}.items():
+            if value is None:
                 continue
-            shape: tuple[int, ...] = tuple(value.shape)
-            if shape[0] != frames or (field.name != "mask_basis" and shape[1] != slots):
-                raise ValueError(f"ChunkDetections.{field.name} has shape {shape}, rows {tuple(self.rows.shape)}")
+            shape = tuple(value.shape)
+            of_frame = name.endswith((".basis", ".features"))
+            if shape[0] != frames or not (of_frame or shape[1] == slots):
+                raise ValueError(f"ChunkDetections.{name} has shape {shape}, rows {tuple(self.rows.shape)}")
 
 
 def pack_rows(

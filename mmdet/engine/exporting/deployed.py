@@ -16,15 +16,14 @@ from mmdet.models.detectors.plus_model import PlusModel
 from mmdet.models.detectors.vis_model import VISModel
 from mmdet.models.postprocess.masks import THRESHOLD, crop_to_boxes
 from mmdet.ops.masks.dynamic import dynamic_masks
-from mmdet.structures import ChunkDetections, Size
+from mmdet.structures import Size
 from mmdet.structures.chunk_detections import split_rows
 from mmdet.structures.dynamic_outputs import FEATURE_STRIDE
 from mmdet.structures.head_outputs import BASIS_STRIDE
+from mmdet.structures.mask_sources import BasisMasks, NetworkMasks
 
-MASK_RULES = (
-    (BASIS_STRIDE, THRESHOLD),
-    (FEATURE_STRIDE, 0.0),
-)  # input pixels per pixel, threshold: VISModel, PlusModel
+# Input pixels per pixel of a mask, and its threshold, by whether objects draw them with networks of their own.
+MASK_RULES = {False: (BASIS_STRIDE, THRESHOLD), True: (FEATURE_STRIDE, 0.0)}
 
 
 class DeployedModel(nn.Module):
@@ -49,26 +48,27 @@ class DeployedModel(nn.Module):
         valid = torch.ones_like(images[:, None, 0], dtype=torch.bool)
         outputs, _ = self.model.continue_video(images[:, None], valid, None)
         found = self.model.postprocess.detect(outputs, None)
+        source: BasisMasks | NetworkMasks = found.mask_source
         named = split_rows(found.rows, found.num_class_scores)
         named["scores"] = named["scores"].where(named["filled"], 0.0)
         if self.masks:
-            named["masks"] = self._draw(found)
-        elif found.places is None:
-            named |= {"coefficients": found.coefficients, "mask_basis": found.mask_basis}
+            named["masks"] = self._draw(source)
+        elif isinstance(source, BasisMasks):
+            named |= {"coefficients": source.coefficients, "mask_basis": source.basis}
         else:
-            named |= {"mask_weights": found.coefficients, "mask_places": found.places}
-            named["mask_features"] = found.mask_basis
+            named |= {"mask_weights": source.weights, "mask_places": source.places, "mask_features": source.features}
         return named
 
-    def _draw(self, found: ChunkDetections) -> Tensor:
+    def _draw(self, source: BasisMasks | NetworkMasks) -> Tensor:
         """Return the masks (B, N, H, W) bool of all slots, as `draw_all` draws them."""
         height, width = self.size
-        stride, threshold = MASK_RULES[found.places is not None]
-        if found.places is not None:
-            places, reach = found.places[..., :2], found.places[..., 2]
-            soft = dynamic_masks(found.mask_basis, found.coefficients, places, reach, stride)
+        if isinstance(source, NetworkMasks):
+            stride, threshold = MASK_RULES[True]
+            places, reach = source.places[..., :2], source.places[..., 2]
+            soft = dynamic_masks(source.features, source.weights, places, reach, stride)
         else:
-            soft = torch.einsum("bne,behw->bnhw", found.coefficients, found.mask_basis).sigmoid()
-            soft = crop_to_boxes(soft.flatten(0, 1), found.input_boxes.flatten(0, 1) / stride).view_as(soft)
+            stride, threshold = MASK_RULES[False]
+            soft = torch.einsum("bne,behw->bnhw", source.coefficients, source.basis).sigmoid()
+            soft = crop_to_boxes(soft.flatten(0, 1), source.boxes.flatten(0, 1) / stride).view_as(soft)
         resized = F.interpolate(soft, scale_factor=float(stride), mode="bilinear", align_corners=False)
         return resized[..., :height, :width] > threshold

@@ -17,6 +17,7 @@ from mmdet.ops.sampling import rows_at, sample_at_centres
 from mmdet.registry import POSTPROCESSORS
 from mmdet.structures import ChunkDetections, FrameMeta, HeadOutputs
 from mmdet.structures.chunk_detections import pack_rows
+from mmdet.structures.mask_sources import BasisMasks
 
 
 @POSTPROCESSORS.register_module()
@@ -69,7 +70,7 @@ class PostProcess:
         )
         return ChunkDetections(
             rows=rows,
-            input_boxes=boxes,
-            coefficients=sample_at_centres(embedding_map, boxes),
-            mask_basis=outputs.mask_basis,
+            mask_source=BasisMasks(
+                coefficients=sample_at_centres(embedding_map, boxes), basis=outputs.mask_basis, boxes=boxes
+            ),
         )

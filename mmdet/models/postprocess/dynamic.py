@@ -21,6 +21,7 @@ from mmdet.registry import POSTPROCESSORS
 from mmdet.structures import ChunkDetections, FrameMeta
 from mmdet.structures.chunk_detections import pack_rows
 from mmdet.structures.dynamic_outputs import FEATURE_STRIDE, DynamicOutputs
+from mmdet.structures.mask_sources import NetworkMasks
 
 
 @POSTPROCESSORS.register_module()
@@ -67,10 +68,11 @@ class DynamicPostProcess:
         )
         return ChunkDetections(
             rows=rows,
-            input_boxes=boxes,
-            coefficients=rows_at(outputs.mask_weights, at),
-            mask_basis=outputs.mask_features,
-            places=torch.cat((outputs.points.xy[at], outputs.reach[at][..., None]), dim=2),
+            mask_source=NetworkMasks(
+                weights=rows_at(outputs.mask_weights, at),
+                features=outputs.mask_features,
+                places=torch.cat((outputs.points.xy[at], outputs.reach[at][..., None]), dim=2),
+            ),
             num_class_scores=int(by_class.shape[2]),
         )
 

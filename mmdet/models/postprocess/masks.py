@@ -1,12 +1,13 @@
-"""Masks of detections: coefficients times basis, cropped to the box, resized to the original image, thresholded.
+"""Masks of detections, drawn from what a family of models predicts for them, at the original size.
 
-Source: MODEL.md 7.4 (SipMask without sub-masks).
+Source: MODEL.md 7.4 (SipMask without sub-masks): coefficients times basis, cropped to the box, resized, thresholded.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import singledispatch
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ from mmdet.ops.masks.dynamic import dynamic_masks
 from mmdet.structures import ChunkDetections, FrameMeta
 from mmdet.structures.dynamic_outputs import FEATURE_STRIDE
 from mmdet.structures.head_outputs import BASIS_STRIDE
+from mmdet.structures.mask_sources import BasisMasks, MaskSource, NetworkMasks, NoMasks
 
 THRESHOLD = 0.5
 PIXELS_AT_ONCE = 2**27  # pixels of float32 masks before the threshold: half a GiB
@@ -49,7 +51,7 @@ def assemble_masks(basis: Tensor, coefficients: Sequence[Tensor], boxes: Tensor,
 def draw_dynamic(features: Tensor, weights: Sequence[Tensor], places: Sequence[Tensor], meta: FrameMeta) -> Tensor:
     """Return masks (N, H0, W0) bool at the original size, drawn by the objects' own networks.
 
-    features (B, C, H/4, W/4); weights (n_b, D) and places (n_b, 3) of each frame, as in ChunkDetections. Logits are
+    features (B, C, H/4, W/4); weights (n_b, D) and places (n_b, 3) of each frame, as in NetworkMasks. Logits are
     resized, then compared with 0; nothing is cut at the box.
     """
     height, width = meta.original_size
@@ -65,19 +67,14 @@ def draw_dynamic(features: Tensor, weights: Sequence[Tensor], places: Sequence[T
 
 
 def draw_masks(found: ChunkDetections, rows: Sequence[Sequence[int]], meta: FrameMeta) -> Tensor:
-    """Return masks (M, H0, W0) bool of the given slots of each frame, frame after frame, as `assemble_masks` does."""
+    """Return masks (M, H0, W0) bool of the given slots of each frame, frame after frame, as `draw` does."""
     slots, device = found.rows.shape[1], found.rows.device
     chosen = torch.tensor([frame * slots + row for frame, own in enumerate(rows) for row in own], dtype=torch.int64)
     if device.type == "cuda":  # otherwise the host would wait for all queued work
         chosen = chosen.pin_memory().to(device, non_blocking=True)
     if found.masks is not None:
         return found.masks.flatten(0, 1)[chosen]
-    counts = [len(own) for own in rows]
-    coefficients = found.coefficients.flatten(0, 1)[chosen].split(counts)
-    if found.places is not None:
-        places = found.places.flatten(0, 1)[chosen].split(counts)
-        return draw_dynamic(found.mask_basis, coefficients, places, meta)
-    return assemble_masks(found.mask_basis, coefficients, found.input_boxes.flatten(0, 1)[chosen], meta)
+    return draw(found.mask_source, chosen, [len(own) for own in rows], meta)
 
 
 def draw_all(found: ChunkDetections, meta: FrameMeta) -> ChunkDetections:
@@ -89,11 +86,35 @@ def draw_all(found: ChunkDetections, meta: FrameMeta) -> ChunkDetections:
     height, width = meta.original_size
     if frames * slots * height * width > PIXELS_AT_ONCE:
         return found
-    if found.places is not None:
-        masks = draw_dynamic(found.mask_basis, list(found.coefficients), list(found.places), meta)
-    else:
-        masks = assemble_masks(found.mask_basis, list(found.coefficients), found.input_boxes.flatten(0, 1), meta)
+    chosen = torch.arange(frames * slots, device=found.rows.device)
+    masks = draw(found.mask_source, chosen, [slots] * frames, meta)
     return replace(found, masks=masks.unflatten(0, (frames, slots)))
+
+
+@singledispatch
+def draw(source: MaskSource, chosen: Tensor, counts: Sequence[int], meta: FrameMeta) -> Tensor:
+    """Return masks (M, H0, W0) bool at the original size.
+
+    `chosen`: (M,) the slots b * N + n, frame after frame; `counts`: how many of each frame
+    """
+    raise TypeError(f"no way to draw {type(source).__name__}")
+
+
+@draw.register
+def _(source: BasisMasks, chosen: Tensor, counts: Sequence[int], meta: FrameMeta) -> Tensor:
+    coefficients = source.coefficients.flatten(0, 1)[chosen].split(list(counts))
+    return assemble_masks(source.basis, coefficients, source.boxes.flatten(0, 1)[chosen], meta)
+
+
+@draw.register
+def _(source: NetworkMasks, chosen: Tensor, counts: Sequence[int], meta: FrameMeta) -> Tensor:
+    weights, places = (part.flatten(0, 1)[chosen].split(list(counts)) for part in (source.weights, source.places))
+    return draw_dynamic(source.features, weights, places, meta)
+
+
+@draw.register
+def _(source: NoMasks, chosen: Tensor, counts: Sequence[int], meta: FrameMeta) -> Tensor:
+    return torch.zeros(len(chosen), *meta.original_size, dtype=torch.bool, device=source.boxes.device)
 
 
 def _enlarge(soft: Tensor, meta: FrameMeta, stride: int = BASIS_STRIDE, threshold: float = THRESHOLD) -> Tensor:

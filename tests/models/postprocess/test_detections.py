@@ -94,12 +94,12 @@ def test_the_tracker_looks_at_the_rounded_centre_and_the_masks_at_the_floored_on
     found = PostProcess(max_per_image=40).detect(outputs, METAS)
     limits = torch.tensor([11.0, 7.0])
     for index, objects in enumerate(unpack_rows(found.rows)):
-        boxes = found.input_boxes[index, : len(objects)]
+        boxes = found.mask_source.boxes[index, : len(objects)]
         cells = (boxes[:, :2] + boxes[:, 2:]) / 2 / 8
         rounded, floored = (way(cells).clamp(min=0).minimum(limits) for way in (torch.round, torch.floor))
         assert (rounded != floored).any()
         assert torch.equal(objects.embeddings[:, :2], rounded)
-        assert torch.equal(found.coefficients[index, : len(objects), :2], floored)
+        assert torch.equal(found.mask_source.coefficients[index, : len(objects), :2], floored)
 
 
 def test_sizes_do_not_depend_on_what_is_found():
@@ -108,7 +108,7 @@ def test_sizes_do_not_depend_on_what_is_found():
     for shift in (-9.0, 0.0, 9.0):
         outputs = make_outputs()
         found = postprocess.detect(replace(outputs, cls_logits=outputs.cls_logits + shift), METAS)
-        shapes.add((found.rows.shape, found.input_boxes.shape, found.coefficients.shape))
+        shapes.add((found.rows.shape, found.mask_source.boxes.shape, found.mask_source.coefficients.shape))
     assert shapes == {((3, 10, 28), (3, 10, 4), (3, 10, 16))}
 
 
@@ -117,7 +117,7 @@ def test_what_is_packed_comes_out_again():
     for index, objects in enumerate(unpack_rows(found.rows)):
         assert len(objects) == 7
         assert objects.labels.dtype == torch.int64
-        torch.testing.assert_close(objects.boxes * METAS[index].scale, found.input_boxes[index])
+        torch.testing.assert_close(objects.boxes * METAS[index].scale, found.mask_source.boxes[index])
         assert objects.scores.tolist() == sorted(objects.scores.tolist(), reverse=True)
 
 

@@ -87,7 +87,8 @@ def test_a_detection_carries_what_its_point_predicts():
 def test_boxes_are_in_pixels_of_the_original():
     found = DynamicPostProcess().detect(made([ONE]), [LARGER])
     assert unpack_rows(found.rows, CLASSES)[0].boxes[0].tolist() == pytest.approx([side / 0.64 for side in BOX])
-    assert found.input_boxes[0, 0].tolist() == pytest.approx(BOX)
+    (same,) = unpack_rows(DynamicPostProcess().detect(made([ONE]), None).rows, CLASSES)
+    assert same.boxes[0].tolist() == pytest.approx(BOX)
 
 
 def test_the_power_of_the_quality_is_a_setting():
@@ -142,8 +143,9 @@ def test_no_more_than_allowed_are_kept_the_best_ones():
 def test_nothing_found_is_empty_and_of_the_same_sizes():
     empty, full = (DynamicPostProcess().detect(made(objects), [META]) for objects in ([], [ONE]))
     assert [len(objects) for objects in unpack_rows(empty.rows, CLASSES)] == [0]
-    for name in ("rows", "input_boxes", "coefficients", "mask_basis", "places"):
-        assert getattr(empty, name).shape == getattr(full, name).shape
+    assert empty.rows.shape == full.rows.shape
+    for name in ("weights", "features", "places"):
+        assert getattr(empty.mask_source, name).shape == getattr(full.mask_source, name).shape
     assert draw_all(empty, META).masks.shape == (1, 10, *SIZE)
 
 
