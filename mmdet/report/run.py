@@ -74,7 +74,7 @@ def report_test(tested: Tested, page: Path, title: str, config_file: str, checkp
     """
     results = Results(name=title, entries=tested.entries, about={})
     work_dir = Path(checkpoint).parent if checkpoint and (Path(checkpoint).parent / LOG).is_file() else None
-    about = about_results(None, _facts(config_file, checkpoint), work_dir)
+    about = about_results(None, _facts(config_file, checkpoint, tested.weights), work_dir)
     model = ModelInput(
         results=results,
         about=replace(about, commands=(*about.commands, this_command())),
@@ -90,11 +90,12 @@ def report_test(tested: Tested, page: Path, title: str, config_file: str, checkp
     return page
 
 
-def _facts(config_file: str, checkpoint: str | None) -> dict[str, Any]:
+def _facts(config_file: str, checkpoint: str | None, weights: str | None) -> dict[str, Any]:
     environment = describe_environment()
     return {
         "config": config_file,
         "checkpoint": checkpoint,
+        "weights": None if weights == "weights" else weights,  # the checkpoint has no others
         "tested": environment.started,
         "revision": environment.git_revision,
         "versions": environment.versions,

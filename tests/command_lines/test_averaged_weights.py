@@ -37,6 +37,10 @@ def test_a_prediction_says_which_weights_it_takes(predict, config, averaged, fra
         code, err = predict(config, averaged, frames, "--out", tmp_path / "out", "--save", "json", *options)
         assert code == 0
         assert said in err
+        written = json.loads((tmp_path / "out" / f"{frames.name}.json").read_text())
+        assert written["info"]["weights"].startswith(
+            "weights of the last step" if options else "averaged weights (EMA)"
+        )
 
 
 @pytest.mark.parametrize("options", [[], ["--no-ema"]])
@@ -66,3 +70,11 @@ def test_a_decay_outside_of_its_range_is_refused_before_anything_is_written(run,
     assert done.code == 2
     assert "config.ema.decay is 1.5, expected from 0 to 1" in done.err
     assert not list((tmp_path / "new").glob("*.pth"))
+
+
+def test_the_report_of_a_test_says_which_weights_were_tested(run, config, averaged, checkpoint, tmp_path):
+    for name, path in (("averaged", averaged), ("plain", checkpoint)):
+        page = tmp_path / f"{name}.html"
+        done = run("test_video", config, path, "--out", tmp_path / f"{name}.pkl", "--report", page)
+        assert done.code == 0, done.err
+        assert ("averaged weights (EMA)" in page.read_text()) == (name == "averaged")

@@ -7,11 +7,10 @@ refused.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,13 +18,12 @@ from torch import Tensor, nn
 from mmdet.engine.checkpoints.class_names import are_the_same, missing_in, rows_of
 from mmdet.engine.checkpoints.file import load_checkpoint
 from mmdet.engine.checkpoints.release_names import from_release, is_release
+from mmdet.engine.checkpoints.said_of_model import average_of, named_by_label, score_threshold
 from mmdet.errors import UserError, short_list, shown
 from mmdet.structures.short_text import ShortText
 
 LONGEST_KEY = 200  # characters, including the shapes
 DATA_PARALLEL = "module."  # the prefix that data-parallel wrappers add to names
-
-Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -41,10 +39,17 @@ class Weights(ShortText):
     averaged: bool | None = None  # whether they are the file's moving average (EMA); None: the file has none
 
     @property
+    def kind(self) -> str:
+        """Which of the file's weights they are."""
+        if self.averaged is None:
+            return "weights"
+        return "averaged weights (EMA)" if self.averaged else "weights of the last step, not their average"
+
+    @property
     def origin(self) -> str:
         """One line that says where the weights come from."""
         if self.averaged:
-            return f"averaged weights (EMA) from {self.source}"
+            return f"{self.kind} from {self.source}"
         return (
             f"weights from {self.source}"
             + (", recognised as a checkpoint of the published release" if self.released else "")
@@ -58,7 +63,7 @@ def read_weights(path: str | Path, trusted: bool = False, ema: bool = True) -> W
     `ema`: take their moving average if the file has one; else those of the last step, which were not validated.
     """
     checkpoint = load_checkpoint(path, trusted)
-    average = _average_of(checkpoint)
+    average = average_of(checkpoint)
     if average is not None:
         changed = {"model": average} if ema else {"score_threshold": None}
         checkpoint = {**checkpoint, **changed}
@@ -67,18 +72,10 @@ def read_weights(path: str | Path, trusted: bool = False, ema: bool = True) -> W
         averaged=None if average is None else ema,
         source=str(path),
         released=is_release(_tensors_of(checkpoint, path)),
-        class_names=_named_by_label(checkpoint, "class_names", str),
-        category_ids=_named_by_label(checkpoint, "category_ids", int),
-        score_threshold=_score_threshold(checkpoint, path),
+        class_names=named_by_label(checkpoint, "class_names", str),
+        category_ids=named_by_label(checkpoint, "category_ids", int),
+        score_threshold=score_threshold(checkpoint, path),
     )
-
-
-def _average_of(checkpoint: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return the moving average that a run of this package has saved beside its weights, None if there is none."""
-    weights, average = checkpoint.get("model"), checkpoint.get("ema")
-    if not (isinstance(weights, Mapping) and isinstance(average, Mapping)) or average.keys() != weights.keys():
-        return None
-    return average
 
 
 def weights_of(checkpoint: Mapping[str, Any], source: str | Path) -> dict[str, Tensor]:
@@ -119,30 +116,6 @@ def _not_finite(value: Tensor) -> str | None:
     if value.isfinite().all():
         return None
     return "NaN" if value.isnan().any() else "inf"
-
-
-def _named_by_label(checkpoint: Mapping[str, Any], key: str, kind: type[Value]) -> tuple[Value, ...] | None:
-    """Return what a checkpoint's run says of its classes, in the order of labels; None where it does not."""
-    about = checkpoint.get("about")
-    values = about.get(key) if isinstance(about, Mapping) else None
-    if not isinstance(values, list | tuple) or not all(type(value) is kind for value in values):
-        return None
-    return tuple(values) or None
-
-
-def _score_threshold(checkpoint: Mapping[str, Any], source: str | Path) -> float | None:
-    threshold = checkpoint.get("score_threshold")
-    if not is_threshold(threshold):
-        raise UserError(
-            f"{source}: score_threshold is {shown(threshold)}, expected a finite number or None: write the checkpoint "
-            "again, or remove the key"
-        )
-    return None if threshold is None else float(threshold)
-
-
-def is_threshold(value: Any) -> bool:
-    """Return whether a checkpoint may name this as its score threshold; None: it names none."""
-    return value is None or (type(value) in (int, float) and math.isfinite(value))
 
 
 def _tensors_of(checkpoint: Mapping[str, Any], source: str | Path) -> dict[str, Tensor]:

@@ -53,6 +53,7 @@ class VideoPredictor:
     class_names: tuple[str, ...]  # by label; numbers where a checkpoint does not name them
     category_ids: tuple[int, ...]  # by label, of the data the model was trained on; labels where they are not known
     joining: Joining | None  # joins tracks of one object in the results of `run`; None: they are those of a stream
+    weights: str  # which of a checkpoint's weights it has, as a person says it
     score_threshold: float | None  # of the best F1 over tracks at validation; None if the checkpoint has none
 
     def __init__(
@@ -74,7 +75,7 @@ class VideoPredictor:
         self.model = self.detector.model
         self.category_ids = tuple(range(model.num_classes))
         self.class_names = tuple(map(str, self.category_ids))
-        self.score_threshold, self.joining = None, None
+        self.weights, self.score_threshold, self.joining = "weights", None, None
         # A queue beside the network's. It has priority on the GPU because the host waits for its results.
         self.queue_beside = torch.cuda.Stream(self.device, priority=-1) if on_gpu else None
 
@@ -123,7 +124,7 @@ class VideoPredictor:
             if say:
                 say(line)
         predictor = VideoPredictor.from_model(model, config, device, amp, **speed)
-        predictor.score_threshold = weights.score_threshold
+        predictor.weights, predictor.score_threshold = weights.kind, weights.score_threshold
         names = weights.class_names if class_names is None else class_names
         if names is not None and len(names) == model.num_classes:
             predictor.class_names = tuple(names)

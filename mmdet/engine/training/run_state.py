@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
-from mmdet.engine.checkpoints.weights import is_threshold
+from mmdet.engine.checkpoints.said_of_model import is_threshold
 from mmdet.engine.process.randomness import RandomState
 from mmdet.engine.training.logs.train_log import LogState
 from mmdet.engine.training.plan import Position

@@ -65,6 +65,7 @@ def load_model(options: PredictOptions, device: torch.device, say: Callable[[str
             "config_hash": _hash(json.dumps(config.source.to_dict(), sort_keys=True, default=repr).encode()),
             "checkpoint": Path(options.checkpoint).name,
             "checkpoint_sha256": _hash_of_file(Path(options.checkpoint)),
+            **({} if predictor.weights == "weights" else {"weights": predictor.weights}),
             "threshold": threshold,
             "threshold_from": origin,
         },

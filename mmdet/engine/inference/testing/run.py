@@ -55,6 +55,7 @@ class Tested:
     ann_file: str
     image_folder: str
     categories: frozenset[int]  # ids of those that count
+    weights: str | None  # which of the checkpoint's weights were tested; None: results of a file
     threshold: float | None  # of the score; None: the test knows none
     threshold_note: str  # where it comes from
 
@@ -76,7 +77,7 @@ def run_test(
     say = partial(print, flush=True) if ranks.is_main else _nothing
     kept = None
     bad: list[str] = []
-    asked, of_model = options.threshold, None
+    asked, predictor = options.threshold, None
     classes = same_classes(dataset.class_names, dataset.category_ids, dataset)
     if options.load_result:
         entries = load_results(options.load_result, truth=_names_and_ids(dataset)) if ranks.is_main else []
@@ -89,7 +90,6 @@ def run_test(
         predictor = _load_predictor(config, ranks, options, dataset, say)
         classes = _classes(predictor, dataset, options, say)
         options = with_threshold(options, predictor.score_threshold, say)
-        of_model = predictor.score_threshold
         draw = (
             partial(_draw, dataset=dataset, options=options, names=names, classes=classes.names)
             if options.show
@@ -101,7 +101,7 @@ def run_test(
         with saying_what_is_kept(kept, len(dataset.videos)) if kept else nullcontext(), ending_at_once():
             _say_figures(entries, dataset, options, classes)
             if report:
-                say(str(report(_tested(entries, dataset, asked, of_model, classes))))
+                say(str(report(_tested(entries, dataset, asked, predictor, classes))))
         if kept and not bad:
             kept.remove()  # so that a repeated test, with the frames mended, starts from the beginning
     barrier()
@@ -123,7 +123,7 @@ def _tested(
     entries: list[dict[str, Any]],
     dataset: VISDataset,
     asked: float | None,
-    of_model: float | None,
+    predictor: VideoPredictor | None,
     classes: ResultClasses,
 ) -> Tested:
     """Return what a report needs, with the threshold that was asked for, else the model's own."""
@@ -132,7 +132,8 @@ def _tested(
         ann_file=dataset.ann_file,
         image_folder=dataset.img_prefix,
         categories=classes.common,
-        threshold=of_model if asked is None else asked,
+        weights=None if predictor is None else predictor.weights,
+        threshold=predictor.score_threshold if asked is None and predictor is not None else asked,
         threshold_note="the best F1 at the model's validation" if asked is None else "given by --thresh",
     )
 
