@@ -188,7 +188,7 @@ def _order_of_classes(
         return None, [f"its classes are taken as the data's, in order, though {said}"]
     raise UserError(
         f"{weights.source} was trained for other classes than the data's: {said}. If they are the same under other "
-        "names, in the same order: --trust-classes"
+        "names, in the same order: --trust-classes; to test on the common ones: --map-categories"
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,7 @@ class ExtractedFolder:
     def __init__(self, path: Path, described: dict[str, Any]) -> None:
         check_output_folder(path, "--out")
         self.path, self.described = path, described
+        self._is_new = not path.exists()
         self.videos: list[ExtractedVideo] = []
         entries = [entry for entry in path.iterdir() if not _is_unfinished(entry)] if path.is_dir() else []
         if entries and not self._record.exists():
@@ -109,6 +111,13 @@ class ExtractedFolder:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         return folder
+
+    def discard(self, unfinished: Path) -> None:
+        """Remove what is left of the frames of a video, and the whole folder if nothing has been written into it."""
+        shutil.rmtree(unfinished, ignore_errors=True)
+        if self._is_new and not self.videos:
+            with suppress(OSError):  # something is in it after all
+                self.path.rmdir()
 
     def add(self, video: ExtractedVideo, frames: Path) -> None:
         """Move the folder with the frames of a video to its place, and note it in the record.

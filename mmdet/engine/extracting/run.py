@@ -5,7 +5,6 @@ A source that fails does not end the others; a signal and a full disk do.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -99,7 +98,7 @@ class _Extraction:
                 with self._stop.finishing():
                     self._folder.add(video, unfinished)
         finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
+            self._folder.discard(unfinished)
         if frames.loss:
             tell(f"warning: {frames.loss}")
 

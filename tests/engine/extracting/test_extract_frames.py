@@ -213,6 +213,12 @@ def test_after_a_signal_complete_videos_stay_and_the_same_command_goes_on(tmp_pa
     assert numbers(tmp_path / "out/clip") == list(range(20))
 
 
+def test_a_run_that_fails_leaves_no_empty_folder(tmp_path, clip):
+    with pytest.raises(UserError, match="lies behind its end"):
+        extract(tmp_path / "out", clip, "--start", "99")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_source_that_fails_does_not_end_the_others(tmp_path, clip, capsys):
     (tmp_path / "broken.mp4").write_bytes(b"no video")
     with pytest.raises(RunEnded, match="1 of 2 sources failed"):
