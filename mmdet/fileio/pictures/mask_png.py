@@ -17,27 +17,22 @@ from mmdet.fileio.pictures.images import is_image_name, list_folder
 
 _HEADER = slice(24, 26)  # of a PNG: bit depth and colour type (PNG specification, 11.2.1 IHDR)
 _GREY, _RGB, _PALETTE, _RGBA = 0, 2, 3, 6
-_READABLE = {(1, _GREY), (8, _GREY), *((depth, _PALETTE) for depth in (1, 2, 4, 8))}
+_READABLE = {(1, _GREY), (8, _GREY), (16, _GREY), *((depth, _PALETTE) for depth in (1, 2, 4, 8))}
 _COLOURED = {(8, _RGB), (8, _RGBA), *((depth, _PALETTE) for depth in (1, 2, 4, 8))}
 _PNG_ERRORS = (OSError, SyntaxError, ValueError, zlib.error, Image.DecompressionBombError)  # all of Pillow's
 
 
 def read_ids(path: Path) -> np.ndarray:
-    """Return the pixel values (H, W) uint8 of a palette or grey PNG; of a palette the indices.
-
-    Raises UserError for colour images, 16-bit images and damaged files.
-    """
-    expected = "a palette or 8 bits of grey, where the value of a pixel is the id of its object"
-    return _decoded(path, _READABLE, expected, lambda image: np.asarray(image).astype(np.uint8))
-
-
-def read_wide_ids(path: Path) -> np.ndarray:
-    """Return the pixel values (H, W) uint16 of a grey PNG of 16 bits; one of 8 bits or a palette may stand for it.
+    """Return the pixel values (H, W) of a palette or grey PNG, uint8 or, of 16 bits, uint16; of a palette the indices.
 
     Raises UserError for colour images and damaged files.
     """
-    expected = "16 bits of grey, where the value of a pixel is the id of its object"
-    return _decoded(path, {*_READABLE, (16, _GREY)}, expected, lambda image: np.asarray(image).astype(np.uint16))
+    expected = "a palette or grey, where the value of a pixel is the id of its object"
+
+    def values(image: Image.Image) -> np.ndarray:
+        return np.asarray(image).astype(np.uint16 if image.mode.startswith("I") else np.uint8)
+
+    return _decoded(path, _READABLE, expected, values)
 
 
 def read_colours(path: Path, alpha: bool = False) -> np.ndarray:

@@ -4,7 +4,7 @@ from PIL import Image
 from published_sets import add_palette_png, add_png, colours
 
 from mmdet.errors import UserError
-from mmdet.fileio.pictures.mask_png import is_shown, read_colours, read_wide_ids
+from mmdet.fileio.pictures.mask_png import is_shown, read_colours, read_ids
 
 SIZE = (6, 9)
 RNG = np.random.default_rng(0)
@@ -12,14 +12,14 @@ RNG = np.random.default_rng(0)
 
 def test_16_bits_of_grey_are_read_whole(tmp_path):
     ids = RNG.integers(0, 2**16, SIZE, dtype=np.uint16)
-    assert np.array_equal(read_wide_ids(add_png(tmp_path / "a.png", ids)), ids)
+    assert np.array_equal(read_ids(add_png(tmp_path / "a.png", ids)), ids)
 
 
-def test_8_bits_and_palettes_may_stand_for_16_bits(tmp_path):
+def test_8_bits_and_palettes_stay_8_bits(tmp_path):
     ids = RNG.integers(0, 256, SIZE, dtype=np.uint8)
     for path in (add_png(tmp_path / "a.png", ids), add_palette_png(tmp_path / "b.png", ids)):
-        assert read_wide_ids(path).dtype == np.uint16
-        assert np.array_equal(read_wide_ids(path), ids)
+        assert read_ids(path).dtype == np.uint8
+        assert np.array_equal(read_ids(path), ids)
 
 
 def test_colours_are_numbers_of_red_green_and_blue_whatever_alpha_is(tmp_path):
@@ -50,8 +50,8 @@ def test_grey_is_no_colour(tmp_path, pixels):
 
 
 def test_colours_are_no_ids(tmp_path):
-    with pytest.raises(UserError, match="mode RGBA with 8 bits per value, expected 16 bits of grey"):
-        read_wide_ids(add_png(tmp_path / "a.png", np.zeros((*SIZE, 4), np.uint8)))
+    with pytest.raises(UserError, match="mode RGBA with 8 bits per value, expected a palette or grey"):
+        read_ids(add_png(tmp_path / "a.png", np.zeros((*SIZE, 4), np.uint8)))
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
@@ -68,7 +68,7 @@ def test_what_is_not_black_is_shown_in_any_kind_of_png(tmp_path, mode):
     assert np.array_equal(is_shown(tmp_path / "a.png"), shown)
 
 
-@pytest.mark.parametrize("read", [read_wide_ids, read_colours, is_shown])
+@pytest.mark.parametrize("read", [read_ids, read_colours, is_shown])
 @pytest.mark.parametrize("length", [0, 25, 60])
 def test_a_damaged_png_is_named(tmp_path, read, length):
     ids = RNG.integers(0, 2**16, SIZE, dtype=np.uint16)

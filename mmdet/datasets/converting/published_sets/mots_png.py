@@ -20,7 +20,7 @@ from mmdet.datasets.converting.published_sets.mots_classes import (
 )
 from mmdet.datasets.converting.published_sets.pairs import add_video, masks_by_frame, pairs_of
 from mmdet.errors import UserError
-from mmdet.fileio.pictures.mask_png import read_wide_ids
+from mmdet.fileio.pictures.mask_png import read_ids
 
 _INSTANCES = "instances"
 
@@ -40,10 +40,10 @@ def _read(request: ConvertRequest, classes: Classes) -> Conversion:
     annotations = inner if inner.is_dir() else request.source
     images = find_images(request, annotations, [_INSTANCES])
     collected = new_collection(request, annotations, classes)
-    for pair in pairs_of(request, annotations, images, collected, read_wide_ids):
+    for pair in pairs_of(request, annotations, images, collected, read_ids):
         video = add_video(pair, collected, request.missing_is_empty)
         objects = VideoObjects(len(pair.frames.files))
-        for frame, masks in masks_by_frame(pair, read_wide_ids).items():
+        for frame, masks in masks_by_frame(pair, read_ids).items():
             for number, mask in masks.items():
                 objects.see(number, frame, number // IDS_A_CLASS, mask)
         _check_ids(objects, annotations / pair.name)

@@ -29,6 +29,7 @@ from mmdet.fileio.pictures.mask_png import is_shown, read_ids
 
 VOID = 255  # void pixels: borders and doubtful regions in DAVIS and YouTube-VOS
 _ANNOTATIONS = ("Annotations", "Annotations_unsupervised")
+_LEAST_MOTS = 1000
 _META = "meta.json"  # of YouTube-VOS, beside its folder of PNGs
 
 Names = dict[str, dict[str, str]]  # video -> object id as text -> category
@@ -139,9 +140,15 @@ def _objects(pair: Pair, read: ReadIds) -> dict[int, list]:
 
 
 def _read_objects(path: Path) -> np.ndarray:
-    """Return object ids without void."""
+    """Return object ids without void, which only PNGs of 8 bits have. Raises UserError for ids that hold a class."""
     ids = read_ids(path)
-    ids[ids == VOID] = 0
+    if ids.dtype == np.uint8:
+        ids[ids == VOID] = 0
+    elif ids.max() >= _LEAST_MOTS:
+        raise UserError(
+            f"{path} has ids from {_LEAST_MOTS} on, up to {ids.max()}: if they are 1000 * class + number, the format "
+            "mots-png reads them"
+        )
     return ids
 
 

@@ -26,7 +26,7 @@ from mmdet.fileio.annotations.json_fields import (
 )
 from mmdet.fileio.annotations.track_fields import read_crowd
 from mmdet.fileio.annotations.vis_json import Category, parse_categories
-from mmdet.fileio.pictures.mask_png import read_colours, read_wide_ids
+from mmdet.fileio.pictures.mask_png import read_colours, read_ids
 
 _COLOURED = ("panomasksRGB", "panoptic", "panoptic_masks", "masks")  # folders of PNGs beside the json, VIPSeg's first
 _OWN = "panomasks"
@@ -80,10 +80,10 @@ def read_vipseg_panomasks(request: ConvertRequest) -> Conversion:
     classes = _classes({"categories": read_json(path)}, path)
     collected = Collected(classes.things)
     things = {category.category_id for category in classes.things}
-    for pair in pairs_of(request, annotations, images, collected, read_wide_ids):
+    for pair in pairs_of(request, annotations, images, collected, read_ids):
         video = add_video(pair, collected)
         objects = VideoObjects(len(pair.frames.files))
-        for frame, masks in masks_by_frame(pair, read_wide_ids).items():
+        for frame, masks in masks_by_frame(pair, read_ids).items():
             for value, mask in masks.items():
                 category_id = (value if value < _LARGEST_CLASS else value // _NUMBERS_A_CLASS) - 1
                 if category_id not in classes.all_ids:

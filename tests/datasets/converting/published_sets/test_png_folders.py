@@ -116,17 +116,25 @@ def test_small_palettes_keep_their_indices(pngs, bits):
     assert np.array_equal(read_ids(path), ids)
 
 
-@pytest.mark.parametrize(
-    ("image", "message"),
-    [
-        (np.zeros((*SIZE, 3), np.uint8), "mode RGB with 8 bits per value, expected a palette"),
-        (np.zeros(SIZE, np.uint16), "with 16 bits per value, expected a palette"),
-    ],
-)
-def test_colours_and_16_bits_are_refused(pngs, image, message):
+def test_colours_are_refused(pngs):
     pngs.add_image("a")
-    pngs.add_png("a", image, mode="any")
-    with pytest.raises(UserError, match=message):
+    pngs.add_png("a", np.zeros((*SIZE, 3), np.uint8), mode="any")
+    with pytest.raises(UserError, match="mode RGB with 8 bits per value, expected a palette"):
+        pngs.convert()
+
+
+def test_16_bits_may_hold_more_objects_and_have_no_void(pngs):
+    pngs.add_image("a")
+    pngs.add_png("a", squares(_255=(2, 3), _999=(12, 8)), mode="any")
+    first, second = pngs.convert().data.tracks
+    assert_masks(first, [squares(_1=(2, 3)) > 0])
+    assert_masks(second, [squares(_1=(12, 8)) > 0])
+
+
+def test_16_bits_of_classes_are_refused_with_the_format_that_reads_them(pngs):
+    pngs.add_image("a")
+    pngs.add_png("a", squares(_2001=(2, 3)), mode="any")
+    with pytest.raises(UserError, match="ids from 1000 on, up to 2001: .*mots-png reads them"):
         pngs.convert()
 
 
