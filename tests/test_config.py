@@ -246,6 +246,10 @@ def test_a_number_of_a_config_is_finite(tmp_path, key, number):
         ),
         ("data.test.dataset=dict(type=VISDataset)", "config.data.test.dataset: VISDataset needs the key 'ann_file'"),
         ("optimizer=dict(type=AdamW)", "config.optimizer: AdamW needs the key 'lr'"),
+        (
+            "data.train.datasets.0.transforms=[dict(type=TorchVisionTransform)]",
+            "config.data.train.datasets.0.transforms.0: TorchVisionTransform needs the key 'name'",
+        ),
         ("optimizer.paramwise=[backbone]", "config.optimizer.paramwise.0: expected a dict, got 'backbone'"),
         ("optimizer.paramwise=backbone", "config.optimizer.paramwise: expected a list, got 'backbone'"),
         ("model.temporal_neck=FPN", "config.model.temporal_neck: expected a dict with the key 'type'"),

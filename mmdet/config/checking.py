@@ -88,16 +88,15 @@ def check_part(part: Any, where: str, kind: PartKind | None = None) -> None:
 
 def _check_keys(part: dict[str, Any], found: Any, where: str) -> None:
     parameters = inspect.signature(found).parameters
-    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-        return
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
     for key in part:
-        if key != "type" and key not in parameters:
+        if key != "type" and key not in parameters and not takes_any:
             known = [name for name in parameters if name != "self"]
             raise UserError(f"{where}: {part['type']} has no key {shown(key)}; {suggestion(key, known)}")
     if not found.__module__.startswith(f"{__package__.partition('.')[0]}."):
         return  # it is unknown which parts a user's own model passes on
     for name, parameter in parameters.items():
-        if parameter.default is not parameter.empty:
+        if parameter.default is not parameter.empty or parameter.kind is parameter.VAR_KEYWORD:
             continue
         if name in registry.HANDED_ON and name in part:
             raise UserError(f"{where}.{name}: {part['type']} gets this from the program itself; leave it out")

@@ -211,12 +211,17 @@ def balance_notes(trainer: Trainer, dataset: VISDataset | MixedDataset) -> list[
 
 
 def check_clips(model: VISModel, dataset: VISDataset | MixedDataset) -> None:
-    """Raise UserError if the model learns from clips of another number of frames; most take any."""
+    """Raise UserError if the model learns from another number of frames, or from masks that are not read."""
     wanted, given = getattr(model, "clip_length", None), clip_length_of(dataset)
     if wanted is not None and wanted != given:
         raise UserError(
             f"config.data.train.datasets: clip_length is {given}, but {type(model).__name__} learns from clips of "
             f"{wanted} frames: set clip_length={wanted}, or train a PlusModel, which takes any number"
+        )
+    if getattr(model, "learns_all_frames", False) and not getattr(dataset, "reference_masks", True):
+        raise UserError(
+            f"config.data.train.datasets: {type(model).__name__} learns from all frames of a clip: set "
+            "reference_masks=True in every data set"
         )
 
 

@@ -31,6 +31,7 @@ class PlusModel(nn.Module):
     pixel_mean: Tensor
     pixel_std: Tensor
     temporal_neck: None = None
+    learns_all_frames = True  # so it needs the masks of all frames, whatever their number
 
     def __init__(
         self,
