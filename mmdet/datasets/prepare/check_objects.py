@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from mmdet.datasets.prepare.findings import Finding, Kind
 from mmdet.errors import shown
@@ -67,11 +68,13 @@ class _Seen:
 
 
 def check_objects(data: VISJson, raw: dict[str, Any]) -> Iterator[Finding]:
-    """Yield the findings about the objects of a file. `raw` is the unchanged file content."""
+    """Yield the findings about the objects of a file, with a progress bar. `raw` is the unchanged file content."""
     sizes = {video.video_id: video.size for video in data.videos}
     known: dict[tuple[int, bytes], Track] = {}
     counts: dict[Kind, list[str]] = {NO_BOX: [], NO_AREA: [], AREA_OFF: []}  # one line each: often all have it
-    for track, entry in zip(data.tracks, raw.get("annotations") or [], strict=True):
+    pairs = zip(data.tracks, raw.get("annotations") or [], strict=True)
+    bar = tqdm(pairs, total=len(data.tracks), desc="checking objects", unit="object", leave=False, disable=None)
+    for track, entry in bar:
         seen, findings = _frames_of(track, entry, sizes[track.video_id])
         yield from findings
         for item in seen:

@@ -7,6 +7,7 @@ image. The transform `IndependentCrop` later makes a pair of different frames fr
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,9 @@ from mmdet.fileio.annotations.vis_json import (
     parse_video,
 )
 
+Progress = Callable[[int, int], None]  # done and total
+_REPORTED = 1000  # annotations
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CocoConversion:
@@ -51,7 +55,9 @@ def read_coco(request: ConvertRequest) -> Conversion:
     """Read a COCO file as a format of `tools/convert.py`."""
     if request.to is not None and request.to not in CATEGORIES:
         raise UserError(f"--to {request.to}: {suggestion(request.to, list(CATEGORIES))}")
-    made = convert_coco(request.source, request.to, request.keep_empty, request.stills, request.boxes_as_masks)
+    made = convert_coco(
+        request.source, request.to, request.keep_empty, request.stills, request.boxes_as_masks, request.report_progress
+    )
     what = "videos" if made.has_identities else "images"
     empty = LeftOut(what=f"{what} without annotations", count=made.num_empty, why="--keep-empty keeps them")
     left_out = (
@@ -91,6 +97,7 @@ def convert_coco(
     keep_empty: bool = False,
     as_stills: bool = False,
     boxes_as_masks: bool = False,
+    report_progress: Progress | None = None,
 ) -> CocoConversion:
     """Read a COCO file. If annotations have track ids, its images become videos with these tracks.
 
@@ -106,7 +113,7 @@ def convert_coco(
     videos = [_video(image, f"{path}: images[{i}]", odd) for i, image in enumerate(images)]
     check_unique((video.video_id for video in videos), f"{path}: image")
     sightings, num_other, num_bare = _sightings(
-        raw, path, videos, new_ids, {c.category_id for c in own}, odd, boxes_as_masks
+        raw, path, videos, new_ids, {c.category_id for c in own}, odd, boxes_as_masks, report_progress
     )
     tracks, notes = [sighting.track for sighting in sightings], notes_of(odd)
     if num_bare and not sightings:
@@ -141,11 +148,15 @@ def _sightings(
     own_ids: set[int],
     odd: Odd,
     boxes_as_masks: bool,
+    report_progress: Progress | None,
 ) -> tuple[list[Sighting], int, int]:
     """Return the annotations to keep, the number with other categories and the number without a mask."""
     by_id = {video.video_id: video for video in videos}
     found, num_other, num_bare = [], 0, 0
-    for i, entry in enumerate(get_list(raw, "annotations", path)):
+    entries = get_list(raw, "annotations", path)
+    for i, entry in enumerate(entries):
+        if report_progress and i % _REPORTED == 0:
+            report_progress(i, len(entries))
         where = f"{path}: annotations[{i}]"
         image_id, category_id = get_integer(entry, "image_id", where), get_integer(entry, "category_id", where)
         if image_id not in by_id:
