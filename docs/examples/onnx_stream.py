@@ -14,11 +14,14 @@ import numpy as np
 import onnxruntime
 
 DROPPED, NEW, NO_SCORE = -1, 0, -100.0
+PER_FRAME = {"mask_basis", "mask_features"}  # all other outputs have a row per slot
 Found = dict[str, np.ndarray]
 
 
 class OnnxStream:
     """A video in progress. `push` takes a frame (H, W, 3) uint8 RGB and returns track ids, detections and masks."""
+
+    state: tuple[str, ...] = ("ids", "labels", "last_seen", "looks", "boxes")  # a row per known track
 
     def __init__(self, model: str) -> None:
         self.session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
@@ -34,13 +37,13 @@ class OnnxStream:
         image, scale = self.resized(frame)
         arrays = self.session.run(self.outputs, {"images": image.transpose(2, 0, 1)[None]})
         found = {name: array[0] for name, array in zip(self.outputs, arrays, strict=True)}
-        found = {k: v if k == "mask_basis" else v[found["filled"]] for k, v in found.items()}
+        found = {name: array if name in PER_FRAME else array[found["filled"]] for name, array in found.items()}
         boxes = found["boxes"] / np.float32(scale)
-        ids = self.assign(boxes, found["labels"], found["scores"], found["embeddings"])
+        ids = self.assign(boxes, found)
+        self.frame += 1
         shown = sorted({one: row for row, one in enumerate(ids) if one != DROPPED}.values())  # of equal ids the last
-        masks = self.draw(found["coefficients"][shown], found["mask_basis"], found["boxes"][shown], scale, frame.shape)
-        found = {"boxes": boxes[shown], "labels": found["labels"][shown], "scores": found["scores"][shown]}
-        return [ids[row] for row in shown], found, masks
+        rows = {"boxes": boxes[shown], "labels": found["labels"][shown], "scores": found["scores"][shown]}
+        return [ids[row] for row in shown], rows, self.draw(found, shown, scale, frame.shape)
 
     def resized(self, frame: np.ndarray) -> tuple[np.ndarray, float]:
         """Return the frame as the network sees it, and the factor from its pixels to the network's."""
@@ -53,32 +56,35 @@ class OnnxStream:
             raise SystemExit(f"export the model for this video with --size {frame.shape[0]} {frame.shape[1]}")
         return frame, scale
 
-    def assign(self, boxes: np.ndarray, labels: np.ndarray, scores: np.ndarray, embeddings: np.ndarray) -> list[int]:
+    def assign(self, boxes: np.ndarray, found: Found) -> list[int]:
         """Return an id for every detection, DROPPED for one that its track does not take (docs/MODEL.md, 7.8)."""
-        looks = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True).clip(1e-12)
+        looks = unit(found["embeddings"])
         best, choices = np.zeros((len(boxes), 1), np.float32), list[int]()
         holder: dict[int, int] = {}  # column: the detection that took it last
         if len(self.ids) and len(boxes):
-            best = self.affinity(boxes, labels, scores, looks)
+            best = self.affinity(boxes, found["labels"], found["scores"], looks)
         for row, column in enumerate(best.argmax(axis=1).tolist()):
             held_by = best[holder[column]].max() if column in holder else NO_SCORE
             taken = column == NEW or best[row, column] > held_by
             choices.append(column if taken else DROPPED)
             holder |= {column: row} if taken and column != NEW else {}
-        new, rows = [row for row, column in enumerate(choices) if column == NEW], list(holder.values())
+        columns, rows = np.array(list(holder), np.int64) - 1, list(holder.values())
+        new = [row for row, column in enumerate(choices) if column == NEW]
         old_ids, new_ids = self.ids, dict(zip(new, range(self.next_id, self.next_id + len(new)), strict=True))
-        columns = np.array(list(holder), np.int64) - 1
         self.looks = self.looks if self.looks.size else looks[:0]
         self.looks[columns], self.boxes[columns], self.last_seen[columns] = looks[rows], boxes[rows], self.frame
-        seen = {"ids": list(new_ids.values()), "labels": labels[new], "looks": looks[new], "boxes": boxes[new]}
-        for name, values in {**seen, "last_seen": [self.frame] * len(new)}.items():
-            known = getattr(self, name)
-            setattr(self, name, np.concatenate([known, np.asarray(values, known.dtype)]))
-        kept = np.sort(np.argsort(self.last_seen, kind="stable")[-self.about["tracker"]["max_tracks"] :])
-        for name in (*seen, "last_seen"):
-            setattr(self, name, getattr(self, name)[kept])
-        self.next_id, self.frame = self.next_id + len(new), self.frame + 1
+        self.start_tracks(labels=found["labels"][new], looks=looks[new], boxes=boxes[new])
         return [new_ids[r] if c == NEW else c if c == DROPPED else int(old_ids[c - 1]) for r, c in enumerate(choices)]
+
+    def start_tracks(self, **rows: np.ndarray) -> None:
+        """Add new tracks with new ids; forget those seen longest ago if there are too many."""
+        count = len(rows["boxes"])
+        rows["ids"], rows["last_seen"] = np.arange(count) + self.next_id, np.full(count, self.frame)
+        self.next_id += count
+        last_seen = np.concatenate([self.last_seen, rows["last_seen"]])
+        kept = np.sort(np.argsort(last_seen, kind="stable")[-self.about["tracker"]["max_tracks"] :])
+        for name in self.state:
+            setattr(self, name, np.concatenate([getattr(self, name), rows[name]])[kept])
 
     def affinity(self, boxes: np.ndarray, labels: np.ndarray, scores: np.ndarray, looks: np.ndarray) -> np.ndarray:
         """Return how well each detection fits a new object (column 0) and every known track."""
@@ -86,34 +92,47 @@ class OnnxStream:
         logits = np.pad(looks @ self.looks.T / np.float32(rule["temperature"]), ((0, 0), (1, 0)))
         top = logits.max(axis=1, keepdims=True)
         total = logits - top - np.log(np.exp(logits - top).sum(axis=1, keepdims=True))
-        a, b = boxes[:, None], self.boxes[None]
-        sides = (np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2]) + 1).clip(0)
-        areas = [np.prod(one[..., 2:] - one[..., :2] + 1, axis=-1) for one in (a, b)]
-        both = np.prod(sides, axis=-1)
         total += rule["score_weight"] * np.log(scores)[:, None]
         total[:, 0] += rule["label_weight"]
-        total[:, 1:] += rule["iou_weight"] * both / (areas[0] + areas[1] - both)
+        total[:, 1:] += rule["iou_weight"] * overlaps(boxes, self.boxes)
         total[:, 1:] += rule["label_weight"] * (labels[:, None] == self.labels)
         return total
 
-    def draw(
-        self, coefficients: np.ndarray, basis: np.ndarray, boxes: np.ndarray, scale: float, shape: tuple[int, ...]
-    ) -> np.ndarray:
-        """Return masks (N, H, W) bool: coefficients times basis, cut at the box, enlarged, thresholded."""
-        rule, masks = self.about["masks"], np.zeros((len(boxes), *shape[:2]), bool)
-        y, x = np.ogrid[: basis.shape[1], : basis.shape[2]]
+    def draw(self, found: Found, rows: list[int], scale: float, shape: tuple[int, ...]) -> np.ndarray:
+        """Return masks (N, H, W) bool of the given rows: enlarged to the frame, then compared with a threshold."""
+        rule, masks = self.about["masks"], np.zeros((len(rows), *shape[:2]), bool)
         factor = rule["stride"] / scale
-        for mask, own, (x1, y1, x2, y2) in zip(masks, coefficients, boxes / rule["stride"], strict=True):
-            soft = 1 / (1 + np.exp(-np.tensordot(own, basis, axes=1)))
-            soft[~((x >= x1) & (x < x2) & (y >= y1) & (y < y2))] = 0
-            large = cv2.resize(soft, None, fx=factor, fy=factor)[: shape[0], : shape[1]]
+        for mask, row in zip(masks, rows, strict=True):
+            large = cv2.resize(self.soft_mask(found, row), None, fx=factor, fy=factor)[: shape[0], : shape[1]]
             mask[: large.shape[0], : large.shape[1]] = large > rule["threshold"]
         return masks
 
+    def soft_mask(self, found: Found, row: int) -> np.ndarray:
+        """Return the mask (h, w) of an object: coefficients times basis, zero outside of the box."""
+        basis = found["mask_basis"]
+        soft = 1 / (1 + np.exp(-np.tensordot(found["coefficients"][row], basis, axes=1)))
+        y, x = np.ogrid[: basis.shape[1], : basis.shape[2]]
+        x1, y1, x2, y2 = found["boxes"][row] / self.about["masks"]["stride"]
+        soft[~((x >= x1) & (x < x2) & (y >= y1) & (y < y2))] = 0
+        return np.asarray(soft)
 
-def main(model: str, video: str, out: str) -> None:
+
+def unit(rows: np.ndarray) -> np.ndarray:
+    """Scale rows to length 1."""
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True).clip(1e-12))
+
+
+def overlaps(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return the IoU (N, M) of boxes, whose last pixels count (docs/MODEL.md, 10)."""
+    a, b = a[:, None], b[None]
+    both = np.prod((np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2]) + 1).clip(0), axis=-1)
+    areas = [np.prod(one[..., 2:] - one[..., :2] + 1, axis=-1) for one in (a, b)]
+    return np.asarray(both / (areas[0] + areas[1] - both))
+
+
+def main(stream: OnnxStream, video: str, out: str) -> None:
     """Track a video and write it with its masks."""
-    stream, reader, writer = OnnxStream(model), cv2.VideoCapture(video), None
+    reader, writer = cv2.VideoCapture(video), None
     colors = np.random.default_rng(0).integers(64, 256, (997, 3))
     while (frame := reader.read()[1]) is not None:
         ids, found, masks = stream.push(frame[..., ::-1].copy())
@@ -128,4 +147,4 @@ def main(model: str, video: str, out: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(OnnxStream(sys.argv[1]), *sys.argv[2:])

@@ -22,7 +22,7 @@ from mmdet.structures import FrameObjects, FrameTruth, PointGrid
 from mmdet.structures.padded_truth import pad_truths
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
-PROGRAMS = {"onnx_stream.py", "count_error.py"}  # and not parts
+PROGRAMS = {"onnx_stream.py", "onnx_stream_plus.py", "count_error.py"}  # and not parts
 PARTS = sorted(path for path in EXAMPLES.glob("*.py") if path.name not in {"own_parts.py", *PROGRAMS})
 
 

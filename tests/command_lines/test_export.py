@@ -1,6 +1,6 @@
 """tools/export.py as people use it: a file that tracks a video without this package, and clear refusals."""
 
-import importlib.util
+import importlib
 import json
 import sys
 from dataclasses import dataclass
@@ -12,48 +12,87 @@ import onnxruntime
 import pytest
 import torch
 from programs import load_program
+from scipy.optimize import linear_sum_assignment
 
+from mmdet.config import load_config
+from mmdet.config.names import CONFIGS
 from mmdet.engine.exporting import options as exporting_options
 from mmdet.engine.inference.predictor import VideoPredictor
 from mmdet.engine.process.endings import run_command_line
+from mmdet.models.build import build_model
 
 ROOT = Path(__file__).parents[2]
 SIZE = (80, 120)  # of the tiny set's frames, 64 x 96, after the transforms of testing
 SPREAD = 8.0  # widens the predictors' weights: two steps of training leave all scores nearly equal
 
 
+PLUS = """
+_base_ = [{base!r}]
+model = dict(
+    neck=dict(channels=32),
+    head=dict(norm_groups=8, tower_depth=1, embedding_channels=16, mask_channels=4, mask_width=16),
+    postprocess=dict(score_threshold=0.001),
+)
+data = dict(test=dict(dataset=dict(transforms=[dict(type="ResizeKeepRatio", long_edge=120, short_edge=80)])))
+"""
+
+
 @dataclass
 class Exported:
-    path: Path
+    config: Path
     checkpoint: Path
+    path: Path
     said: str
 
 
-@pytest.fixture(scope="module")
-def exported(config, checkpoint, tmp_path_factory):
-    """The model of a training, exported by the command line, with what that said."""
-    folder = tmp_path_factory.mktemp("exported")
-    content = torch.load(checkpoint, weights_only=True)
+def export_spread(config, content, folder):
+    """Export a model whose predictors are widened, by the command line."""
     for name, weight in content["model"].items():
         if name.endswith(("_conv.weight", "_fuse.weight", "align.weight")):
             weight.mul_(SPREAD)
-    torch.save({**content, "score_threshold": 0.25}, folder / "spread.pth")
+    torch.save(content, folder / "spread.pth")
     monkeypatch, said = pytest.MonkeyPatch(), []
     command = ["export.py", config, folder / "spread.pth", "--size", *SIZE, "--out", folder / "model.onnx", "--time"]
     with monkeypatch.context() as patch:
         patch.setattr(sys, "argv", list(map(str, command)))
         patch.setattr("builtins.print", lambda line: said.append(line))
         load_program("tools/export").main()
-    return Exported(folder / "model.onnx", folder / "spread.pth", "\n".join(said))
+    return Exported(config, folder / "spread.pth", folder / "model.onnx", "\n".join(said))
+
+
+@pytest.fixture(scope="module")
+def exported(config, checkpoint, tmp_path_factory):
+    """The model of a training, exported, with what the command said."""
+    content = torch.load(checkpoint, weights_only=True)
+    return export_spread(config, {**content, "score_threshold": 0.25}, tmp_path_factory.mktemp("exported"))
+
+
+@pytest.fixture(scope="module")
+def exported_plus(tmp_path_factory):
+    """A PlusModel of random weights, likewise."""
+    folder = tmp_path_factory.mktemp("exported_plus")
+    (folder / "plus.py").write_text(PLUS.format(base=str(CONFIGS / "demo" / "memcnp_plus_demo.py")))
+    torch.manual_seed(0)
+    model = build_model(load_config(folder / "plus.py"))
+    return export_spread(folder / "plus.py", {"model": model.state_dict()}, folder)
 
 
 @pytest.fixture(scope="module")
 def example():
     """The module docs/examples/onnx_stream.py."""
-    spec = importlib.util.spec_from_file_location("onnx_stream", ROOT / "docs/examples/onnx_stream.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return example_named("onnx_stream")
+
+
+@pytest.fixture(scope="module")
+def example_plus():
+    """The module docs/examples/onnx_stream_plus.py."""
+    return example_named("onnx_stream_plus")
+
+
+def example_named(name):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT / "docs" / "examples")
+        return importlib.import_module(name)
 
 
 @pytest.fixture
@@ -77,11 +116,11 @@ def videos_of(tiny_set):
         yield [cv2.imread(str(path))[..., ::-1].copy() for path in sorted(folder.iterdir())]
 
 
-def test_a_video_is_tracked_without_this_package_as_with_it(exported, example, config, tiny_set):
-    predictor = VideoPredictor.from_checkpoint(config, exported.checkpoint, "cpu")
+def assert_tracked_alike(exported, make_stream, tiny_set):
+    predictor = VideoPredictor.from_checkpoint(exported.config, exported.checkpoint, "cpu")
     seen = []
     for frames in videos_of(tiny_set):
-        expected, stream = predictor.stream(frames[0].shape[:2]), example.OnnxStream(str(exported.path))
+        expected, stream = predictor.stream(frames[0].shape[:2]), make_stream(str(exported.path))
         for frame in frames:
             tracks, (ids, found, masks) = expected.push(frame), stream.push(frame)
             assert ids == tracks.track_ids.tolist()
@@ -92,10 +131,30 @@ def test_a_video_is_tracked_without_this_package_as_with_it(exported, example, c
     assert len(seen) > len(set(seen)) > 1  # several tracks, seen again
 
 
-def test_the_example_needs_neither_torch_nor_this_package(example):
-    lines = Path(example.__file__).read_text().splitlines()
-    imported = {line.split()[1].partition(".")[0] for line in lines if line.startswith(("import ", "from "))}
-    assert imported == {"__future__", "cv2", "json", "numpy", "onnxruntime", "sys", "typing"}
+def test_a_video_is_tracked_without_this_package_as_with_it(exported, example, tiny_set):
+    assert_tracked_alike(exported, example.OnnxStream, tiny_set)
+
+
+def test_so_is_it_by_the_second_model_and_its_tracker(exported_plus, example_plus, tiny_set):
+    assert_tracked_alike(exported_plus, example_plus.PlusStream, tiny_set)
+
+
+def test_the_pairs_of_the_second_tracker_are_the_best_ones(example_plus):
+    source = np.random.default_rng(0)
+    for _ in range(200):
+        gain = source.random(source.integers(0, 7, 2)) * (source.random() > 0.1)
+        gain[source.random(gain.shape) < 0.4] = 0
+        rows, columns = example_plus.best_pairs(gain)
+        assert len(set(rows)) == len(rows)
+        assert gain[rows, columns].sum() == pytest.approx(gain[linear_sum_assignment(gain, maximize=True)].sum())
+
+
+def test_the_examples_need_neither_torch_nor_this_package(example, example_plus):
+    imported = set()
+    for module in (example, example_plus):
+        lines = Path(module.__file__).read_text().splitlines()
+        imported |= {line.split()[1].partition(".")[0] for line in lines if line.startswith(("import ", "from "))}
+    assert imported == {"__future__", "cv2", "json", "numpy", "onnx_stream", "onnxruntime", "sys", "typing"}
 
 
 def test_the_example_writes_a_video_of_the_masks(exported, example, tiny_set, tmp_path, capsys):
@@ -106,7 +165,7 @@ def test_the_example_writes_a_video_of_the_masks(exported, example, tiny_set, tm
     for frame in frames:
         source.write(frame[..., ::-1])
     source.release()
-    example.main(str(exported.path), str(tmp_path / "in.mp4"), str(tmp_path / "out.mp4"))
+    example.main(example.OnnxStream(str(exported.path)), str(tmp_path / "in.mp4"), str(tmp_path / "out.mp4"))
     assert len(capsys.readouterr().out.splitlines()) == len(frames)
     drawn = cv2.VideoCapture(str(tmp_path / "out.mp4"))
     assert drawn.get(cv2.CAP_PROP_FRAME_COUNT) == len(frames)

@@ -11,15 +11,19 @@ SIZE = (50, 75)  # is padded
 SLOTS = 6
 
 
-def make_model(family="published", spread=8.0):
-    """Return a model; `spread` widens the weights of its predictors, so that points differ."""
+def make_model(family="published"):
     torch.manual_seed(0)
     settings = {"score_threshold": 1e-4, "max_per_image": SLOTS}
     model = PlusModel(**small_plus_model(**settings)) if family == "plus" else VISModel(**small_model(**settings))
-    with torch.no_grad():
-        for name, weight in model.head.named_parameters():
-            if name.endswith(("_conv.weight", "_fuse.weight", "align.weight")):
-                weight.mul_(spread)
+    return widened(model)
+
+
+@torch.no_grad()
+def widened(model, factor=8.0):
+    """Multiply the weights of a model's predictors, so that points differ: at first all are nearly equal."""
+    for name, weight in model.head.named_parameters():
+        if name.endswith(("_conv.weight", "_fuse.weight", "align.weight")):
+            weight.mul_(factor)
     return model.eval()
 
 

@@ -6,16 +6,19 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from made_exports import SIZE, SLOTS, make_job
+from made_exports import SIZE, SLOTS, make_job, widened
 from small_model import small_model
 from torch._inductor.exc import InvalidCxxCompiler
 
+from mmdet.config import load_config
+from mmdet.config.names import CONFIGS
 from mmdet.engine.exporting import onnx_format, torch_formats
 from mmdet.engine.exporting.comparing import TOLERANCE, differences
 from mmdet.engine.exporting.deployed import DeployedModel
 from mmdet.engine.exporting.job import ExportJob
 from mmdet.errors import UserError
 from mmdet.models import VISModel
+from mmdet.models.build import build_model
 from mmdet.models.postprocess.masks import draw_all
 from mmdet.structures import FrameMeta
 
@@ -91,6 +94,18 @@ def test_a_trace_computes_the_same_for_any_number_of_frames(family, masks, tmp_p
     said = {"about.json": ""}
     torch.jit.load(path, _extra_files=said)
     assert json.loads(said["about.json"]) == {"size": "[50, 75]"}
+
+
+@pytest.mark.slow
+def test_the_published_model_of_full_width_is_computed_alike(tmp_path):
+    torch.manual_seed(0)
+    model = widened(build_model(load_config(CONFIGS / "vitmae_cnp_contrast_ms_1x.py")))
+    job = ExportJob(deployed=DeployedModel(model, (64, 96)).eval(), batch=1, about={})
+    onnx_format.write_onnx(job, tmp_path / "model.onnx")
+    run = onnx_format.load_onnx(tmp_path / "model.onnx", job)
+    expected, found = job.run(job.frames()), run(job.frames())
+    assert expected["filled"].sum() >= 4
+    assert {one.name: one.share for one in differences(expected, found) if not one.is_small} == {}
 
 
 class Brightness(torch.nn.Module):
