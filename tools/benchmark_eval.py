@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import multiprocessing
-import resource
 import statistics
 import time
 from typing import TYPE_CHECKING
@@ -39,16 +38,17 @@ def evaluate(case: VideoCase, form: str) -> list[CategoryRecord]:
 
 def measure(cases: list[VideoCase], form: str, repeats: int) -> tuple[float, str, float]:
     """Return the median of CPU seconds, a digest of all matches, and the memory added, in MiB."""
+    from mmdet.engine.process.memory import peak_resident_bytes
     from mmdet.ops import extension
 
     extension.load()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_resident_bytes()
     seconds = []
     for _ in range(repeats):
         start = time.process_time()
         records = [record for case in cases for record in evaluate(case, form)]
         seconds.append(time.process_time() - start)
-    added = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    added = (peak_resident_bytes() - before) / 2**20
     digest = hashlib.sha256()
     for r in records:
         for array in (r.scores, r.matched, r.ignored, r.num_truths):

@@ -169,7 +169,7 @@ def _measure_wait(train: TrainData, config: RunConfig, settings: BenchmarkSettin
 
 def write_large_json(source: Path, path: Path, videos: int) -> None:
     """Write an annotation file with so many videos. Its tracks use the boxes and masks of a small file."""
-    content = json.loads(source.read_text())
+    content = json.loads(source.read_text(encoding="utf-8"))
     seen = [
         (box, code, area)
         for track in content["annotations"]
@@ -189,7 +189,7 @@ def write_large_json(source: Path, path: Path, videos: int) -> None:
         {"id": video, **size, "file_names": [f"{video}/{frame:05d}.jpg" for frame in range(INDEX_FRAMES)]}
         for video in range(1, videos + 1)
     ]
-    path.write_text(json.dumps(content))
+    path.write_text(json.dumps(content), encoding="utf-8")
 
 
 @contextmanager

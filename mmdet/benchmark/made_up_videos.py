@@ -57,7 +57,7 @@ def _with_made_up_data(
         content = json.loads(path.read_text(encoding="utf-8"))
         _multiply(content, images, settings)
         _set_categories(content, num_classes)
-        path.write_text(json.dumps(content))
+        path.write_text(json.dumps(content), encoding="utf-8")
         places[split] = {"ann_file": str(path), "img_prefix": str(images)}
     train = replace(config.data.train, datasets=[config.data.train.datasets[0] | places["train"]], ratios=None)
     test = replace(config.data.test, dataset=config.data.test.dataset | places["valid"])

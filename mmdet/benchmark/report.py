@@ -21,6 +21,8 @@ from mmdet.config import RunConfig
 from mmdet.engine.process.devices import available_cores
 from mmdet.engine.training.run_about import describe_environment
 
+_CPUINFO = Path("/proc/cpuinfo")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
@@ -71,7 +73,10 @@ def _threads() -> dict[str, Any]:
 
 
 def _cpu_name() -> str:
-    """Return the processor's name from Linux."""
-    path = Path("/proc/cpuinfo")
-    names = [line.split(":", 1)[1].strip() for line in path.read_text().splitlines() if line.startswith("model name")]
+    """Return the processor's name, from Linux where that is the system."""
+    try:
+        lines = _CPUINFO.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor()

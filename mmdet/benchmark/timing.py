@@ -6,7 +6,6 @@ Timing does not make the host wait for the device in between, just as real work 
 from __future__ import annotations
 
 import gc
-import resource
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ import numpy as np
 import torch
 
 from mmdet.benchmark.settings import BenchmarkSettings
+from mmdet.engine.process.memory import peak_resident_bytes
 
 GIB = 2**30
 MS = 1e3  # in a second
@@ -126,5 +126,5 @@ def peak_memory(device: torch.device) -> dict[str, float | Spread]:
     if device.type == "cuda":
         peaks["peak_allocated_gib"] = torch.cuda.max_memory_allocated(device) / GIB
         peaks["peak_reserved_gib"] = torch.cuda.max_memory_reserved(device) / GIB
-    peaks["peak_resident_gib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / GIB  # Linux: KiB
+    peaks["peak_resident_gib"] = peak_resident_bytes() / GIB
     return peaks

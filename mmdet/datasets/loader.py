@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,9 +17,10 @@ from mmdet.datasets.vis_dataset import VISDataset
 from mmdet.datasets.workers import signals_held_back, start_worker
 from mmdet.structures import ClipBatch, collate_clips
 
-# Workers do not use the GPU, so a fork is safe. Otherwise a process that was itself spawned (train.py --gpus) would
-# spawn its workers one after the other, each importing everything: a dozen take minutes.
-_CAN_FORK = "fork" in multiprocessing.get_all_start_methods()
+# Workers do not use the GPU, so a fork is safe on Linux. Otherwise a process that was itself spawned (train.py --gpus)
+# would spawn its workers one after the other, each importing everything: a dozen take minutes.
+# macOS does not bear a fork, Windows has none.
+_START_WORKERS_BY = "fork" if sys.platform == "linux" else "spawn"
 
 
 def make_train_loader(
@@ -70,7 +71,7 @@ def _make_loader(dataset: object, sampler: Sampler, workers: int, persistent: bo
         dataset,  # type: ignore[arg-type]  # anything with __getitem__ works
         batch_sampler=sampler,
         num_workers=workers,
-        multiprocessing_context="fork" if workers and _CAN_FORK else None,
+        multiprocessing_context=_START_WORKERS_BY if workers else None,
         collate_fn=collate_clips,
         pin_memory=torch.cuda.is_available(),
         persistent_workers=persistent and workers > 0,

@@ -17,7 +17,9 @@ from contextlib import contextmanager
 import cv2
 import torch
 
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_NAMES = ("SIGTERM", "SIGINT", "SIGHUP")
+STOP_SIGNALS = tuple(signal.Signals[name] for name in _NAMES if hasattr(signal, name))  # Windows has no SIGHUP
+_CAN_BLOCK = hasattr(signal, "pthread_sigmask")
 LOOK_FOR_PARENT_S = 1.0
 
 
@@ -25,8 +27,11 @@ LOOK_FOR_PARENT_S = 1.0
 def signals_held_back() -> Iterator[None]:
     """Block stop signals inside this context.
 
-    Processes started in it inherit the block, so that none is hit at its start.
+    Processes started in it inherit the block, so that none is hit at its start. Windows cannot block signals.
     """
+    if not _CAN_BLOCK:
+        yield
+        return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
         yield
@@ -46,7 +51,8 @@ def start_worker(worker: int) -> None:
 
 
 def _heed_the_parent_alone() -> None:
-    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # also for threads started later
+    if _CAN_BLOCK:
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # also for threads started later
     if hasattr(signal, "sigtimedwait"):  # missing on macOS, where torch ends workers that do not leave
         threading.Thread(target=_leave_with, args=(os.getppid(),), name="signals", daemon=True).start()
 

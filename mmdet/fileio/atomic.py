@@ -83,7 +83,10 @@ def _reason(error: BaseException) -> str:
 
 def _sync_folder(folder: Path) -> None:
     """Flush a folder to the disk, so that a new file name survives a power failure."""
-    handle = os.open(folder, os.O_RDONLY)
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except PermissionError:  # Windows opens no folders
+        return
     try:
         os.fsync(handle)
     finally:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
+from mmdet.ops.workers import in_processes
 from mmdet.report.about import About, made_now
 from mmdet.report.document import Curve, Figure, Model, Report, ThresholdCurve, Video, VideoOfModel
 from mmdet.report.errors import VideoErrors
@@ -26,8 +25,6 @@ PICTURES_SHARE = 0.75  # of the rest; tracks take what is left
 _BYTES_A_NUMBER = 4.5  # of a polygon
 _EVENTS_SHOWN = 300  # of one video and model: the worst
 _MOST_NOTES = 12
-_Item = TypeVar("_Item")
-_Made = TypeVar("_Made")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +65,7 @@ def build_report(
     order = _fitting(order, data, size, PICTURES_SHARE * room)
     tasks = [(data.videos[i], tuple(model.tracks[i] for model in judged)) for i in order]
     draw = partial(_draw, settings=settings, image_folder=data.image_folder)
-    drawn = dict(zip(order, _in_processes(draw, tasks, workers), strict=True))
+    drawn = dict(zip(order, in_processes(draw, tasks, workers, __name__), strict=True))
     kept = _within(drawn, room)
     notes = list(dict.fromkeys(note for model in judged for note in model.notes))
     return Report(
@@ -96,7 +93,7 @@ def _judge(data: DataSet, given: ModelInput, workers: int) -> _JudgedModel:
     figures = model_figures(data.raw, entries, threshold, colors, workers) if data.has_truth else None
     numbers = track_numbers(entries)
     tracks = [shown_tracks(by_id[video.video_id], threshold, numbers, data.class_names) for video in data.videos]
-    errors = _in_processes(partial(_errors, has_truth=data.has_truth), tracks, workers)
+    errors = in_processes(partial(_errors, has_truth=data.has_truth), tracks, workers, __name__)
     model = Model(
         name=given.results.name,
         about=given.about.lines,
@@ -256,14 +253,3 @@ def _picture_notes(data: DataSet, kept: dict[int, DrawnVideo]) -> list[str]:
             "large; figures and errors are those of all videos"
         )
     return notes
-
-
-def _in_processes(function: Callable[[_Item], _Made], items: Iterable[_Item], workers: int) -> list[_Made]:
-    """Return what a function makes of all items, in order, by this process or by `workers` others."""
-    items = list(items)
-    if workers <= 1 or len(items) <= 1:
-        return [function(item) for item in items]
-    context = multiprocessing.get_context("forkserver")  # as in the evaluation: nothing is inherited but imports
-    context.set_forkserver_preload([__name__])
-    with ProcessPoolExecutor(min(workers, len(items)), mp_context=context) as pool:
-        return list(pool.map(function, items))

@@ -58,7 +58,7 @@ def main() -> int:
         return 2
     print(f"{root}: written in {time.perf_counter() - begin:.0f} s")
     for split in SPLITS:
-        counts = json.loads((root / "annotations" / f"instances_{split}.json").read_text())["info"]["statistics"]
+        counts = json.loads((root / "annotations" / f"instances_{split}.json").read_text(encoding="utf-8"))["info"]["statistics"]
         hard = f"{counts['hard_fraction']:.0%} of them occluded by more than half or leaving and returning"
         print(f"{split}: {counts['tracks']} tracks, {counts['masks']} masks, {hard}")
     return 0

@@ -14,8 +14,8 @@ import time
 import traceback
 from argparse import Namespace
 from collections.abc import Callable
-from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -32,6 +32,7 @@ from mmdet.errors import UserError
 
 Main = Callable[[Ranks, Namespace], None]
 GRACE_S = 5.0  # for the other processes to end after one has refused its input
+_SIGKILL = 9  # whose name not every system has
 MAX_REPORT = 20_000  # characters; a report must fit into a pipe that nobody reads yet
 
 
@@ -90,7 +91,7 @@ def _spawn(main: Main, count: int, args: Namespace) -> None:
     _start_tracker()
     reports = context.SimpleQueue()
     with tempfile.TemporaryDirectory(prefix="memcnp-") as folder:
-        init_method = f"file://{folder}/rendezvous"
+        init_method = f"file://{folder}/rendezvous" if os.name == "posix" else Path(folder, "rendezvous").as_uri()
         processes = [
             context.Process(
                 target=_process_main, name=f"process {rank}", args=(main, rank, count, init_method, args, reports)
@@ -125,6 +126,10 @@ def _start_tracker() -> None:
 
     A closed terminal sends SIGHUP to the whole group. Without the helper every process would print tracebacks.
     """
+    if os.name != "posix":  # Windows has neither
+        return
+    from multiprocessing import resource_tracker
+
     with signals_held_back():
         resource_tracker.ensure_running()
 
@@ -164,7 +169,7 @@ def _reported(process: Any, reports: Any) -> Exception:
     if -process.exitcode in CAUGHT:  # the signal came before the process could catch it
         return RunEnded(f"stopped by {signal.Signals(-process.exitcode).name}", SIGNAL_CODE_BASE - process.exitcode)
     if process.exitcode < 0:
-        hint = " (out of memory?)" if process.exitcode == -signal.SIGKILL else ""
+        hint = " (out of memory?)" if process.exitcode == -_SIGKILL else ""
         return RunEnded(f"{process.name} was killed by signal {-process.exitcode}{hint}; the others were stopped")
     if reports.empty():
         return RunEnded(f"{process.name} exited with {process.exitcode}; the others were stopped")

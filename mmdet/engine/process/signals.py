@@ -14,7 +14,9 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-CAUGHT = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+from mmdet.datasets.workers import STOP_SIGNALS
+
+CAUGHT = STOP_SIGNALS
 
 
 def heeded() -> list[signal.Signals]:

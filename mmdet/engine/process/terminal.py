@@ -38,7 +38,7 @@ def drop_if_gone(stream: TextIO) -> bool:
         stream.flush()
         return False
     except OSError:
-        with suppress(OSError, AttributeError), open(os.devnull, "w") as nowhere:
+        with suppress(OSError, AttributeError), open(os.devnull, "w", encoding="utf-8") as nowhere:
             os.dup2(nowhere.fileno(), stream.fileno())
         return True
 

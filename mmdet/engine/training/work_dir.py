@@ -6,7 +6,6 @@ overwritten, and links are not written through.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import socket
@@ -24,12 +23,14 @@ from mmdet.engine.training.logs.sinks import RUN_IDS, TENSORBOARD
 from mmdet.engine.training.run_about import Environment, RunAbout
 from mmdet.errors import UserError, shown
 from mmdet.fileio.atomic import set_aside, write_text_atomically
+from mmdet.fileio.locks import lock_file
 from mmdet.fileio.overwriting import check_output_folder, refuse_overwriting
 
 CONFIG, CONFIG_HEADER = "resolved_config.py", "# Written by train.py: the config of this run with all of its values.\n"
 ENVIRONMENT, LOCK = "environment.json", ".lock"
 LOGS = ("train.log", "train.jsonl", RUN_IDS, TENSORBOARD)
 OTHER_DIR = "choose another by --work_dir"
+_OPEN_LOCK = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)  # Windows has no such flag
 
 
 @contextmanager
@@ -45,7 +46,7 @@ def held_work_dir(folder: Path) -> Iterator[None]:
     handle = _open_lock(folder)
     try:
         os.ftruncate(handle, 0)
-        os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+        os.write(handle, f"process {os.getpid()} on {socket.gethostname()}".encode())
         with _quiet_tensorboard():
             yield
     except FileNotFoundError as error:
@@ -62,7 +63,7 @@ def _open_lock(folder: Path) -> int:
     while True:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+            handle = os.open(folder / LOCK, _OPEN_LOCK, 0o666)
         except OSError as error:
             raise _unwritable(folder, error) from error
         try:
@@ -104,9 +105,9 @@ def _quiet_tensorboard() -> Iterator[None]:
 
 def _lock(handle: int, folder: Path) -> None:
     try:
-        fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock_file(handle, wait=False)
     except (BlockingIOError, PermissionError) as error:
-        owner = os.pread(handle, 200, 0).decode(errors="replace")
+        owner = os.read(handle, 200).decode(errors="replace")
         raise UserError(
             f"work dir {folder} is in use by another run ({shown(owner)}): wait for its end, or {OTHER_DIR}"
         ) from error

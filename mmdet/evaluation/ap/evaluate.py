@@ -6,9 +6,7 @@ rules with a warning. Videos are evaluated one at a time, then combined.
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -22,6 +20,7 @@ from mmdet.evaluation.ap.thresholds import ScoreCurve, curve_of
 from mmdet.evaluation.ap.video import IoUType, VideoRecord, evaluate_video
 from mmdet.evaluation.tracks.cases import ANY_CATEGORY, VideoCase, without_categories
 from mmdet.evaluation.tracks.join import join_results, prepare_truth
+from mmdet.ops.workers import in_processes
 
 _ALL = 0  # index of the range that contains all areas
 _MOST = len(MAX_RESULTS) - 1
@@ -104,13 +103,8 @@ def evaluate_videos(
     cases: Sequence[VideoCase], evaluate_one: Callable[[VideoCase], VideoRecord], workers: int
 ) -> list[VideoRecord]:
     """Return the records of all videos in order, computed by this process or by `workers` others."""
-    if workers <= 1 or len(cases) <= 1:
-        return [evaluate_one(case) for case in cases]
-    # A fork server with everything imported and no threads: its forks start at once and cannot inherit a held lock.
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([evaluate_video.__module__])
-    with ProcessPoolExecutor(min(workers, len(cases)), mp_context=context) as pool:
-        return list(pool.map(evaluate_one, cases, chunksize=max(1, len(cases) // (workers * _CHUNKS_A_WORKER))))
+    chunk = max(1, len(cases) // (max(1, workers) * _CHUNKS_A_WORKER))
+    return in_processes(evaluate_one, cases, workers, evaluate_video.__module__, chunk)
 
 
 def _stats(curves: Curves) -> dict[str, float]:

@@ -135,7 +135,11 @@ def _frame_places(frames: VideoFrames) -> dict[int, int]:
 def _lines(path: Path, size: Size) -> Iterator[_Line]:
     """Yield the masks of a text. Raises UserError with the line that is wrong."""
     try:
-        rows = [(number, line.split()) for number, line in enumerate(path.read_text().splitlines(), 1) if line.strip()]
+        rows = [
+            (number, line.split())
+            for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+            if line.strip()
+        ]
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path} cannot be read as a text of MOTS: {error}") from error
     for number, row in rows:

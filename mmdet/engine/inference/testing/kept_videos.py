@@ -6,7 +6,6 @@ the file. It says what it was made from, and it is checked like foreign input wh
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import secrets
@@ -17,6 +16,7 @@ from typing import Any
 
 from mmdet.errors import UserError
 from mmdet.fileio.atomic import set_aside, write_text_atomically
+from mmdet.fileio.locks import lock_file
 from mmdet.fileio.results.result_file import check_results
 from mmdet.structures import PerFrame
 
@@ -53,7 +53,7 @@ class KeptVideos:
         data = b"\n" + line.encode()  # starts a new line even after one that was cut off
         try:
             with open(self.path, "r+b", buffering=0) as file:  # never created here: it would lack its first line
-                fcntl.lockf(file, fcntl.LOCK_EX)  # the test's other processes append as well
+                lock_file(file.fileno())  # the test's other processes append as well
                 file.seek(0, os.SEEK_END)
                 while data:
                     data = data[file.write(data) :]
