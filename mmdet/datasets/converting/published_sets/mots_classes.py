@@ -34,6 +34,7 @@ def collect_objects(objects: VideoObjects, video: VideoInfo, collected: Collecte
     collected.note_objects(objects)
     for (number, _), seen in sorted(objects.by_key.items(), key=lambda item: item[0]):
         if seen.category_id == IGNORED_CLASS and IGNORED_CLASS not in names:
+            collected.note(f"regions to ignore, each a crowd of all {len(names)} categories: {{}}", len(names) > 1)
             for place, category_id in enumerate(names):
                 collected.add_track(video, category_id, seen.masks, is_crowd=True, is_copy=place > 0)
         elif seen.category_id in names:

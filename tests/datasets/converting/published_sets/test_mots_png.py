@@ -39,6 +39,7 @@ def test_an_id_is_an_object_over_gaps_and_its_thousands_are_the_class(kitti):
 def test_an_ignore_region_is_a_crowd_of_every_category(kitti):
     conversion = read_kitti_mots_png(ConvertRequest(source=kitti))
     crowds = [track for track in conversion.data.tracks if track.is_crowd]
+    assert conversion.notes == ("regions to ignore, each a crowd of all 2 categories: 1",)
     assert (conversion.read["objects"], conversion.read["crowds"], conversion.read["masks"]) == (3, 1, 4)
     assert [crowd.category_id for crowd in crowds] == [1, 2]
     for crowd in crowds:
@@ -49,7 +50,7 @@ def test_a_frame_without_a_png_is_not_annotated_and_one_of_zeros_shows_nothing(k
     (kitti / "instances" / "0002" / "000001.png").unlink()
     conversion = read_kitti_mots_png(ConvertRequest(source=kitti))
     assert conversion.data.videos[0].annotated_frames == (0, 2, 3)
-    assert conversion.notes == ("frames without a PNG are not annotated: 1",)
+    assert conversion.notes[0] == "frames without a PNG are not annotated: 1"
     empty = read_kitti_mots_png(ConvertRequest(source=kitti, missing_is_empty=True))
     assert empty.data.videos[0].annotated_frames is None
 
