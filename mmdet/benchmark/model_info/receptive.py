@@ -1,7 +1,8 @@
 """What part of a frame reaches a point of each level: the input pixels whose change can change it.
 
-Found by the gradient of the level's middle with respect to the frame, through backbone and neck. Their weights become
-positive first, so that no path to the frame is closed by a weight that starts at zero, or by contributions that cancel.
+Found by the gradient of the level's middle with respect to the frame, through backbone and neck. It says where a path
+leads only if no path is closed by chance: weights become positive first, so that none is zero and contributions do not
+cancel, and activation functions, which are flat in parts, are replaced by others that are nowhere flat.
 """
 
 from __future__ import annotations
@@ -10,8 +11,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from mmdet.structures import Size
+
+_RECTIFIERS = ("relu", "relu6", "leaky_relu", "elu", "celu", "selu", "gelu", "silu", "mish", "hardswish", "clamp")
+_GATES = ("sigmoid", "hardsigmoid", "hardtanh", "tanh")
 
 
 def receptive_sizes(model: Any, size: Size, seed: int = 0) -> list[Size]:
@@ -23,7 +28,8 @@ def receptive_sizes(model: Any, size: Size, seed: int = 0) -> list[Size]:
     _open_all_paths(model, generator)
     frame = torch.rand(1, 3, *size, generator=generator).requires_grad_()
     model = model.eval().requires_grad_(False)
-    levels: list[Tensor] = model.neck(model.backbone(frame))
+    with _NowhereFlat():
+        levels: list[Tensor] = model.neck(model.backbone(frame))
     found = []
     for index, level in enumerate(levels):
         middle = level[0, :, level.shape[2] // 2, level.shape[3] // 2]
@@ -32,6 +38,19 @@ def receptive_sizes(model: Any, size: Size, seed: int = 0) -> list[Size]:
         touched = gradient[0].ne(0).any(dim=0)
         found.append((_extent(touched.any(dim=1)), _extent(touched.any(dim=0))))
     return found
+
+
+class _NowhereFlat(TorchFunctionMode):
+    """Replaces activation functions: rectifiers by the identity, gates by a wave, which stays bounded as they do."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Call the function, or what stands for it."""
+        name = getattr(func, "__name__", "").rstrip("_")
+        if name in _RECTIFIERS:
+            return args[0]
+        if name in _GATES:
+            return 0.75 + 0.25 * torch.sin(args[0])
+        return func(*args, **(kwargs or {}))
 
 
 @torch.no_grad()

@@ -105,6 +105,23 @@ def test_levels_see_what_kernels_and_strides_say_though_a_branch_starts_at_zero(
     assert receptive_sizes(Stack(), (8, 96)) == [(3, 3), (8, 11)]
 
 
+class Saturated(nn.Module):
+    """Sums that grow beyond what a bounded activation lets through, and a gate by the mean of all pixels."""
+
+    def __init__(self, gated):
+        super().__init__()
+        self.backbone, self.conv, self.gated = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1), gated
+
+    def neck(self, x):
+        x = torch.nn.functional.relu6(self.conv(100 * x))
+        return [x * torch.sigmoid(1000 * x.mean(dim=(2, 3), keepdim=True)) if self.gated else x]
+
+
+@pytest.mark.parametrize(("gated", "seen"), [(False, (5, 5)), (True, (32, 48))])
+def test_an_activation_that_is_flat_closes_no_path(gated, seen):
+    assert receptive_sizes(Saturated(gated), (32, 48)) == [seen]
+
+
 def test_the_levels_of_the_demo_model_see_as_far_as_its_layers_reach():
     # 199 pixels of the last stage; one 3x3 convolution of the neck on each level adds twice its stride
     info = describe_model(load_config(DEMO), [(384, 384)], receptive=True)
