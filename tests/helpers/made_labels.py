@@ -6,6 +6,7 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
+from pycocotools import mask as coco_mask
 
 from mmdet.datasets.converting.conversion import ConvertRequest
 from mmdet.datasets.converting.running import convert
@@ -66,3 +67,8 @@ def seen_in(track):
 def left_out(conversion):
     """Return what was left out, by what it is."""
     return {left.what: left.count for left in conversion.left_out if left.count}
+
+
+def drawn(*outlines, size=SIZE):
+    """Return the run lengths that pycocotools draws of polygons."""
+    return coco_mask.merge(coco_mask.frPyObjects(list(outlines), *size))["counts"].decode()

@@ -29,7 +29,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--category", metavar="NAME", help="one category for all objects")
     parser.add_argument("--only", type=Path, metavar="FILE", help="text file that names the videos to read, one a line")
     parser.add_argument("--split", metavar="NAME", help="the part to read of a set that has several: train, val, ...")
-    parser.add_argument("--fps", type=float, metavar="N", help="frames per second of the labels")
     parser.add_argument("--to", metavar="SET", help="COCO's categories become those of youtube_vis_2019, ... or ovis")
     for name, description in SWITCHES.items():
         parser.add_argument(f"--{name}", action="store_true", help=description)

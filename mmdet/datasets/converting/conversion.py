@@ -25,7 +25,6 @@ class ConvertRequest:
     category: str | None = None  # the one name of all objects
     only: Path | None = None  # a text file with the names of the videos to read, one a line
     split: str | None = None  # the part to read of a set that has several
-    fps: float | None = None  # frames per second of the labels, where the source does not say it
     to: str | None = None  # categories of this public set instead of the file's own, see prepare.categories
     keep_empty: bool = False  # keep videos without an object
     stills: bool = False  # every image is a video of one frame, even with track ids

@@ -85,7 +85,7 @@ class FrameFinder:
                 return self._of_images(images, name, wanted)
         files = [self._place / choice for choice in names]
         if video := next((path for path in files if path.suffix.lower() in VIDEO_ENDINGS and path.is_file()), None):
-            return self._of_video(video, str(_without_ending(plain)), wanted)
+            return self._of_video(video, _without_ending(plain).as_posix(), wanted)
         if self._alone:
             raise self._nowhere(name)
         self._lost.append(name)

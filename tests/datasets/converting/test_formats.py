@@ -35,6 +35,11 @@ def test_every_format_has_a_page_that_names_it_a_summary_and_known_options(name)
     assert entry.options <= {field.name for field in fields(ConvertRequest)}
 
 
+def test_every_option_is_one_of_a_format():
+    known = {field.name for field in fields(ConvertRequest)} - {"source", "report_progress"}
+    assert set().union(*(entry.options for entry in FORMATS.values())) == known
+
+
 def test_the_list_has_a_line_for_every_format():
     assert [line.split()[0] for line in format_lines()] == list(FORMATS)
 

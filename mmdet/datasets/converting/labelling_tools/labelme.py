@@ -23,7 +23,7 @@ from mmdet.datasets.converting.labelling_tools.outlines import ellipse, rectangl
 from mmdet.datasets.converting.recognition import not_in_format
 from mmdet.errors import UserError, shown
 from mmdet.fileio.annotations.json_fields import checked_text, fits_int64, get_field, get_list, read_json
-from mmdet.fileio.pictures.images import header_of, list_folder
+from mmdet.fileio.pictures.images import header_of, is_image_name, list_folder
 from mmdet.fileio.sources.frame_source import folder_entries
 from mmdet.structures import Size
 
@@ -44,11 +44,14 @@ class _Video:
 def read_labelme(request: ConvertRequest) -> Conversion:
     """Read a folder of jsons, or a folder of such folders."""
     counts: Counter[str] = Counter()
-    videos = list(_videos(request, counts))
+    bare: list[Path] = []
+    videos = list(_videos(request, bare, counts))
     if not any(video.labels or video.lost for video in videos):
         raise not_in_format(request.source, "a folder of labelme: one json for each labelled frame")
     if not any(video.labels for video in videos):
         raise UserError(f"{request.source}: none of its {counts['jsons']} jsons has its image: give --frames DIR")
+    used = {os.path.abspath(image.parent) for video in videos for image in video.images[:1]}
+    counts["bare"] = sum(os.path.abspath(folder) not in used for folder in bare)
     root = request.frames or _common_folder([image.parent for video in videos for image in video.images[:1]])
     builder = SetBuilder(naming_for(request))
     for done, video in enumerate(videos, start=1):
@@ -68,8 +71,11 @@ def read_labelme(request: ConvertRequest) -> Conversion:
     )
 
 
-def _videos(request: ConvertRequest, counts: Counter[str]) -> Iterator[_Video]:
-    """Yield the folders at or below the source that hold jsons of labelme, in natural order."""
+def _videos(request: ConvertRequest, bare: list[Path], counts: Counter[str]) -> Iterator[_Video]:
+    """Yield the folders at or below the source that hold jsons of labelme, in natural order.
+
+    Those that hold images alone are added to `bare`.
+    """
     if not request.source.is_dir():
         raise not_in_format(request.source, "a folder of labelme")
     pending = [request.source]
@@ -81,6 +87,8 @@ def _videos(request: ConvertRequest, counts: Counter[str]) -> Iterator[_Video]:
         counts["jsons"] += len(found)
         if found:
             yield _video(folder, found, request)
+        elif any(is_image_name(entry) for entry in entries):
+            bare.append(folder)
 
 
 def _labels_of(path: Path, counts: Counter[str]) -> dict[str, Any] | None:
@@ -196,6 +204,7 @@ def _left_out(counts: Counter[str]) -> Iterator[LeftOut]:
         ("boxes", "rectangles", "a box is not a mask (--boxes-as-masks takes it)"),
         ("no area", "points and lines", "they cover no area"),
         ("lost", "jsons", "their image is missing (--frames DIR says where images are)"),
+        ("bare", "folders of images", "they hold no json"),
         ("foreign", "jsons", "they are not of labelme"),
     )
     yield from (LeftOut(what=what, count=counts[key], why=why) for key, what, why in reasons if counts[key])

@@ -87,7 +87,8 @@ def _annotations(source: Path) -> Iterator[_Annotation]:
         if "frames" not in raw or "objects" not in raw:
             raise not_in_format(path, "a video annotation of Supervisely")
         folder = path.parent.parent.relative_to(source)
-        yield _Annotation(path=path, name=str(folder / path.stem), file=str(folder / "video" / path.stem), raw=raw)
+        name, file = (folder / path.stem).as_posix(), (folder / "video" / path.stem).as_posix()
+        yield _Annotation(path=path, name=name, file=file, raw=raw)
 
 
 def _classes(source: Path) -> list[str]:

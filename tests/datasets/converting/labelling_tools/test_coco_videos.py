@@ -145,3 +145,14 @@ def test_the_images_of_an_export_of_cvat_are_found(tmp_path, folder):
     conversion, data = run("coco", path, out=tmp_path / "out.json")
     assert conversion.frames == tmp_path / folder
     assert data.videos[0].file_names == ["f_1.png"]
+
+
+def test_twelve_objects_of_one_frame_keep_their_ids(convert):
+    squares = [[[2 * n, 0, 2 * n + 2, 0, 2 * n + 2, 4, 2 * n, 4]] for n in range(12)]
+    seen = [annotation(12 * i + n, i, n, segmentation=squares[n], bbox=None) for i in (1, 3) for n in range(12)]
+    raw = coco(seen)
+    raw["categories"][0]["name"] = "кот 猫"
+    data = convert(raw).data
+    assert [track.boxes[0][0] for track in data.tracks] == [2 * n for n in range(12)]
+    assert [track.boxes[1] for track in data.tracks] == [track.boxes[0] for track in data.tracks]
+    assert data.categories[0].name == "кот 猫"

@@ -5,9 +5,8 @@ import io
 
 import numpy as np
 import pytest
-from made_labels import SIZE, SQUARE, left_out, pixels_of, run, seen_in, write_images, write_json
+from made_labels import SIZE, SQUARE, drawn, left_out, pixels_of, run, seen_in, write_images, write_json
 from PIL import Image
-from pycocotools import mask as coco_mask
 
 from mmdet.errors import UserError
 
@@ -99,8 +98,7 @@ def test_a_polygon_is_to_the_pixel_what_pycocotools_draws(folder):
     points = [[3.4, 2.2], [20.7, 5.1], [14.3, 17.9], [2.2, 12.5]]
     _, data = run("labelme", folder({"0": [shape(1, points=points)]}))
     outline = [value for point in points for value in point]
-    expected = coco_mask.decode(coco_mask.merge(coco_mask.frPyObjects([outline], *SIZE))).astype(bool)
-    assert (pixels_of(data.tracks[0], 0) == expected).all()
+    assert data.tracks[0].segmentations[0]["counts"] == drawn(outline)
 
 
 @pytest.mark.parametrize("mode", ["1", "L"])
@@ -145,12 +143,20 @@ def test_folders_below_are_videos_in_natural_order(folder):
     assert [track.video_id for track in data.tracks] == [1, 2]
 
 
+def test_a_folder_that_nobody_labelled_is_left_out_and_counted(folder):
+    folder({"0": None, "1": None}, "later")
+    conversion, data = run("labelme", folder({"0": [shape(1)]}))
+    assert [video.file_names for video in data.videos] == [["0.png"]]
+    assert left_out(conversion) == {"folders of images": 1}
+
+
 def test_images_may_lie_elsewhere(folder, tmp_path):
     source = folder({"0": [shape(1)], "1": [shape(1)]})
     (source / "clip").rename(tmp_path / "images")
     write_json(tmp_path / "labels" / "0.json", label_file(r"..\images\0.png", [shape(1)]))
     _, data = run("labelme", tmp_path / "labels")
     assert data.videos[0].file_names == ["0.png", "1.png"]
+    assert left_out(run("labelme", tmp_path)[0]) == {"jsons": 1}  # the set that was just written, and no folder
     conversion, _ = run("labelme", tmp_path / "labels", frames=tmp_path / "images")
     assert conversion.frames == tmp_path / "images"
 
