@@ -34,18 +34,20 @@ def pad_to_multiple(tensor: Tensor, divisor: int = SIZE_DIVISOR) -> Tensor:
     return F.pad(tensor, (0, -width % divisor, 0, -height % divisor))
 
 
-def stack_frames(images: Tensor, valid: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+def stack_frames(images: Tensor, valid: Tensor, mean: Tensor, std: Tensor, bgr: bool = False) -> Tensor:
     """Return the frames of all clips (T * B, 3, H, W), padded; first frames of all clips first, then second ones, ...
 
-    images (B, T, 3, H, W), valid (B, T, H, W) bool. uint8 images are normalised and their padding is set to zero; float
-    images must already be normalised and padded.
+    images (B, T, 3, H, W), valid (B, T, H, W) bool. uint8 images are RGB; they are normalised and their padding is set
+    to zero. With `bgr` the network, and with it `mean` and `std`, has the colours in the order blue, green, red. Float
+    images must already be normalised and padded, in the network's order.
     """
     images, valid = pad_to_multiple(images), pad_to_multiple(valid)
     stacked = images.transpose(0, 1).flatten(0, 1)
     if stacked.is_floating_point():
         return stacked
     inside = valid.transpose(0, 1).flatten(0, 1)[:, None]
-    return (stacked.float() - mean) / std * inside
+    ordered = stacked.flip(1) if bgr else stacked
+    return (ordered.float() - mean) / std * inside
 
 
 def memory_rows(outputs: Sequence[Queries], truths: Sequence[PaddedTruth | FrameRows]) -> tuple[Tensor, Tensor, Tensor]:

@@ -17,29 +17,9 @@ from mmdet.config.ranges import Count
 from mmdet.models.heads.cnp_memory import CNPMemory
 from mmdet.models.heads.feature_align import FeatureAlign
 from mmdet.models.heads.levels import FUSED_LEVELS, flatten_levels, split_levels
-from mmdet.models.heads.predictors import PRIOR_BIAS, predictor
+from mmdet.models.heads.predictors import PRIOR_BIAS, predictor, tower
 from mmdet.registry import HEADS, MEMORIES
 from mmdet.structures import HeadOutputs, PointGrid
-
-
-class ConvGN(nn.Module):
-    """3x3 convolution without bias, GroupNorm and, by default, ReLU."""
-
-    def __init__(self, channels: int, norm_groups: int, relu: bool = True) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        self.norm = nn.GroupNorm(norm_groups, channels)
-        self.relu = relu
-        nn.init.normal_(self.conv.weight, std=0.01)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """(B, C, h, w) to (B, C, h, w)."""
-        normed = self.norm(self.conv(features))
-        return F.relu(normed) if self.relu else normed
-
-
-def _tower(channels: int, depth: int, norm_groups: int, last_relu: bool = True) -> nn.Sequential:
-    return nn.Sequential(*(ConvGN(channels, norm_groups, last_relu or i < depth - 1) for i in range(depth)))
 
 
 @HEADS.register_module()
@@ -59,9 +39,9 @@ class SipMaskHead(nn.Module):
     ) -> None:
         super().__init__()
         self.num_classes, self.strides = num_classes, tuple(strides)
-        self.cls_tower = _tower(channels, tower_depth - 1, norm_groups, last_relu=False)
-        self.mask_tower = _tower(channels, tower_depth, norm_groups)
-        self.embedding_tower = _tower(channels, tower_depth - 1, norm_groups)
+        self.cls_tower = tower(channels, tower_depth - 1, norm_groups, last_relu=False)
+        self.mask_tower = tower(channels, tower_depth, norm_groups)
+        self.embedding_tower = tower(channels, tower_depth - 1, norm_groups)
         self.memory: CNPMemory = MEMORIES.build({**memory, "channels": channels})
         self.cls_align = FeatureAlign(2 * channels, channels, norm_groups)
         self.mask_align = FeatureAlign(channels, channels, norm_groups)

@@ -1,4 +1,4 @@
-"""Necks: from three backbone maps to the pyramid that the head reads."""
+"""Necks: from backbone maps to the pyramid that the head reads."""
 
 from mmdet.models.necks.fpn import FPN
 from mmdet.models.necks.temporal_calibration import TemporalCalibration, TemporalContext

@@ -6,6 +6,7 @@ from small_model import AS_DEEP_AS_THE_PUBLISHED, small_model
 
 from mmdet.config import load_config
 from mmdet.engine.checkpoints.release_names import from_release, translate_key
+from mmdet.errors import UserError
 from mmdet.models import VISModel
 from mmdet.models.build import build_model
 from mmdet.models.postprocess.masks import draw_masks
@@ -152,3 +153,27 @@ def test_clips_of_more_than_two_frames_are_refused():
     model = VISModel(**small_model())
     with pytest.raises(ValueError, match="learns from pairs of frames, got clips of 3"):
         model(torch.zeros(1, 3, 3, 64, 64), torch.ones(1, 3, 64, 64, dtype=torch.bool))
+
+
+def test_bgr_turns_the_colours_round_before_they_are_normalised():
+    torch.manual_seed(0)
+    rgb, bgr = VISModel(**SMALL), VISModel(**SMALL, channel_order="bgr", pixel_mean=(103.53, 116.28, 123.675))
+    images = torch.randint(0, 256, (1, 1, 3, 32, 32), dtype=torch.uint8)
+    valid = torch.ones(1, 1, 32, 32, dtype=torch.bool)
+    seen = []
+    for model in (rgb, bgr):
+        model.pixel_std.fill_(1)
+        model.backbone.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+        model(images, valid)
+    assert torch.equal(seen[0].flip(1), seen[1])
+
+
+def test_another_order_of_colours_is_refused():
+    with pytest.raises(UserError, match="channel_order is 'gbr'"):
+        VISModel(**SMALL, channel_order="gbr")
+
+
+def test_a_head_without_a_memory_has_nothing_to_write_or_read(model):
+    del model.head.memory
+    assert model.update_memory([], []) is None
+    assert model.read_entropy([], []) is None

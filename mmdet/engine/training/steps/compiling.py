@@ -10,7 +10,7 @@ import torch
 from timm.models.vision_transformer import Block
 from torch import nn
 
-from mmdet.models.heads.sipmask_head import ConvGN
+from mmdet.models.heads.predictors import ConvGN
 
 REPEATED = (Block, ConvGN)
 MOST_SIZES = 64  # input sizes that a part is compiled for; a convolution of the head gets four levels per image size

@@ -6,7 +6,7 @@ from timm.models.vision_transformer import Block
 from torch import nn
 
 from mmdet.engine.training.steps.compiling import MOST_SIZES, compile_parts
-from mmdet.models.heads.sipmask_head import ConvGN
+from mmdet.models.heads.predictors import ConvGN
 
 
 def test_every_block_and_every_convolution_of_the_towers_compiles(tiny_vis, tmp_path, monkeypatch):
