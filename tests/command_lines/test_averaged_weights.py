@@ -8,6 +8,8 @@ import torch
 from programs import load_program
 
 from mmdet.engine.checkpoints.file import load_checkpoint
+from mmdet.engine.exporting.options import ExportOptions
+from mmdet.engine.exporting.run import make_job
 from mmdet.engine.process.endings import run_command_line
 
 EMA = "ema=dict(decay=0.5,warmup=1)"
@@ -78,3 +80,17 @@ def test_the_report_of_a_test_says_which_weights_were_tested(run, config, averag
         done = run("test_video", config, path, "--out", tmp_path / f"{name}.pkl", "--report", page)
         assert done.code == 0, done.err
         assert ("averaged weights (EMA)" in page.read_text()) == (name == "averaged")
+
+
+@pytest.mark.parametrize("no_ema", [False, True])
+def test_an_export_takes_the_average_and_says_so(config, averaged, tmp_path, no_ema):
+    said = []
+    options = ExportOptions(
+        config=str(config), checkpoint=str(averaged), formats=("torchscript",), size=(64, 96), out=tmp_path / "m.ts",
+        no_ema=no_ema,
+    )  # fmt: skip
+    job = make_job(options, said.append)
+    assert ("averaged weights (EMA)" in said[0]) == (not no_ema)
+    name = "head.memory.fc1.weight"
+    chosen = load_checkpoint(averaged)["model" if no_ema else "ema"][name]
+    assert any(torch.equal(value, chosen) for key, value in job.deployed.state_dict().items() if key.endswith(name))

@@ -33,6 +33,7 @@ class ExportOptions:
     time: bool = False
     cfg_options: tuple[str, ...] = ()
     trust_checkpoint: bool = False
+    no_ema: bool = False  # export the weights of the last step instead of their moving average
 
     def __post_init__(self) -> None:
         for name in self.formats:
@@ -90,6 +91,7 @@ def parse_options(description: str | None, argv: Sequence[str] | None = None) ->
     parser.add_option(
         "cfg_options", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="config values to override"
     )
+    parser.add_switch("no_ema", "export the weights of the last step instead of their moving average")
     parser.add_switch("trust_checkpoint", "load any object from the checkpoint: only if you know where it comes from")
     return _options(parser.parse_args(argv))
 

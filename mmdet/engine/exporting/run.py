@@ -43,7 +43,7 @@ def make_job(options: ExportOptions, say: Say) -> ExportJob:
     for name in ("torch.onnx", "torch.utils.cpp_extension"):  # their warnings are of no use
         logging.getLogger(name).setLevel(logging.ERROR)
     predictor = VideoPredictor.from_checkpoint(
-        config, options.checkpoint, device, trusted=options.trust_checkpoint, say=say
+        config, options.checkpoint, device, trusted=options.trust_checkpoint, say=say, ema=not options.no_ema
     )
     deployed = DeployedModel(predictor.model, options.size, options.masks).eval()
     for line in resized_to(options.size, config):
