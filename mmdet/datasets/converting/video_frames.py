@@ -1,6 +1,7 @@
 """The frames of a labelled video: a folder of images, or a video file, which is written out as images.
 
-Images are DIR/NAME/*.jpg or, of a single video, DIR/*.jpg; a video file is DIR/NAME or `--frames` itself.
+Images are DIR/NAME/*.jpg or, of a single video, DIR/*.jpg or those of the only folder in DIR; a video file is DIR/NAME
+or `--frames` itself.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -79,13 +80,14 @@ class FrameFinder:
             return self._of_video(self._place, _without_ending(plain).name, wanted)
         folders = [self._place / choice for choice in names]
         if self._alone:
-            folders += [self._place, self._place / "images", *_only_folder(self._place)]
-        for folder in folders:
-            if folder.is_dir() and (images := folder_entries(folder)[0]):
-                return self._of_images(images, name, wanted)
+            folders += [self._place, self._place / "images", *_only_folder(self._place / "images")]
+        if images := _images_of(folders):
+            return self._of_images(images, name, wanted)
         files = [self._place / choice for choice in names]
         if video := next((path for path in files if path.suffix.lower() in VIDEO_ENDINGS and path.is_file()), None):
             return self._of_video(video, _without_ending(plain).as_posix(), wanted)
+        if self._alone and (images := _images_of(_only_folder(self._place))):
+            return self._of_images(images, name, wanted)
         if self._alone:
             raise self._nowhere(name)
         self._lost.append(name)
@@ -226,10 +228,15 @@ def _coded(image: np.ndarray) -> bytes:
     return bytes(cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes())
 
 
+def _images_of(folders: Iterable[Path]) -> list[Path]:
+    """Return the images of the first folder that has some."""
+    found = (folder_entries(folder)[0] for folder in folders if folder.is_dir())
+    return next((images for images in found if images), [])
+
+
 def _only_folder(place: Path) -> list[Path]:
-    """Return the only folder below `images` of a place, as CVAT writes one for a subset."""
-    below = place / "images"
-    folders = [entry for entry in below.iterdir() if entry.is_dir()] if below.is_dir() else []
+    """Return the only folder in a place: CVAT writes one for a subset, `tools/extract_frames.py` one for a video."""
+    folders = [entry for entry in place.iterdir() if entry.is_dir()] if place.is_dir() else []
     return folders if len(folders) == 1 else []
 
 

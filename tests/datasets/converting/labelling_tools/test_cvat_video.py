@@ -202,6 +202,14 @@ def test_a_project_has_a_video_for_each_task(tmp_path):
     assert [(one.video_id, seen_in(one)) for one in data.tracks] == [(1, [0, 1]), (2, [1])]
 
 
+@pytest.mark.parametrize("folder", ["", "images", "images/default", "clip", "whatever extract_frames called it"])
+def test_the_images_of_an_only_task_are_found(tmp_path, folder):
+    (tmp_path / "annotations.xml").write_text(xml(track(polygon(1)), source=""), encoding="utf-8")
+    frames = write_images(tmp_path / "frames" / folder, [f"{n:05d}.jpg.png" for n in range(4)])
+    _, data = run("cvat-video", tmp_path / "annotations.xml", frames=tmp_path / "frames")
+    assert tmp_path / "frames" / data.videos[0].file_names[0] == frames / "00000.jpg.png"
+
+
 def test_a_folder_of_files_is_one_set(tmp_path):
     for name, label in (("clip 10", "dog"), ("clip 9", "cat")):
         text = xml(track(polygon(1), label=label), source="")
