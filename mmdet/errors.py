@@ -46,6 +46,11 @@ def shown(value: Any) -> str:
     return text if len(text) <= SHOWN_LENGTH else f"{text[:SHOWN_LENGTH]}..."
 
 
+def extra_remedy(extra: str) -> str:
+    """Return the end of an error message: how to install an extra, anywhere and in a checkout."""
+    return f"pip install 'memcnp-vis[{extra}]', or from a checkout pip install -e '.[{extra}]'"
+
+
 def suggestion(name: str, known: Sequence[str]) -> str:
     """Return the end of an error message: similar names, or the known names, at most SHOWN_NAMES of them."""
     names = [key for key in known if isinstance(key, str)]  # keys of a config need not be strings

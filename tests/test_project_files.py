@@ -10,6 +10,7 @@ import mmdet
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+EXTRA = re.compile(r"extra_remedy\(['\"](\w+)")
 
 
 BUILD = PROJECT["build-system"]["requires"]
@@ -75,3 +76,12 @@ def test_the_environment_is_made_anew_for_other_requirements_and_not_for_another
     for requirement in (*PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"]["dev"]):
         assert hashed(text.replace(f'"{requirement}"', '"other"'), tmp_path) != now
     assert hashed(text.replace("line-length = 120", "line-length = 100"), tmp_path) == now
+
+
+def test_a_message_that_names_an_extra_says_what_works_in_a_checkout_too():
+    named = [path for path in (ROOT / "mmdet").rglob("*.py") if "memcnp-vis[" in path.read_text(encoding="utf-8")]
+    assert named == [ROOT / "mmdet" / "errors.py"]  # extra_remedy, which the others call
+    asked = {
+        name for path in (ROOT / "mmdet").rglob("*.py") for name in EXTRA.findall(path.read_text(encoding="utf-8"))
+    }
+    assert {"hota", "export"} <= asked <= set(PROJECT["project"]["optional-dependencies"])

@@ -50,7 +50,7 @@ environment() { # environment INTERPRETER PACKAGES TARGET: make it; afterwards T
   "$uv" pip compile --quiet --python "$1" --resolution "${2/lowest/lowest-direct}" --only-binary :all: --no-header --no-annotate \
     --output-file "$3.versions.txt" "$root/pyproject.toml" &&
     "$uv" venv --quiet --clear --seed --python "$1" "$3" &&
-    "$uv" pip install --quiet --python "$3/bin/python" -r "$3.versions.txt" 'setuptools>=77,<82' &&
+    "$uv" pip install --quiet --python "$3/bin/python" -r "$3.versions.txt" 'setuptools>=77' &&
     "$uv" pip install --quiet --python "$3/bin/python" -c "$3.versions.txt" 'pytest>=8' pytest-timeout hypothesis tabulate
 }
 

@@ -13,7 +13,10 @@ from pathlib import Path
 import torch
 
 PACKAGE = Path(__file__).resolve().parents[1]
-REMEDY = "`bash compile.sh` builds it anew; until then the slower pure-Python ops run"
+REMEDY = (
+    "`bash compile.sh` in the checkout, or `pip install --no-build-isolation` of the sources, builds it anew; "
+    "until then the slower pure-Python ops run"
+)
 NEWEST_OP = "rle_encode"  # a library without it was built from older sources
 # csrc/build_info.cpp puts this into the library, so that it can be read without loading it.
 BUILT_FOR = re.compile(rb"memcnp ops built for torch (\d+\.\d+)")

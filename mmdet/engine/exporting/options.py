@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mmdet.config.ranges import Count
 from mmdet.engine.process.arguments import CommandParser, within
-from mmdet.errors import UserError, shown
+from mmdet.errors import UserError, extra_remedy, shown
 from mmdet.fileio.overwriting import check_output_files
 
 ENDINGS = {"onnx": ".onnx", "torch-export": ".pt2", "aoti": ".aoti.pt2", "torchscript": ".ts"}  # by format
@@ -39,10 +39,7 @@ class ExportOptions:
         for name in self.formats:
             missing = [package for package in NEEDED.get(name, ()) if find_spec(package) is None]
             if missing:
-                raise UserError(
-                    f"--format {name} needs {', '.join(missing)}: pip install 'memcnp-vis[export]', or from a "
-                    "checkout pip install -e '.[export]'"
-                )
+                raise UserError(f"--format {name} needs {', '.join(missing)}: {extra_remedy('export')}")
         self.targets()
 
     def targets(self) -> dict[str, Path]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mmdet.errors import UserError
+from mmdet.errors import UserError, extra_remedy
 from mmdet.evaluation.association.sequences import read_sequences
 from mmdet.evaluation.tracks.cases import ANY_CATEGORY, one_per_track
 from mmdet.evaluation.tracks.join import join_results, prepare_truth
@@ -98,7 +98,7 @@ def _load_metrics() -> dict[str, Any]:
     try:
         from trackeval.metrics import CLEAR, HOTA, Identity
     except ImportError as error:
-        raise UserError("HOTA, IDF1 and CLEAR need the package trackeval: pip install memcnp-vis[hota]") from error
+        raise UserError(f"HOTA, IDF1 and CLEAR need the package trackeval: {extra_remedy('hota')}") from error
     return {  # by default they print their settings
         "HOTA": HOTA(),
         "Identity": Identity({"PRINT_CONFIG": False}),
