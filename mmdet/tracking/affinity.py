@@ -39,11 +39,13 @@ def affinity(
     temperature: float,
     weights: tuple[float, float, float],
 ) -> Array:
-    """Return (N, 1 + M): column 0 for a new object, column 1 + j for the known track j. All embeddings have length 1.
+    """Return (N, 1 + M): column 0 for a new object, column 1 + j for the known track j.
+
+    Appearance is compared by inner products, which are cosines if all embeddings have length 1.
 
     `embeddings`, `boxes`, `labels`, `scores`: the N detections, on the CPU
     `state`: the M known tracks
-    `temperature`: divides the cosine similarities
+    `temperature`: divides the inner products
     `weights`: of score, IoU and label, see `comprehensive_scores`
     """
     likeness = embeddings @ torch.from_numpy(state.embeddings).T / temperature

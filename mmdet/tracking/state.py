@@ -22,7 +22,7 @@ class TrackState(ShortText):
     """M known tracks of one video. Ids are counters: an id is never used again, even after its track is forgotten."""
 
     track_ids: Array  # (M,) int64
-    embeddings: Array  # (M, E) float32, of length 1, as last seen
+    embeddings: Array  # (M, E) float32, as last seen; of length 1 where cosines are compared
     boxes: Array  # (M, 4) float32, original pixels, as last seen
     labels: Array  # (M,) int64, as first seen (Q15)
     last_seen: Array  # (M,) int64 frame number

@@ -238,3 +238,16 @@ def test_overlaps_are_those_of_the_ops():
 def test_of_equal_ids_the_last_row_stands_and_dropped_ones_do_not():
     assert kept_rows(torch.tensor([4, -1, 2, 4, -1, 0])) == [2, 3, 5]
     assert kept_rows(torch.tensor([], dtype=torch.int64)) == []
+
+
+def test_inner_products_compare_embeddings_as_they_are():
+    tracker = Tracker(affinity="inner_product")
+    frame = detect(A)
+    state, _ = tracker.assign(tracker.start(), replace(frame, embeddings=5 * frame.embeddings))
+    assert state.embeddings.tolist() == (5 * frame.embeddings).tolist()
+    assert (tracker.temperature, Tracker().temperature) == (1.0, 0.1)
+
+
+def test_another_affinity_is_refused_with_what_there_is():
+    with pytest.raises(UserError, match="affinity 'cosin'.*cosine"):
+        Tracker(affinity="cosin")
