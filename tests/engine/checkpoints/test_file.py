@@ -112,7 +112,7 @@ def test_the_refusal_names_the_option_and_the_option_loads(tmp_path):
     path = tmp_path / "a.pth"
     torch.save({"model": {"w": torch.ones(2)}, "best": np.float64(0.5), "args": Namespace(lr=1)}, path)
     with pytest.raises(
-        UserError, match=r"object of numpy\S*\.scalar: refused.* --trust-checkpoint of train\.py"
+        UserError, match=r"object of numpy\S*\.scalar: refused.* --trust-checkpoint of `memcnp train`"
     ) as caught:
         load_checkpoint(path)
     assert "\n" not in str(caught.value)
