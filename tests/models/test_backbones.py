@@ -149,6 +149,20 @@ def test_timm_maps_have_strides_8_16_32():
     assert tuple(m.shape[1] for m in maps) == model.channels
 
 
+def test_timm_maps_begin_at_the_stride_that_is_asked_for():
+    model = TimmBackbone("resnet10t", out_strides=(4, 8, 16, 32))
+    maps = model(torch.rand(1, 3, 64, 64))
+    assert [m.shape[-1] for m in maps] == [16, 8, 4, 2]
+    assert model.strides == (4, 8, 16, 32)
+    assert tuple(m.shape[1] for m in maps) == model.channels
+
+
+@pytest.mark.parametrize("strides", [(), (4, 16, 32), (32, 16, 8)])
+def test_timm_strides_that_no_pyramid_takes_are_refused(strides):
+    with pytest.raises(UserError, match="expected strides of which each is half the next"):
+        TimmBackbone("resnet10t", out_strides=strides)
+
+
 def test_timm_batch_norms_stay_frozen_in_training():
     model = TimmBackbone("resnet10t").train()
     norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]

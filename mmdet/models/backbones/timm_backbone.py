@@ -1,11 +1,12 @@
-"""Any timm model that gives feature maps at strides 8, 16 and 32.
+"""Any timm model that gives feature maps at the strides that are asked for, such as 8, 16 and 32.
 
 Weights come from a local file, never from a hub.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import timm
@@ -13,6 +14,7 @@ from timm.layers import BatchNormAct2d, FrozenBatchNormAct2d
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from mmdet.config.ranges import Count
 from mmdet.errors import UserError, shown, suggestion
 from mmdet.models.backbones.matching_weights import load_matching
 from mmdet.models.freezing import rest_frozen_parts
@@ -26,11 +28,11 @@ class TimmBackbone(nn.Module):
     `frozen_bn` keeps the running statistics and affine parameters of batch norms as loaded: batches are small, key and
     reference must not mix, and ranks must agree. `frozen_stages` freezes all layers up to timm's first feature map (0),
     second (1) and so on; in a ResNet 0 is the stem and 1 the first stage. -1 freezes nothing. `options` go to
-    `timm.create_model`. `pretrained` names a file of timm weights, which the training program reads. Raises UserError
-    for an unknown or unsuitable name.
+    `timm.create_model`. `pretrained` names a file of timm weights, which the training program reads. `out_strides` are
+    those of the maps to return, finest first; each is half the next (two-stage models start at 4). Raises UserError for
+    an unknown or unsuitable name, and for other strides.
     """
 
-    strides = (8, 16, 32)
     body: Any  # timm's features_only wrapper, a module with `feature_info`
 
     def __init__(
@@ -40,8 +42,14 @@ class TimmBackbone(nn.Module):
         frozen_bn: bool = True,
         options: Mapping[str, Any] | None = None,
         frozen_stages: int = -1,
+        out_strides: Sequence[Count] = (8, 16, 32),
     ) -> None:
         super().__init__()
+        if not out_strides or any(2 * finer != coarser for finer, coarser in pairwise(out_strides)):
+            raise UserError(
+                f"TimmBackbone: out_strides is {shown(out_strides)}, expected strides of which each is half the next"
+            )
+        self.strides = tuple(out_strides)
         if not timm.is_model(name):
             raise UserError(f"TimmBackbone: timm has no model {name!r}; {suggestion(name, timm.list_models())}")
         self.name, self.pretrained, self.frozen_bn = name, pretrained, frozen_bn
@@ -98,7 +106,7 @@ class TimmBackbone(nn.Module):
         return self
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """(N, 3, H, W) to maps at strides 8, 16 and 32 with `channels` channels."""
+        """(N, 3, H, W) to maps at `strides` with `channels` channels."""
         return tuple(self.body(images))
 
     def load_pretrained(self, state: Mapping[str, Tensor]) -> str:
