@@ -50,8 +50,13 @@ environment() { # environment INTERPRETER PACKAGES TARGET: make it; afterwards T
   "$uv" pip compile --quiet --python "$1" --resolution "${2/lowest/lowest-direct}" --only-binary :all: --no-header --no-annotate \
     --output-file "$3.versions.txt" "$root/pyproject.toml" &&
     "$uv" venv --quiet --clear --seed --python "$1" "$3" &&
-    "$uv" pip install --quiet --python "$3/bin/python" -r "$3.versions.txt" 'setuptools>=77' &&
-    "$uv" pip install --quiet --python "$3/bin/python" -c "$3.versions.txt" 'pytest>=8' pytest-timeout hypothesis tabulate
+    "$uv" pip install --quiet --python "$3/bin/python" -r "$3.versions.txt" 'setuptools>=77' || return
+  if [ -n "$tests" ]; then # what the tests need, beside the packages that were chosen
+    "$3/bin/python" -c 'import sys, tomllib; print(*tomllib.load(open(sys.argv[1], "rb"))["project"]["optional-dependencies"]["dev"], sep="\n")' \
+      "$root/pyproject.toml" >"$3.dev.txt" &&
+      "$uv" pip install --quiet --python "$3/bin/python" -c "$3.versions.txt" -r "$3.dev.txt" &&
+      "$uv" pip install --quiet --python "$3/bin/python" --no-deps 'trackeval>=1.3,<2' # as tools/make_env.sh does
+  fi
 }
 
 copy_of_checkout() { # copy_of_checkout TARGET

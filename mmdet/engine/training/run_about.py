@@ -122,13 +122,20 @@ def describe_environment() -> Environment:
 
 
 def git_revision(folder: Path = Path(__file__).parent) -> str | None:
-    """Return the commit of the checkout around a folder, with "+" if files differ from it; None outside of one."""
+    """Return the commit of the checkout that a folder belongs to, with "+" if files differ from it; None if to none.
+
+    A package that is installed inside of some repository is none of its files.
+    """
     try:
-        commit, changes = (
+        _, commit, changes = (
             subprocess.run(
                 ["git", "-C", str(folder), *command], capture_output=True, text=True, check=True
             ).stdout.strip()
-            for command in (("rev-parse", "HEAD"), ("status", "--porcelain", "--untracked-files=no"))
+            for command in (
+                ("ls-files", "--error-unmatch", "."),
+                ("rev-parse", "HEAD"),
+                ("status", "--porcelain", "--untracked-files=no"),
+            )
         )
     except (OSError, subprocess.CalledProcessError):
         return None

@@ -3,6 +3,8 @@
 import json
 import multiprocessing
 import os
+import re
+import subprocess
 
 import pytest
 from mmengine.config import Config
@@ -171,3 +173,15 @@ def test_a_read_only_folder_is_refused(tmp_path):
 
 def test_outside_of_a_checkout_there_is_no_revision(tmp_path):
     assert git_revision(tmp_path) is None
+
+
+def test_a_package_installed_inside_of_a_repository_does_not_have_its_revision(tmp_path):
+    installed = tmp_path / ".venv" / "mmdet"
+    installed.mkdir(parents=True)
+    (installed / "__init__.py").touch()
+    (tmp_path / "tracked.py").touch()
+    identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for command in (["init", "-q"], ["add", "tracked.py"], [*identity, "commit", "-qm", "first"]):
+        subprocess.run(["git", "-C", str(tmp_path), *command], check=True)
+    assert re.fullmatch(r"[0-9a-f]{40}", git_revision(tmp_path))
+    assert git_revision(installed) is None
