@@ -14,6 +14,7 @@ import numpy as np
 import onnxruntime
 
 DROPPED, NEW, NO_SCORE = -1, 0, -100.0
+SHOWN_SCORE = 0.3  # of objects in pictures, where the model names no threshold
 PER_FRAME = {"mask_basis", "mask_features"}  # all other outputs have a row per slot
 Found = dict[str, np.ndarray]
 
@@ -131,16 +132,16 @@ def overlaps(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def main(stream: OnnxStream, video: str, out: str) -> None:
-    """Track a video and write it with its masks."""
+    """Track a video and write it with the masks of objects that are sure enough."""
     reader, writer = cv2.VideoCapture(video), None
     colors = np.random.default_rng(0).integers(64, 256, (997, 3))
     while (frame := reader.read()[1]) is not None:
         ids, found, masks = stream.push(frame[..., ::-1].copy())
-        names = [stream.about["class_names"][label] for label in found["labels"]]
-        rows = zip(ids, names, found["scores"], strict=True)
-        print(stream.frame - 1, ", ".join(f"{one} {name} {score:.2f}" for one, name, score in rows))
-        for track_id, mask in zip(ids, masks, strict=True):
-            frame[mask] = (frame[mask] + colors[track_id % len(colors)]) // 2
+        said, least = [], stream.about["score_threshold"] or SHOWN_SCORE
+        for row in np.flatnonzero(found["scores"] >= least)[::-1]:  # the best one last: it lies above
+            frame[masks[row]] = (frame[masks[row]] + colors[ids[row] % len(colors)]) // 2
+            said.append(f"{ids[row]} {stream.about['class_names'][found['labels'][row]]} {found['scores'][row]:.2f}")
+        print(stream.frame - 1, ", ".join(said[::-1]))
         fps = reader.get(cv2.CAP_PROP_FPS) or 25
         writer = writer or cv2.VideoWriter(out, cv2.VideoWriter.fourcc(*"mp4v"), fps, frame.shape[1::-1])
         writer.write(frame)

@@ -222,7 +222,8 @@ def test_a_size_that_no_frame_gets_is_said(config, checkpoint, tmp_path, monkeyp
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--size", "0", "96"], "argument --size: 0, expected 1 or more"),
+        (["--size", "0", "96"], "argument --size: 0, expected from 1 to 8192"),
+        (["--size", "99999", "96"], "argument --size: 99999, expected from 1 to 8192"),
         (["--size", "64"], "argument --size: expected 2 arguments"),
         (["--size", "64", "wide"], "argument --size: expected int, got 'wide'"),
         ([], "the following arguments are required: --size"),

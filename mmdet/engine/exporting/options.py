@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Annotated
 
-from mmdet.config.ranges import Count
+from mmdet.config.ranges import Range
 from mmdet.engine.process.arguments import CommandParser, within
 from mmdet.errors import UserError, extra_remedy, shown
 from mmdet.fileio.overwriting import check_output_files
@@ -16,6 +17,7 @@ from mmdet.fileio.overwriting import check_output_files
 ENDINGS = {"onnx": ".onnx", "torch-export": ".pt2", "aoti": ".aoti.pt2", "torchscript": ".ts"}  # by format
 NEEDED = {"onnx": ("onnx", "onnxscript", "onnxruntime")}  # packages of the extra `export`, by format
 DYNAMIC = "dynamic"
+Side = Annotated[int, Range(1, 8192)]  # of a frame, pixels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +70,7 @@ def parse_options(description: str | None, argv: Sequence[str] | None = None) ->
     )
     parser.add_option(
         "size",
-        type=within(Count),
+        type=within(Side),
         nargs=2,
         required=True,
         metavar=("H", "W"),
