@@ -22,6 +22,7 @@ Found = dict[str, np.ndarray]
 class OnnxStream:
     """A video in progress. `push` takes a frame (H, W, 3) uint8 RGB and returns track ids, detections and masks."""
 
+    tracker = "Tracker"
     state: tuple[str, ...] = ("ids", "labels", "last_seen", "looks", "boxes")  # a row per known track
 
     def __init__(self, model: str) -> None:
@@ -29,6 +30,9 @@ class OnnxStream:
         self.outputs = [output.name for output in self.session.get_outputs()]
         texts = self.session.get_modelmeta().custom_metadata_map
         self.about: dict[str, Any] = {name: json.loads(text) for name, text in texts.items()}
+        rule = self.about["tracker"]
+        if rule["type"] != self.tracker or rule.get("matching", "greedy") != "greedy":
+            raise SystemExit(f"this program follows objects as {self.tracker} does, by greedy matching, not by {rule}")
         self.ids, self.labels, self.last_seen = (np.zeros(0, np.int64) for _ in range(3))
         self.looks, self.boxes = np.zeros((0, 0), np.float32), np.zeros((0, 4), np.float32)
         self.next_id = self.frame = 0
@@ -59,7 +63,8 @@ class OnnxStream:
 
     def assign(self, boxes: np.ndarray, found: Found) -> list[int]:
         """Return an id for every detection, DROPPED for one that its track does not take (docs/MODEL.md, 7.8)."""
-        looks = unit(found["embeddings"])
+        by_cosine = self.about["tracker"]["affinity"] == "cosine"
+        looks = unit(found["embeddings"]) if by_cosine else found["embeddings"]
         best, choices = np.zeros((len(boxes), 1), np.float32), list[int]()
         holder: dict[int, int] = {}  # column: the detection that took it last
         if len(self.ids) and len(boxes):

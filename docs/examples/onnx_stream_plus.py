@@ -17,6 +17,7 @@ BOX_FRAMES, LEAST_OVERLAP = 2, 0.5  # mmdet/tracking/appearance_tracker.py
 class PlusStream(OnnxStream):
     """A video in progress; `push` is that of OnnxStream."""
 
+    tracker = "AppearanceTracker"
     state = ("ids", "last_seen", "looks", "boxes", "motion", "class_sums")
 
     def __init__(self, model: str) -> None:

@@ -139,6 +139,11 @@ def test_so_is_it_by_the_second_model_and_its_tracker(exported_plus, example_plu
     assert_tracked_alike(exported_plus, example_plus.PlusStream, tiny_set)
 
 
+def test_a_model_with_another_tracker_is_refused(exported, example_plus):
+    with pytest.raises(SystemExit, match="follows objects as AppearanceTracker does, .* not by .*'Tracker'"):
+        example_plus.PlusStream(str(exported.path))
+
+
 def test_the_pairs_of_the_second_tracker_are_the_best_ones(example_plus):
     source = np.random.default_rng(0)
     for _ in range(200):
@@ -192,6 +197,7 @@ def test_the_file_says_all_that_its_use_needs(exported):
     assert about["masks"] == {"drawn": False, "stride": 2, "threshold": 0.5}
     assert about["tracker"]["type"] == "Tracker"
     assert (about["tracker"]["max_tracks"], about["tracker"]["iou_weight"]) == (500, 2.0)  # given, and a default
+    assert about["tracker"]["temperature"] == 0.1  # chosen by the tracker itself
     assert about["score_threshold"] == 0.25
     assert about["model"] == "VISModel"
     assert set(about["versions"]) == {"memcnp_vis", "torch"}

@@ -46,10 +46,11 @@ def _rounded(values: Tensor) -> list[float]:
 
 
 def tracker_settings(predictor: VideoPredictor, config: RunConfig) -> dict[str, Any]:
-    """Return the tracker's type and all its settings, defaults included."""
+    """Return the tracker's type and all its settings, defaults included, as the tracker took them."""
     parameters = inspect.signature(type(predictor.tracker).__init__).parameters.values()
     defaults = {one.name: one.default for one in parameters if one.default is not one.empty}
-    return {"type": config.tracker["type"], **defaults, **config.tracker}
+    given = {"type": config.tracker["type"], **defaults, **config.tracker}
+    return {name: getattr(predictor.tracker, name, value) for name, value in given.items()}
 
 
 def resized_to(size: tuple[int, int], config: RunConfig) -> list[str]:
