@@ -3,10 +3,12 @@
 from mmdet.models import assigners, backbones, heads, losses, necks
 from mmdet.models.detectors.plus_model import PlusModel
 from mmdet.models.detectors.vis_model import VISModel
+from mmdet.models.postprocess.dense import DensePostProcess
 from mmdet.models.postprocess.detections import PostProcess
 from mmdet.models.postprocess.dynamic import DynamicPostProcess
 
 __all__ = [
+    "DensePostProcess",
     "DynamicPostProcess",
     "PlusModel",
     "PostProcess",

@@ -73,7 +73,7 @@ def split_rows(rows: Tensor, num_class_scores: int = 0) -> dict[str, Tensor]:
     last = rows.shape[2] - 1 - _ENDS[-1] - num_class_scores
     widths = {"filled": 1, **_WIDTHS, "class_scores": num_class_scores, "embeddings": last}
     parts = rows.split(list(widths.values()), dim=2)
-    named = {name: part for name, part in zip(widths, parts, strict=True) if widths[name]}
+    named = {name: part for name, part in zip(widths, parts, strict=True) if widths[name] or name != "class_scores"}
     flat = {name: part if name in (*_VECTORS, "class_scores") else part[..., 0] for name, part in named.items()}
     return flat | {"filled": flat["filled"] > 0, "labels": flat["labels"].long()}
 

@@ -6,6 +6,7 @@ objects (padded to the batch's largest number), A candidate points per object.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -48,6 +49,13 @@ class PointGrid(ShortText):
             level_sizes=level_sizes,
             strides=strides,
         )
+
+    @staticmethod
+    def of_pyramid(pyramid: Sequence[Tensor], strides: tuple[int, ...]) -> PointGrid:
+        """Make the points of maps (B, C, h, w), the finest first, whose input is as large as the finest says."""
+        sizes = tuple((level.shape[-2], level.shape[-1]) for level in pyramid)
+        image_size = (sizes[0][0] * strides[0], sizes[0][1] * strides[0])
+        return PointGrid.make(image_size, sizes, strides, pyramid[0].device)
 
     @property
     def level_counts(self) -> list[int]:

@@ -49,9 +49,9 @@ class PastedMasks(ShortText):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class NoMasks(ShortText):
-    """A detector of boxes alone (FCOS): its masks are empty."""
+    """A detector of boxes alone (FCOS): its masks are its boxes, filled, so that results hold distinct tracks."""
 
-    boxes: Tensor  # (B, N, 4) input pixels
+    boxes: Tensor  # (B, N, 4) original pixels
 
 
 MaskSource = BasisMasks | SubMasks | NetworkMasks | PastedMasks | NoMasks

@@ -2,6 +2,7 @@
 
 from mmdet.models.heads.cnp_memory import CNPMemory
 from mmdet.models.heads.dynamic_mask_head import DynamicMaskHead
+from mmdet.models.heads.fcos_head import FCOSHead
 from mmdet.models.heads.sipmask_head import SipMaskHead
 
-__all__ = ["CNPMemory", "DynamicMaskHead", "SipMaskHead"]
+__all__ = ["CNPMemory", "DynamicMaskHead", "FCOSHead", "SipMaskHead"]

@@ -74,9 +74,7 @@ class DynamicMaskHead(nn.Module):
 
     def forward(self, pyramid: Sequence[Tensor], images: Tensor) -> DynamicOutputs:
         """Predict from the pyramids (F, C, H/s, W/s) of frames and their normalised images (F, 3, H, W)."""
-        sizes = tuple((level.shape[-2], level.shape[-1]) for level in pyramid)
-        image_size = (sizes[0][0] * self.strides[0], sizes[0][1] * self.strides[0])
-        points = PointGrid.make(image_size, sizes, self.strides, pyramid[0].device)
+        points = PointGrid.of_pyramid(pyramid, self.strides)
         cls_features = [self.cls_tower(level) for level in pyramid]
         box_features = [self.box_tower(level) for level in pyramid]
         query = flatten_levels(cls_features)

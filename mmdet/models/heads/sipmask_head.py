@@ -55,9 +55,7 @@ class SipMaskHead(nn.Module):
 
     def forward(self, pyramid: Sequence[Tensor], reference_pyramid: Sequence[Tensor] | None) -> HeadOutputs:
         """Predict from the pyramids (B, C, H/s, W/s) of the key and, in training, of the reference frames."""
-        sizes = tuple((level.shape[-2], level.shape[-1]) for level in pyramid)
-        image_size = (sizes[0][0] * self.strides[0], sizes[0][1] * self.strides[0])
-        points = PointGrid.make(image_size, sizes, self.strides, pyramid[0].device)
+        points = PointGrid.of_pyramid(pyramid, self.strides)
         cls_features = [self.cls_tower(level) for level in pyramid]
         mask_features = [self.mask_tower(level) for level in pyramid]
         memory_query = flatten_levels(cls_features)

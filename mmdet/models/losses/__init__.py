@@ -2,5 +2,6 @@
 
 from mmdet.models.losses.aligned_criterion import AlignedCriterion
 from mmdet.models.losses.criterion import Criterion
+from mmdet.models.losses.dense import DenseCriterion
 
-__all__ = ["AlignedCriterion", "Criterion"]
+__all__ = ["AlignedCriterion", "Criterion", "DenseCriterion"]

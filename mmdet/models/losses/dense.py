@@ -1,4 +1,4 @@
-"""Class, box and centerness losses of the FCOS family over a RangeAssignment.
+"""Class, box and centerness losses of the FCOS family over a RangeAssignment, and the criterion of FCOS.
 
 Source: BASELINES.md 2.3. Sums run over all points with those that do not count set to zero, so that no size depends on
 the data. Every term is `world size * local sum / all-reduced normaliser`, as in Criterion.
@@ -6,16 +6,45 @@ the data. Every term is `world size * local sum / all-reduced normaliser`, as in
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmdet.config.ranges import Amount, Fraction
 from mmdet.models.losses.detection import focal_loss
 from mmdet.ops.boxes import aligned_iou
 from mmdet.ops.collectives import sum_over_ranks, world_size
+from mmdet.registry import ASSIGNERS, CRITERIA
+from mmdet.structures import ClipBatch, PaddedTruth, PointGrid
 from mmdet.structures.dense_outputs import DenseOutputs, RangeAssignment, decode_distances
 
+Assigner = Callable[[PointGrid, PaddedTruth], RangeAssignment]
 LEAST_IOU = 1e-6  # the logarithm of the box loss stays finite
+
+
+@CRITERIA.register_module()
+class DenseCriterion(nn.Module):
+    """The sum of the three losses of FCOS; it has no parameters.
+
+    `assigner`: an assigner such as RangeAssigner, or its config
+    `focal_gamma`, `focal_alpha`: exponent and weight of the focal loss
+    """
+
+    def __init__(
+        self, assigner: dict[str, Any] | Assigner, focal_gamma: Amount = 2.0, focal_alpha: Fraction = 0.25
+    ) -> None:
+        super().__init__()
+        self.assigner: Assigner = ASSIGNERS.build(assigner) if isinstance(assigner, dict) else assigner
+        self.focal_gamma, self.focal_alpha = focal_gamma, focal_alpha
+
+    def forward(self, outputs: DenseOutputs, batch: ClipBatch) -> dict[str, Tensor]:
+        """Return loss_cls, loss_bbox and loss_centerness, to be summed."""
+        with torch.autocast(outputs.cls_logits.device.type, enabled=False):
+            found = self.assigner(outputs.points, batch.truth_of_pairs)
+            return dense_losses(outputs, found, self.focal_gamma, self.focal_alpha)
 
 
 def dense_losses(

@@ -114,7 +114,9 @@ def _(source: NetworkMasks, chosen: Tensor, counts: Sequence[int], meta: FrameMe
 
 @draw.register
 def _(source: NoMasks, chosen: Tensor, counts: Sequence[int], meta: FrameMeta) -> Tensor:
-    return torch.zeros(len(chosen), *meta.original_size, dtype=torch.bool, device=source.boxes.device)
+    boxes = source.boxes.flatten(0, 1)[chosen]
+    full = torch.ones((), device=boxes.device).expand(len(boxes), *meta.original_size)
+    return crop_to_boxes(full, boxes) > 0
 
 
 def _enlarge(soft: Tensor, meta: FrameMeta, stride: int = BASIS_STRIDE, threshold: float = THRESHOLD) -> Tensor:
