@@ -1,12 +1,13 @@
-"""Fast NMS: within a class a box is removed if any higher-scoring box overlaps it, even one that is itself removed.
+"""Two kinds of NMS. Fast: a box is removed if any better one of its class overlaps it, even one that is itself removed.
 
-Source: MODEL.md 7.2.
+Greedy: only boxes that are kept remove others. Source: MODEL.md 7.2 (fast), BASELINES.md 1.3 (greedy, inclusive boxes).
 """
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torchvision.ops import nms
 
 from mmdet.ops.boxes import pairwise_iou
 from mmdet.ops.sampling import rows_at
@@ -49,3 +50,30 @@ def fast_nms(
     found = batched_fast_nms(boxes[None], scores[None], score_threshold, iou_threshold, max_pre_nms, max_per_image)
     index, labels, best, kept = (values[0] for values in found)
     return index[kept], labels[kept], best[kept]
+
+
+def nms_inclusive(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
+    """Return the indices of the kept boxes (N, 4), highest score first: greedy NMS of inclusive boxes.
+
+    A kept box removes those of lower scores whose IoU with it, of sides x2 - x1 + 1, is above the threshold
+    (BASELINES.md 1.3). The host waits for the device, because the number of kept boxes is a size.
+    """
+    # torchvision's boxes are half-open: with x2 + 1 and y2 + 1 its IoU is that of inclusive ones.
+    ends = boxes + boxes.new_tensor([0.0, 0.0, 1.0, 1.0])
+    kept: Tensor = nms(ends, scores, iou_threshold)
+    return kept
+
+
+def kept_by_nms_inclusive(boxes: Tensor, valid: Tensor, iou_threshold: float) -> Tensor:
+    """Return which of boxes (..., N, 4), highest score first, `nms_inclusive` keeps: (..., N) bool, a list at a time.
+
+    Rows that are not `valid` (..., N) are not kept and remove nothing. All lists are gone through together, without
+    waiting for the device: torchvision's NMS takes one list and returns a tensor of unknown size.
+    """
+    # (N, ..., N): which rows do not survive that a row is kept
+    removes = (pairwise_iou(boxes, boxes, 1.0) > iou_threshold).triu(diagonal=1)
+    survives = (~removes).movedim(-2, 0)
+    kept = valid.clone()
+    for row, others in enumerate(survives):
+        kept &= others | ~kept[..., row, None]
+    return kept

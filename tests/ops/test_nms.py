@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mmdet.ops.nms import NEVER_KEPT, batched_fast_nms, fast_nms
+from mmdet.ops.nms import NEVER_KEPT, batched_fast_nms, fast_nms, kept_by_nms_inclusive, nms_inclusive
 
 BOX = [10.0, 10.0, 20.0, 20.0]
 
@@ -115,3 +115,30 @@ def test_fewer_candidates_than_places_make_fewer_places():
     index, _, _, kept = batched_fast_nms(torch.tensor([[BOX]]), torch.tensor([[[0.5, 0.9]]]), 0.1, 0.5, 200, 10)
     assert index.shape == (1, 2)
     assert kept.all()
+
+
+def test_a_box_that_is_removed_removes_no_other():
+    chain = torch.tensor([[0.0, 0, 9, 9], [3, 0, 12, 9], [6, 0, 15, 9]])  # neighbours overlap by 7/13, the ends by 4/16
+    assert nms_inclusive(chain, torch.tensor([0.7, 0.8, 0.9]), 0.5).tolist() == [2, 0]
+    assert kept_by_nms_inclusive(chain, torch.ones(3, dtype=torch.bool), 0.5).tolist() == [True, False, True]
+
+
+def test_the_overlap_of_inclusive_boxes_counts_the_last_pixel():
+    boxes = torch.tensor(
+        [[0.0, 0, 9, 0], [0, 0, 6, 0]]
+    )  # rows of 10 and 7 pixels: IoU 0.7; without the last one, 0 / 0
+    scores = torch.tensor([0.9, 0.8])
+    assert nms_inclusive(boxes, scores, 0.69).tolist() == [0]
+    assert nms_inclusive(boxes, scores, 0.71).tolist() == [0, 1]
+
+
+def test_lists_of_boxes_are_gone_through_together():
+    generator = torch.Generator().manual_seed(0)
+    corners = torch.rand(2, 3, 40, 2, generator=generator) * 30
+    boxes = torch.cat((corners, corners + 20), dim=-1)
+    valid = torch.rand(2, 3, 40, generator=generator) < 0.8
+    kept = kept_by_nms_inclusive(boxes, valid, 0.5)
+    for index in ((image, level) for image in range(2) for level in range(3)):
+        rows = valid[index].nonzero()[:, 0]
+        alone = nms_inclusive(boxes[index][rows], torch.linspace(1, 0, len(rows)), 0.5)
+        assert kept[index].nonzero()[:, 0].tolist() == rows[alone].tolist()

@@ -1,0 +1,1 @@
+"""Numbers recorded with the published MaskTrack R-CNN, compared (BASELINES.md 3 and 7)."""
