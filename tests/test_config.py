@@ -66,6 +66,25 @@ def test_the_calibrated_baseline_is_the_baseline_with_one_more_stage():
     assert calibrated.model == {**baseline.model, "temporal_neck": neck}
 
 
+@pytest.mark.parametrize(
+    ("joint", "alone"),
+    [
+        ("memcnp_vitb_yvis_coco", "vitmae_cnp_contrast_ms_1x"),
+        ("memcnp_plus_vitb_yvis_coco", "memcnp_plus_vitb_yvis"),
+    ],
+)
+def test_a_joint_config_is_the_recipe_with_stills_in_equal_shares(joint, alone):
+    mixed, recipe = load_config(ROOT / f"configs/joint/{joint}.py"), load_config(ROOT / f"configs/{alone}.py")
+    for section in ("model", "tracker", "optimizer", "schedule", "runtime"):
+        assert getattr(mixed, section) == getattr(recipe, section)
+    videos, stills = mixed.data.train.datasets
+    assert [videos] == recipe.data.train.datasets
+    assert mixed.data.train.ratios == [1, 1]
+    assert "IndependentCrop" in [transform["type"] for transform in stills["transforms"]]
+    for key in ("reference_masks", "max_jitter", "whole_masks"):
+        assert stills.get(key) == videos.get(key)
+
+
 def test_overrides_reach_sections_parts_and_list_items():
     config = load_config(
         MAIN,
