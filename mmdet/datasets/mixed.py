@@ -29,6 +29,7 @@ class MixedDataset:
         self.class_names, self.category_ids = datasets[0].class_names, datasets[0].category_ids
         self.num_classes, self.clip_length = datasets[0].num_classes, clip_length_of(datasets[0])
         self.reference_masks = all(getattr(dataset, "reference_masks", True) for dataset in datasets)
+        self.whole_masks = all(getattr(dataset, "whole_masks", False) for dataset in datasets)
         self.ann_file = ", ".join(dataset.ann_file for dataset in datasets)
         self.has_annotations = all(dataset.has_annotations for dataset in datasets)
         self.notes = tuple(note for dataset in datasets for note in dataset.notes)

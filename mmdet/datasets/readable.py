@@ -58,7 +58,8 @@ class ReadableClips(Dataset[ClipSample]):
             except FrameError as error:
                 bad.append(str(error))
                 if len(bad) > self.most:
-                    return _blank(tuple(bad), clip_length_of(self.dataset))
+                    blank = _blank(tuple(bad), clip_length_of(self.dataset))
+                    return replace(blank, whole_masks=getattr(self.dataset, "whole_masks", False))
                 asked = self._substitute(key, len(bad))
             else:
                 return replace(sample, bad_frames=tuple(bad)) if bad else sample

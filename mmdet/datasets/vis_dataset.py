@@ -28,7 +28,6 @@ from mmdet.fileio.pictures.frame_files import frame_path, missing_frames
 from mmdet.registry import DATASETS, TRANSFORMS
 from mmdet.structures import ClipSample, FrameMeta, FrameTruth
 
-_MAX_JITTER = 0.05  # as a fraction of a reference box's size, MODEL.md 6
 _SHOWN_PATH = 300  # the last characters of a path
 
 
@@ -49,6 +48,8 @@ class VISDataset:
     `seed`: decides, with epoch and item, all random draws
     `check_files`: raise UserError at once if a frame is missing
     `reference_masks`: give reference frames their masks too, for models that learn from both frames
+    `whole_masks`: give key frames their masks at full size too, for models that learn parts of them (two-stage ones)
+    `max_jitter`: of the centres and sides of reference boxes, as a fraction of their sides (MODEL.md 6)
     `categories`: the classes to train on, in the order of labels, if they are not the file's own: see `with_categories`
     """
 
@@ -66,6 +67,8 @@ class VISDataset:
         clip_length: Annotated[int, Range(PAIR)] = PAIR,
         spacing: Spacing = "random",
         categories: list[str] | str | dict[str, Any] | None = None,
+        whole_masks: bool = False,
+        max_jitter: Amount = 0.05,
     ) -> None:
         data = load_vis_json(ann_file)
         self.file_class_names = tuple(category.name for category in data.categories)
@@ -79,6 +82,7 @@ class VISDataset:
         self.reference_masks, self.clip_length, self.spacing = reference_masks, clip_length, spacing
         needed = any(getattr(transform, "reads_masks", True) for transform in self.transforms)
         self._reads_reference_masks = reference_masks or needed
+        self.whole_masks, self.max_jitter = whole_masks, max_jitter
         self.videos: list[VideoInfo] = data.videos
         self.category_ids = tuple(category.category_id for category in data.categories)  # index: label
         self.class_names = tuple(category.name for category in data.categories)
@@ -102,12 +106,13 @@ class VISDataset:
         clip, places = self._read_clip(video_index, frame_index, rng)
         frames = self._transform(clip, rng)
         truths = (self._truth(frames[0]), *(self._truth(frame, self.reference_masks) for frame in frames[1:]))
-        jitter = rng.uniform(-_MAX_JITTER, _MAX_JITTER, (len(truths[1]), 4)).astype(np.float32)
+        jitter = rng.uniform(-self.max_jitter, self.max_jitter, (len(truths[1]), 4)).astype(np.float32)
         return ClipSample(
             images=_to_images(frames),
             truths=truths,
             metas=tuple(self._meta(video_index, i, frame) for i, frame in zip(places, frames, strict=True)),
             reference_jitter=torch.from_numpy(jitter),
+            whole_masks=self.whole_masks,
         )
 
     def test_sample(self, video_index: int, frame_index: int) -> ClipSample:

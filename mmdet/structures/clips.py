@@ -25,6 +25,7 @@ class ClipSample(ShortText):
     metas: tuple[FrameMeta, ...]  # T
     reference_jitter: Tensor  # (N_ref, 4) offsets of the first reference's boxes, as fractions of their size
     bad_frames: tuple[str, ...] = ()  # why the frames that this sample replaces could not be read
+    whole_masks: bool = False  # whether losses need the masks of the key frame at their full size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -45,6 +46,7 @@ class ClipBatch(ShortText):
         metas: Sequence[tuple[FrameMeta, ...]],
         reference_jitter: Sequence[Tensor],
         bad_frames: Sequence[tuple[str, ...]] = (),
+        whole_masks: bool = False,
     ) -> ClipBatch:
         """Make a batch from stacked images and the truths of its clips, B x T. Masks may be smaller than the images."""
         several = all(len(clip) > 1 for clip in truths)
@@ -52,7 +54,7 @@ class ClipBatch(ShortText):
         return ClipBatch(
             images=images,
             valid=valid,
-            truth=pad_truths(truths, reference_jitter, (height, width)) if several else None,
+            truth=pad_truths(truths, reference_jitter, (height, width), whole_masks) if several else None,
             metas=tuple(metas),
             bad_frames=tuple(bad_frames) if any(bad_frames) else (),
         )
@@ -113,4 +115,5 @@ def collate_clips(samples: Sequence[ClipSample], divisor: int = 32) -> ClipBatch
         metas=[sample.metas for sample in samples],
         reference_jitter=[sample.reference_jitter for sample in samples],
         bad_frames=[sample.bad_frames for sample in samples],
+        whole_masks=any(sample.whole_masks for sample in samples),
     )

@@ -17,6 +17,7 @@ from torch import Tensor
 from mmdet.structures.frames import FrameTruth, Size
 from mmdet.structures.short_text import ShortText
 
+_OPTIONAL = ("frames", "masks")
 ROWS_MULTIPLE = 4  # of the number of rows: CUDA graphs and compiled code are made anew for every number
 
 
@@ -58,6 +59,7 @@ class PaddedTruth(ShortText):
     reference_valid: Tensor  # (B, R) bool
     match: Tensor  # (B, G) int64: row of the same object in the reference frame, or -1
     frames: FrameRows | None = None  # None where the masks of reference frames are not read
+    masks: Tensor | None = None  # (B, G, H, W) bool, of key frames; None where nothing learns from whole masks
 
     @property
     def has_objects(self) -> Tensor:
@@ -72,9 +74,10 @@ class PaddedTruth(ShortText):
 
     def map_tensors(self, change: Callable[[Tensor], Tensor]) -> PaddedTruth:
         """Return a copy with the function applied to every tensor, such as a move to a device."""
-        own = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "frames"}
+        own = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _OPTIONAL}
         frames = None if self.frames is None else self.frames.map_tensors(change)
-        return PaddedTruth(**{name: change(tensor) for name, tensor in own.items()}, frames=frames)
+        masks = None if self.masks is None else change(self.masks)
+        return PaddedTruth(**{name: change(tensor) for name, tensor in own.items()}, frames=frames, masks=masks)
 
     def copy_from(self, other: PaddedTruth) -> None:
         """Overwrite the tensors, in place, with those of a truth of the same sizes. The host does not wait."""
@@ -84,11 +87,14 @@ class PaddedTruth(ShortText):
         self.map_tensors(lambda tensor: tensor.copy_(next(rows), non_blocking=True))
 
 
-def pad_truths(truths: Sequence[Sequence[FrameTruth]], reference_jitter: Sequence[Tensor], size: Size) -> PaddedTruth:
+def pad_truths(
+    truths: Sequence[Sequence[FrameTruth]], reference_jitter: Sequence[Tensor], size: Size, whole_masks: bool = False
+) -> PaddedTruth:
     """Pad the truths of clips (key, reference, ...) and find every object in the first reference frame.
 
     `reference_jitter`: per clip the offsets (N_ref, 4) of the first reference's boxes, as fractions of their sides.
     `size`: (height, width) of the padded images, even and not smaller than any mask
+    `whole_masks`: give the masks of key frames at their full size, too
     The rows of all frames are left out if a reference comes without its masks.
     """
     keys, references = [clip[0] for clip in truths], [clip[1] for clip in truths]
@@ -108,6 +114,7 @@ def pad_truths(truths: Sequence[Sequence[FrameTruth]], reference_jitter: Sequenc
         reference_valid=reference_valid,
         match=torch.where(same.any(dim=2), same.int().argmax(dim=2), -1),
         frames=_pad_frames([frame for moment in zip(*truths, strict=True) for frame in moment], size),
+        masks=_pad([key.masks for key in keys], *size) if whole_masks else None,
     )
 
 

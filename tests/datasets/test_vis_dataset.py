@@ -8,6 +8,7 @@ import torch
 from mmdet.datasets import ItemKey, RandomFlip, ResizeKeepRatio, VISDataset, frame_reader
 from mmdet.errors import UserError
 from mmdet.registry import DATASETS
+from mmdet.structures.clips import collate_clips
 
 DOUBLE = {"type": "ResizeKeepRatio", "long_edge": 96, "short_edge": 72}
 RANDOM = (ResizeKeepRatio((40, 96), (30, 72)), RandomFlip())
@@ -75,6 +76,17 @@ def test_the_jitter_has_a_row_a_reference_object_within_its_range(two_videos):
     jitter = torch.cat([sample.reference_jitter for sample in samples])
     assert 0.04 < jitter.abs().max() <= 0.05
     assert jitter.min() < 0 < jitter.max()
+
+
+def test_references_may_keep_their_boxes_and_keys_their_whole_masks(two_videos):
+    data = two_videos.write()
+    sample = VISDataset(**data, transforms=[], max_jitter=0, whole_masks=True)[ItemKey(0, 0)]
+    assert not sample.reference_jitter.any()
+    truth = collate_clips([sample]).truth
+    count = len(sample.truths[0])
+    assert count
+    assert truth.masks[0, :count].sum() == sample.truths[0].masks.sum()
+    assert collate_clips([VISDataset(**data, transforms=[])[ItemKey(0, 0)]]).truth.masks is None
 
 
 def test_an_item_asked_for_twice_is_the_same(two_videos):

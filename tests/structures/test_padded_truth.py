@@ -115,7 +115,7 @@ def test_the_masks_of_references_are_read_only_for_the_rows_of_all_frames():
     key, reference = frame(1, 2), frame(2, 3)
     bare = dataclasses.replace(reference, masks=reference.masks[:, :0, :0])
     full, without = padded((key, reference)), padded((key, bare))
-    names = [field.name for field in dataclasses.fields(full) if field.name != "frames"]
+    names = [field.name for field in dataclasses.fields(full) if field.name not in ("frames", "masks")]
     assert all(torch.equal(getattr(full, name), getattr(without, name)) for name in names)
     assert full.frames is not None
     assert without.frames is None
@@ -145,7 +145,7 @@ def test_a_truth_takes_over_the_numbers_of_another_in_place():
     first.copy_from(second)
     assert first.frames.boxes is held
     for one, other in ((first, second), (first.frames, second.frames)):
-        names = [field.name for field in dataclasses.fields(one) if field.name != "frames"]
+        names = [field.name for field in dataclasses.fields(one) if field.name not in ("frames", "masks")]
         assert all(torch.equal(getattr(one, name), getattr(other, name)) for name in names)
 
 
@@ -162,3 +162,16 @@ def test_longer_clips_have_rows_for_every_frame_first_frames_of_all_clips_first(
     assert truth.frames.valid.sum(dim=1).tolist() == [2, 1, 1, 2, 1, 7]
     assert truth.frames.ids[:, :2].tolist() == [[1, 2], [5, -1], [2, -1], [6, 5], [1, -1], [0, 1]]
     assert truth.row_counts == (4, 4, 8)
+
+
+def test_whole_masks_are_given_where_they_are_asked_for():
+    pair = frame(1, 2), frame(1)
+    assert padded(pair).masks is None
+    truth = pad_truths([pair], [torch.zeros(1, 4)], (HEIGHT + 4, WIDTH), whole_masks=True)
+    assert truth.masks.shape == (1, 4, HEIGHT + 4, WIDTH)
+    assert truth.masks[0, :2, :HEIGHT].equal(pair[0].masks)
+    assert truth.masks.sum() == pair[0].masks.sum()
+    assert truth.map_tensors(lambda tensor: tensor.to("meta")).masks.is_meta
+    other = truth.map_tensors(torch.zeros_like)
+    other.copy_from(truth)
+    assert other.masks.equal(truth.masks)

@@ -223,6 +223,11 @@ def check_clips(model: VISModel, dataset: VISDataset | MixedDataset) -> None:
             f"config.data.train.datasets: {type(model).__name__} learns from all frames of a clip: set "
             "reference_masks=True in every data set"
         )
+    if getattr(model, "learns_whole_masks", False) and not getattr(dataset, "whole_masks", True):
+        raise UserError(
+            f"config.data.train.datasets: {type(model).__name__} learns from parts of masks at full size: set "
+            "whole_masks=True in every data set"
+        )
 
 
 def check_classes(config: RunConfig, dataset: VISDataset | MixedDataset) -> None:
