@@ -13,6 +13,7 @@ from programs import load_program
 from mmdet.engine.checkpoints.release_names import from_release
 from mmdet.engine.process.endings import run_command_line
 
+KEY_LISTS = Path(__file__).parents[1] / "data" / "baselines"
 GOLDEN_MODEL = """
 _base_ = {config!r}
 model = dict(
@@ -80,6 +81,25 @@ def test_the_published_model_is_converted_with_its_number_of_parameters(convert,
     code, said = convert(tmp_path / "r.pth", tmp_path / "converted.pth")
     assert code == 0, said
     assert "209 tensors, 95,343,989 parameters (backbone " in said
+
+
+@pytest.mark.parametrize(
+    ("system", "name", "parameters"),  # the numbers are BASELINES.md's
+    [
+        ("sipmask_vis", "the published SipMask-VIS", "33,433,394"),
+        ("fcos", "mmdetection's FCOS", "32,295,322"),
+    ],
+)
+def test_published_baselines_are_converted_with_their_numbers_of_parameters(
+    convert, tmp_path, system, name, parameters
+):
+    shapes = json.loads((KEY_LISTS / f"{system}_state_dict_shapes.json").read_text())
+    state = {key: torch.zeros(()).expand(shape) for key, shape in shapes.items()}  # small files
+    torch.save({"meta": {}, "state_dict": state}, tmp_path / "r.pth")
+    code, said = convert(tmp_path / "r.pth", tmp_path / "converted.pth")
+    assert code == 0, said
+    assert f"r.pth, recognised as a checkpoint of {name}" in said
+    assert f"{len(shapes) - 4} tensors, {parameters} parameters (backbone " in said
 
 
 def test_a_release_checkpoint_tests_like_its_conversion(run, convert, golden_config, released, release_state, tmp_path):

@@ -27,11 +27,22 @@ FCOS_HEAD: Rules = (
     (r"bbox_head\.fcos_reg\.(.*)", r"head.box_conv.\1"),
     (r"bbox_head\.fcos_centerness\.(.*)", r"head.centerness_conv.\1"),
 )
+SIPMASK_HEAD: Rules = (
+    (r"bbox_head\.track_convs\.(\d)\.conv\.(.*)", r"head.track_tower.\1.conv.\2"),
+    (r"bbox_head\.track_convs\.(\d)\.gn\.(.*)", r"head.track_tower.\1.norm.\2"),
+    (r"bbox_head\.feat_align\.conv_offset\.weight", r"head.cls_align.offset_conv.weight"),
+    (r"bbox_head\.feat_align\.conv_adaption\.weight", r"head.cls_align.weight"),
+    (r"bbox_head\.feat_align\.norm\.(.*)", r"head.cls_align.norm.\1"),
+    (r"bbox_head\.sip_cof\.(.*)", r"head.coefficient_conv.\1"),
+    (r"bbox_head\.sip_mask_lat0\.(.*)", r"head.basis_fuse.\1"),
+    (r"bbox_head\.sip_mask_lat\.(.*)", r"head.basis_conv.\1"),
+    (r"bbox_head\.sipmask_track\.(.*)", r"head.track_fuse.\1"),
+)
 
 # A system's rules are tried in order: the first pattern that matches the whole key is used.
 RULES: dict[str, Rules] = {
     "fcos": (*SAME, *PYRAMID_TO_P7, *FCOS_HEAD),
-    "sipmask_vis": (*SAME, *PYRAMID_TO_P7, *FCOS_HEAD),
+    "sipmask_vis": (*SAME, *PYRAMID_TO_P7, *FCOS_HEAD, *SIPMASK_HEAD),
     "masktrack_rcnn": (*SAME, (r"neck\.fpn_convs\.(\d)\.conv\.(.*)", r"neck.output_convs.\1.\2")),
 }
 _SCALE = re.compile(r"bbox_head\.scales\.(\d)\.scale")  # one scalar per level, which become one vector

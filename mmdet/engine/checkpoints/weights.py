@@ -1,13 +1,13 @@
 """Weights of checkpoint files: read them under this package's names, and load them into a model by class names.
 
-Files of the published release are recognised by their keys. Testing and resuming need exactly the model's weights
+Files of published releases are recognised by their keys. Testing and resuming need exactly the model's weights
 (`load_weights`); a new training run may start from all tensors that fit (`start_from`). Weights that are not finite are
 refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mmdet.engine.checkpoints.baseline_releases import from_published, recognise
 from mmdet.engine.checkpoints.class_names import are_the_same, missing_in, rows_of
 from mmdet.engine.checkpoints.file import load_checkpoint
 from mmdet.engine.checkpoints.release_names import from_release, is_release
@@ -22,6 +23,7 @@ from mmdet.engine.checkpoints.said_of_model import average_of, named_by_label, s
 from mmdet.errors import UserError, short_list, shown
 from mmdet.structures.short_text import ShortText
 
+OWN_RELEASE = "the published release"  # of MemCNP-VIS
 LONGEST_KEY = 200  # characters, including the shapes
 DATA_PARALLEL = "module."  # the prefix that data-parallel wrappers add to names
 
@@ -32,7 +34,7 @@ class Weights(ShortText):
 
     tensors: Mapping[str, Tensor]
     source: str
-    released: bool = False  # a checkpoint of the published release
+    release: str | None = None  # whose published checkpoint it is, such as "the published release"
     class_names: tuple[str, ...] | None = None  # in the order of labels
     category_ids: tuple[int, ...] | None = None  # likewise, of the data that the model was trained on
     score_threshold: float | None = None  # of the best F1 over tracks when the model was validated
@@ -52,7 +54,7 @@ class Weights(ShortText):
             return f"{self.kind} from {self.source}"
         return (
             f"weights from {self.source}"
-            + (", recognised as a checkpoint of the published release" if self.released else "")
+            + (f", recognised as a checkpoint of {self.release}" if self.release else "")
             + (", those of its last step and not their average" if self.averaged is False else "")
         )
 
@@ -71,7 +73,7 @@ def read_weights(path: str | Path, trusted: bool = False, ema: bool = True) -> W
         tensors=weights_of(checkpoint, path),
         averaged=None if average is None else ema,
         source=str(path),
-        released=is_release(_tensors_of(checkpoint, path)),
+        release=release_of(_tensors_of(checkpoint, path)),
         class_names=named_by_label(checkpoint, "class_names", str),
         category_ids=named_by_label(checkpoint, "category_ids", int),
         score_threshold=score_threshold(checkpoint, path),
@@ -87,12 +89,22 @@ def weights_of(checkpoint: Mapping[str, Any], source: str | Path) -> dict[str, T
     """
     weights = _tensors_of(checkpoint, source)
     check_finite(weights, source)
-    if not is_release(weights):
-        return weights
+    baseline = recognise(weights)
     try:
-        return from_release(weights)
+        if is_release(weights):
+            return from_release(weights)
+        return weights if baseline is None else from_published(baseline, weights)
     except ValueError as error:
-        raise UserError(f"{source} is a checkpoint of the published release, but has {error}") from error
+        raise UserError(f"{source} is a checkpoint of {release_of(weights)}, but has {error}") from error
+
+
+def release_of(keys: Iterable[str]) -> str | None:
+    """Return whose published checkpoint has these keys, to complete "a checkpoint of ..."; None: nobody's."""
+    keys = list(keys)
+    if is_release(keys):
+        return OWN_RELEASE
+    baseline = recognise(keys)
+    return None if baseline is None else baseline.name
 
 
 def check_finite(tensors: Mapping[str, Tensor], source: str | Path) -> None:
