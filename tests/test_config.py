@@ -66,11 +66,44 @@ def test_the_calibrated_baseline_is_the_baseline_with_one_more_stage():
     assert calibrated.model == {**baseline.model, "temporal_neck": neck}
 
 
+BASELINES = {  # rate, warm-up, its steps and ratio, pairs a GPU, norm of gradients (BASELINES.md 2.6, 3.8, 4)
+    "fcos_r50_1x": (0.01, "constant", 500, 1 / 3, 4, None),
+}
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_a_baseline_has_its_published_recipe(name):
+    config = load_config(ROOT / "configs" / "baselines" / f"{name}.py")
+    optimizer, schedule = config.optimizer, config.schedule
+    assert (optimizer["type"], optimizer["momentum"], optimizer["weight_decay"]) == ("SGD", 0.9, 1e-4)
+    assert (schedule.epochs, schedule.milestones, schedule.gamma) == (12, [8, 11], 0.1)
+    warm_up = (schedule.warmup, schedule.warmup_steps, schedule.warmup_ratio)
+    assert (optimizer["lr"], *warm_up, config.data.train.batch_size, config.runtime.grad_clip) == BASELINES[name]
+
+
+TWINS = {
+    "fcos_r50_1x": {"yvis": 40, "ovis": 25, "own": 3},
+}
+
+
+@pytest.mark.parametrize(("name", "data"), [(name, data) for name, twins in TWINS.items() for data in twins])
+def test_a_twin_is_the_recipe_on_other_data(name, data):
+    recipe, twin = (load_config(ROOT / f"configs/baselines/{name}{end}.py") for end in ("", f"_{data}"))
+    for section in ("tracker", "optimizer", "schedule", "runtime"):
+        assert getattr(twin, section) == getattr(recipe, section)
+    assert twin.data.train.batch_size == recipe.data.train.batch_size
+    assert twin.data.train.datasets[0]["max_gap"] == 0  # any other frame is a reference
+    head = {**recipe.model["head"], "num_classes": TWINS[name][data]}
+    postprocess = {**recipe.model["postprocess"], "max_per_image": twin.model["postprocess"]["max_per_image"]}
+    assert twin.model == {**recipe.model, "head": head, "postprocess": postprocess}
+
+
 @pytest.mark.parametrize(
     ("joint", "alone"),
     [
         ("memcnp_vitb_yvis_coco", "vitmae_cnp_contrast_ms_1x"),
         ("memcnp_plus_vitb_yvis_coco", "memcnp_plus_vitb_yvis"),
+        ("fcos_r50_yvis_coco", "baselines/fcos_r50_1x_yvis"),
     ],
 )
 def test_a_joint_config_is_the_recipe_with_stills_in_equal_shares(joint, alone):

@@ -70,6 +70,7 @@ class ScheduleSection:
     steps: Count | None = None
     warmup_steps: Natural = 0
     warmup_ratio: Fraction = 1.0  # the first step's learning rate as a fraction of the full one
+    warmup: Literal["linear", "constant"] = "linear"  # up to the full one, or at warmup_ratio until it ends
     decay: Literal["step", "cosine", "poly", "one_cycle", "constant"] = "step"  # "step": times gamma at every milestone
     milestones: list[Positive] = field(default_factory=list)
     milestone_unit: Literal["epoch", "fraction"] = "epoch"  # or a fraction of the whole run

@@ -25,9 +25,11 @@ def learning_rate_factor(step: int, settings: ScheduleSection, steps_per_epoch: 
 
 
 def _warm_up(step: int, settings: ScheduleSection) -> float:
-    """Return the factor of the warm-up. MODEL.md 6: lr_t = lr * (1 - (1 - t / 1000) * (1 - 1 / 80))."""
+    """Return the factor of the warm-up. Linear (MODEL.md 6): lr_t = lr * (1 - (1 - t / 1000) * (1 - 1 / 80))."""
     if step >= settings.warmup_steps:
         return 1.0
+    if settings.warmup == "constant":
+        return settings.warmup_ratio
     return 1 - (1 - step / settings.warmup_steps) * (1 - settings.warmup_ratio)
 
 

@@ -20,6 +20,11 @@ def test_warm_up_follows_the_published_formula(step):
     assert learning_rate_factor(step, RECIPE, 5000) == pytest.approx(expected, rel=1e-12)
 
 
+def test_a_constant_warm_up_stays_at_its_rate_and_ends_at_once():
+    settings = ScheduleSection(steps=2000, warmup="constant", warmup_steps=500, warmup_ratio=1 / 3)
+    assert [learning_rate_factor(step, settings, 7) for step in (0, 250, 499, 500)] == [1 / 3, 1 / 3, 1 / 3, 1]
+
+
 @pytest.mark.parametrize(
     ("step", "factor"), [(1000, 1), (39_999, 1), (40_000, 0.1), (54_999, 0.1), (55_000, 0.01), (59_999, 0.01)]
 )
