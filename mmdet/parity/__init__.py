@@ -1,1 +1,1 @@
-"""Compare numbers recorded with the published release with what this package computes."""
+"""Compare numbers recorded with published releases with what this package computes."""

@@ -1,8 +1,10 @@
 """The recorded numbers of the release, and the small model that they were recorded with."""
 
+import sys
 from pathlib import Path
 
 import pytest
+from programs import load_program
 
 from mmdet.config import load_config
 from mmdet.parity.recorded import golden_model, read_golden
@@ -44,5 +46,23 @@ def assert_all():
         failures = [str(check) for check in checks if not check.passed]
         assert not failures, "\n" + "\n".join(failures)
         assert checks, "nothing was compared"
+
+    return run
+
+
+@pytest.fixture
+def check_golden(monkeypatch, capsys):
+    """Run the command line; returns (exit code, output lines, error lines)."""
+    tool = load_program("tools/check_golden")
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["check_golden.py", *map(str, arguments)])
+        code = 0
+        try:
+            tool.run_command_line(tool.main)
+        except SystemExit as end:
+            code = end.code
+        output = capsys.readouterr()
+        return code, output.out.splitlines(), output.err.splitlines()
 
     return run

@@ -3,12 +3,10 @@
 import json
 import math
 import shutil
-import sys
 
 import numpy as np
 import pytest
 import torch
-from programs import load_program
 
 from mmdet.parity.checks import (
     Check,
@@ -22,24 +20,6 @@ from mmdet.parity.checks import (
 )
 from mmdet.parity.inference import recorded_order
 from mmdet.structures import FrameDetections
-
-
-@pytest.fixture
-def check_golden(monkeypatch, capsys):
-    """Run the command line; returns (exit code, output lines, error lines)."""
-    tool = load_program("tools/check_golden")
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["check_golden.py", *map(str, arguments)])
-        code = 0
-        try:
-            tool.run_command_line(tool.main)
-        except SystemExit as end:
-            code = end.code
-        output = capsys.readouterr()
-        return code, output.out.splitlines(), output.err.splitlines()
-
-    return run
 
 
 def test_errors_are_measured_as_named():

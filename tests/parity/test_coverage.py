@@ -4,27 +4,13 @@ import re
 from fnmatch import fnmatch
 from pathlib import Path
 
+from noted import Noted
+
 from mmdet.parity.functions import PART_GROUPS
 from mmdet.parity.recorded import NOT_COMPARED, eval_checks, read_arrays, read_recorded_json, train_checks
 
 MODEL_TEXT = Path(__file__).parents[2] / "docs" / "MODEL.md"
 UNUSED_INPUTS = {"assign_unscale"}  # distances were recorded with the scale already in them
-
-
-class Noted(dict):
-    """Arrays that note which of them were read."""
-
-    def __init__(self, arrays):
-        super().__init__(arrays)
-        self.read = set()
-
-    def __getitem__(self, name):
-        self.read.add(name)
-        return super().__getitem__(name)
-
-    @property
-    def unread(self):
-        return set(self) - self.read
 
 
 def test_every_recorded_part_is_compared_or_listed(recorded_numbers):
