@@ -38,12 +38,18 @@ SIPMASK_HEAD: Rules = (
     (r"bbox_head\.sip_mask_lat\.(.*)", r"head.basis_conv.\1"),
     (r"bbox_head\.sipmask_track\.(.*)", r"head.track_fuse.\1"),
 )
+PYRAMID_TO_P5 = (r"neck\.fpn_convs\.(\d)\.conv\.(.*)", r"neck.output_convs.\1.\2")
+RPN_HEAD: Rules = (
+    (r"rpn_head\.rpn_conv\.(.*)", r"rpn_head.conv.\1"),
+    (r"rpn_head\.rpn_cls\.(.*)", r"rpn_head.cls_conv.\1"),
+    (r"rpn_head\.rpn_reg\.(.*)", r"rpn_head.box_conv.\1"),
+)
 
 # A system's rules are tried in order: the first pattern that matches the whole key is used.
 RULES: dict[str, Rules] = {
     "fcos": (*SAME, *PYRAMID_TO_P7, *FCOS_HEAD),
     "sipmask_vis": (*SAME, *PYRAMID_TO_P7, *FCOS_HEAD, *SIPMASK_HEAD),
-    "masktrack_rcnn": (*SAME, (r"neck\.fpn_convs\.(\d)\.conv\.(.*)", r"neck.output_convs.\1.\2")),
+    "masktrack_rcnn": (*SAME, PYRAMID_TO_P5, *RPN_HEAD),
 }
 _SCALE = re.compile(r"bbox_head\.scales\.(\d)\.scale")  # one scalar per level, which become one vector
 SCALES = "head.scales"

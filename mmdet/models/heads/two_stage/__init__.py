@@ -1,5 +1,6 @@
-"""Heads of two-stage models: from regions of the pyramid to classes, boxes, masks and features for tracking."""
+"""Heads of two-stage models: proposals, and from regions of the pyramid to classes, boxes, masks and track features."""
 
 from mmdet.models.heads.two_stage.roi_heads import RoIHeads
+from mmdet.models.heads.two_stage.rpn_head import RPNHead
 
-__all__ = ["RoIHeads"]
+__all__ = ["RPNHead", "RoIHeads"]

@@ -1,0 +1,5 @@
+"""The losses of two-stage models, over sampled boxes."""
+
+from mmdet.models.losses.two_stage.rpn import rpn_losses
+
+__all__ = ["rpn_losses"]
