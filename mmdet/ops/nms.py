@@ -56,24 +56,10 @@ def nms_inclusive(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor
     """Return the indices of the kept boxes (N, 4), highest score first: greedy NMS of inclusive boxes.
 
     A kept box removes those of lower scores whose IoU with it, of sides x2 - x1 + 1, is above the threshold
-    (BASELINES.md 1.3). The host waits for the device, because the number of kept boxes is a size.
+    (BASELINES.md 1.3). For many lists at once, without a wait of the host for the device, there
+    is `batched_greedy_nms`.
     """
     # torchvision's boxes are half-open: with x2 + 1 and y2 + 1 its IoU is that of inclusive ones.
     ends = boxes + boxes.new_tensor([0.0, 0.0, 1.0, 1.0])
     kept: Tensor = nms(ends, scores, iou_threshold)
-    return kept
-
-
-def kept_by_nms_inclusive(boxes: Tensor, valid: Tensor, iou_threshold: float) -> Tensor:
-    """Return which of boxes (..., N, 4), highest score first, `nms_inclusive` keeps: (..., N) bool, a list at a time.
-
-    Rows that are not `valid` (..., N) are not kept and remove nothing. All lists are gone through together, without
-    waiting for the device: torchvision's NMS takes one list and returns a tensor of unknown size.
-    """
-    # (N, ..., N): which rows do not survive that a row is kept
-    removes = (pairwise_iou(boxes, boxes, 1.0) > iou_threshold).triu(diagonal=1)
-    survives = (~removes).movedim(-2, 0)
-    kept = valid.clone()
-    for row, others in enumerate(survives):
-        kept &= others | ~kept[..., row, None]
     return kept

@@ -99,12 +99,12 @@ def run_first_stage(head, maps, pixels, truth):
     return head.propose(outputs, sizes), rpn_losses(outputs, truth, assigned, RandomSampler()(assigned))
 
 
-def test_no_size_and_no_decision_depends_on_values(head, scenes):
-    truth, pixels = scenes.make_batch([10, 31]).truth, torch.ones(2, 64, 96, dtype=torch.bool)
-    with FakeTensorMode(allow_non_fake_inputs=True) as mode:
-        fake = mode.from_tensor
-        maps = [fake(level) for level in pyramid()]
-        proposals, losses = run_first_stage(head, maps, fake(pixels), truth.map_tensors(fake))
+def test_no_size_and_no_decision_depends_on_values_on_a_gpu(scenes):
+    truth = scenes.make_batch([10, 31]).truth
+    with FakeTensorMode(allow_non_fake_inputs=True), torch.device("cuda"):  # tensors without values
+        head, maps = RPNHead(16, STRIDES), [torch.rand(2, 16, 64 // stride, 96 // stride) for stride in STRIDES]
+        truth = truth.map_tensors(lambda tensor: torch.empty(tensor.shape, dtype=tensor.dtype))
+        proposals, losses = run_first_stage(head, maps, torch.ones(2, 64, 96, dtype=torch.bool), truth)
     assert proposals.boxes.shape == (2, 200, 4)
     assert [loss.shape for loss in losses] == [(2,), (2,)]
 
