@@ -10,12 +10,14 @@ from typing import Any
 
 from mmdet.engine.checkpoints.weights import read_weights
 from mmdet.errors import UserError
-from mmdet.models.backbones import TimmBackbone
+from mmdet.models.backbones import ResNet50, TimmBackbone
 
 KEY = "config.model.backbone.pretrained"
 # The addresses of the files named in the configs, and the timm models of their weights.
 SOURCES = {
     "mae_pretrain_vit_base.pth": "https://dl.fbaipublicfiles.com/mae/pretrain/mae_pretrain_vit_base.pth",
+    "resnet50_caffe.pth": "https://download.openmmlab.com/pretrain/third_party/resnet50_caffe-788b5fa3.pth",
+    "resnet50_pytorch.pth": "https://download.pytorch.org/models/resnet50-0676ba61.pth",
 }
 TIMM_MODELS = {
     "resnet50_a1_in1k.pth": "resnet50.a1_in1k",
@@ -45,8 +47,11 @@ def load_pretrained(backbone: Any, trusted: bool = False) -> str | None:
 
 def _how_to_get(path: Path, backbone: Any) -> str:
     """Return where a file is published or how timm writes it."""
-    if path.name in SOURCES:
-        return f"download it from {SOURCES[path.name]}"
+    published = path.name
+    if isinstance(backbone, ResNet50) and path.name not in TIMM_MODELS:
+        published = f"resnet50_{backbone.style}.pth"
+    if published in SOURCES:
+        return f"download it from {SOURCES[published]}"
     model = TIMM_MODELS.get(path.name) or (backbone.name if isinstance(backbone, TimmBackbone) else None)
     if model is None:
         return "put the weights there"

@@ -21,6 +21,7 @@ from mmdet.registry import BACKBONES
 
 LEVELS = {"C2": (4, 256), "C3": (8, 512), "C4": (16, 1024), "C5": (32, 2048)}  # stride and channels
 NUM_STAGES = 4
+SMALL_RESPONSE = 0.05  # of a stem's channel to its input; between the two styles, which are a factor of 58 apart
 
 
 @BACKBONES.register_module()
@@ -51,7 +52,7 @@ class ResNet50(nn.Module):
             )
         if type(frozen_stages) is not int or not -1 <= frozen_stages <= NUM_STAGES:
             raise UserError(f"ResNet50: frozen_stages is {shown(frozen_stages)}, expected -1 to {NUM_STAGES}")
-        self.out_levels, self.pretrained = tuple(out_levels), pretrained
+        self.style, self.out_levels, self.pretrained = style, tuple(out_levels), pretrained
         self.strides = tuple(LEVELS[name][0] for name in out_levels)
         self.channels = tuple(LEVELS[name][1] for name in out_levels)
         whole = resnet50(weights=None)
@@ -95,10 +96,25 @@ class ResNet50(nn.Module):
     def load_pretrained(self, state: Mapping[str, Tensor]) -> str:
         """Load the weights of a whole ResNet-50 and return one line that says what was loaded.
 
-        Keys of the classifier are skipped and named. Raises ValueError for a missing key or another shape.
+        Keys of the classifier are skipped and named, and so is a style that the numbers do not look like. Raises
+        ValueError for a missing key or another shape.
         """
         # Older files lack the counters of seen batches, which a norm at rest does not use.
-        return load_matching(self, state, optional=lambda name: name.endswith("num_batches_tracked"))
+        line = load_matching(self, state, optional=lambda name: name.endswith("num_batches_tracked"))
+        likely = _likely_style(self.conv1, self.bn1)
+        if likely == self.style:
+            return line
+        return f"{line}; they look like weights of style={likely!r}, but the config says style={self.style!r}"
+
+
+def _likely_style(stem: nn.Conv2d, norm: nn.BatchNorm2d) -> str:
+    """Return the style that a stem's numbers are of: those of caffe style take values of 0 to 255 as they are.
+
+    Their response to a unit of input is about 58 times smaller than where inputs were divided by a standard deviation.
+    """
+    assert norm.running_var is not None
+    response = stem.weight.flatten(1).norm(dim=1) * norm.weight.abs() / (norm.running_var + norm.eps).sqrt()
+    return "caffe" if response.quantile(0.75) < SMALL_RESPONSE else "pytorch"  # some channels may be dead
 
 
 def _move_stride(block: nn.Module) -> None:

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 import timm
 import torch
+import torchvision
 
 from mmdet.config import load_config
 from mmdet.engine.checkpoints.pretrained import SOURCES, load_pretrained
 from mmdet.errors import UserError
-from mmdet.models.backbones import TimmBackbone
+from mmdet.models.backbones import ResNet50, TimmBackbone
 from mmdet.registry import BACKBONES
 
 CONFIGS = sorted(Path(__file__).parents[3].glob("configs/**/*.py"))
@@ -68,3 +69,37 @@ def test_pretrained_weights_that_are_not_finite_are_named(tmp_path):
     torch.save(state, tmp_path / "w.pth")
     with pytest.raises(UserError, match=r"w\.pth cannot be used, .*layer1\.0\.conv1\.weight has NaN"):
         load_pretrained(TimmBackbone("resnet10t", pretrained=str(tmp_path / "w.pth")))
+
+
+def caffe_style():
+    """A ResNet-50 for inputs of 0 to 255, as it is published: without counters and the classifier, in an envelope."""
+    state = ResNet50(style="caffe").state_dict()
+    state["conv1.weight"] /= 58  # about the standard deviation of pixels
+    kept = {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")}
+    return {"state_dict": kept, "meta": {}}
+
+
+RESNETS = {  # what is saved, its style, and what is said at the end
+    "torchvision": (
+        lambda: torchvision.models.resnet50().state_dict(),
+        "pytorch",
+        "318 of 318 tensors loaded, not used: fc",
+    ),
+    "timm": (lambda: timm.create_model("resnet50").state_dict(), "pytorch", "318 of 318 tensors loaded, not used: fc"),
+    "caffe": (caffe_style, "caffe", "265 of 318 tensors loaded"),
+}
+
+
+@pytest.mark.parametrize("source", RESNETS)
+def test_resnets_load_from_files_and_a_style_that_is_not_theirs_is_named(source, tmp_path):
+    make, style, said = RESNETS[source]
+    torch.save(make(), tmp_path / "w.pth")
+    assert load_pretrained(ResNet50(style=style, pretrained=str(tmp_path / "w.pth"))).endswith(f"w.pth: {said}")
+    other = "caffe" if style == "pytorch" else "pytorch"
+    line = load_pretrained(ResNet50(style=other, pretrained=str(tmp_path / "w.pth")))
+    assert line.endswith(f"; they look like weights of style={style!r}, but the config says style={other!r}")
+
+
+@pytest.mark.parametrize("style", ["pytorch", "caffe"])
+def test_a_missing_resnet_is_told_where_one_of_its_style_is_published(style):
+    assert f"download it from {SOURCES[f'resnet50_{style}.pth']}" in advice(ResNet50(style=style, pretrained="own.pth"))
