@@ -10,6 +10,7 @@ from torch import Tensor
 from torchvision.ops import nms
 
 from mmdet.ops.boxes import pairwise_iou
+from mmdet.ops.greedy_nms import batched_greedy_nms
 from mmdet.ops.sampling import rows_at
 
 NEVER_KEPT = -torch.inf  # a score below every threshold and after all other scores
@@ -56,10 +57,19 @@ def nms_inclusive(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor
     """Return the indices of the kept boxes (N, 4), highest score first: greedy NMS of inclusive boxes.
 
     A kept box removes those of lower scores whose IoU with it, of sides x2 - x1 + 1, is above the threshold
-    (BASELINES.md 1.3). For many lists at once, without a wait of the host for the device, there
-    is `batched_greedy_nms`.
+    (BASELINES.md 1.3). The host waits for the device, because the number of kept boxes is a size.
     """
     # torchvision's boxes are half-open: with x2 + 1 and y2 + 1 its IoU is that of inclusive ones.
     ends = boxes + boxes.new_tensor([0.0, 0.0, 1.0, 1.0])
     kept: Tensor = nms(ends, scores, iou_threshold)
     return kept
+
+
+def kept_by_nms_inclusive(boxes: Tensor, valid: Tensor, iou_threshold: float) -> Tensor:
+    """Return which of boxes (..., N, 4), highest score first, `nms_inclusive` keeps: (..., N) bool, a list at a time.
+
+    Rows that are not `valid` (..., N) are not kept and remove nothing. The host does not wait for a GPU.
+    """
+    lists, can_be_kept = boxes.reshape(-1, *boxes.shape[-2:]), valid.reshape(-1, valid.shape[-1])
+    of_one_kind = torch.zeros_like(can_be_kept, dtype=torch.int64)
+    return batched_greedy_nms(lists, of_one_kind, can_be_kept, iou_threshold).view_as(valid)

@@ -1,8 +1,7 @@
 import pytest
 import torch
 
-from mmdet.ops.greedy_nms import batched_greedy_nms
-from mmdet.ops.nms import NEVER_KEPT, batched_fast_nms, fast_nms, nms_inclusive
+from mmdet.ops.nms import NEVER_KEPT, batched_fast_nms, fast_nms, kept_by_nms_inclusive, nms_inclusive
 
 BOX = [10.0, 10.0, 20.0, 20.0]
 
@@ -132,13 +131,13 @@ def test_the_overlap_of_inclusive_boxes_counts_the_last_pixel():
     assert nms_inclusive(boxes, scores, 0.71).tolist() == [0, 1]
 
 
-def test_one_list_and_a_batch_of_lists_keep_the_same_boxes():
+def test_lists_of_boxes_are_gone_through_together():
     generator = torch.Generator().manual_seed(0)
-    corners = torch.rand(6, 40, 2, generator=generator) * 30
+    corners = torch.rand(2, 3, 40, 2, generator=generator) * 30
     boxes = torch.cat((corners, corners + 20), dim=-1)
-    valid = torch.rand(6, 40, generator=generator) < 0.8
-    kept = batched_greedy_nms(boxes, torch.zeros(6, 40, dtype=torch.int64), valid, 0.5)
-    for own, own_boxes, own_valid in zip(kept, boxes, valid, strict=True):
-        rows = own_valid.nonzero()[:, 0]
-        alone = nms_inclusive(own_boxes[rows], torch.linspace(1, 0, len(rows)), 0.5)
-        assert own.nonzero()[:, 0].tolist() == rows[alone].tolist()
+    valid = torch.rand(2, 3, 40, generator=generator) < 0.8
+    kept = kept_by_nms_inclusive(boxes, valid, 0.5)
+    for index in ((image, level) for image in range(2) for level in range(3)):
+        rows = valid[index].nonzero()[:, 0]
+        alone = nms_inclusive(boxes[index][rows], torch.linspace(1, 0, len(rows)), 0.5)
+        assert kept[index].nonzero()[:, 0].tolist() == rows[alone].tolist()

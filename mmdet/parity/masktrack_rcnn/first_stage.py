@@ -12,8 +12,7 @@ import torch
 
 from mmdet.ops.anchors import base_anchors
 from mmdet.ops.box_coding import decode_boxes, encode_boxes
-from mmdet.ops.greedy_nms import batched_greedy_nms
-from mmdet.ops.nms import nms_inclusive
+from mmdet.ops.nms import kept_by_nms_inclusive, nms_inclusive
 from mmdet.parity.checks import Check, absolute, equal, of_maximum
 
 Arrays = Mapping[str, np.ndarray]
@@ -39,5 +38,5 @@ def nms_part_checks(parts: Arrays) -> Iterator[Check]:
     order = scores[:, 0].argsort(descending=True, stable=True)
     for name, threshold in NMS_THRESHOLDS.items():
         yield equal(f"greedy NMS, {threshold}", nms_inclusive(boxes, scores[:, 0], threshold), parts[name])
-        kept = batched_greedy_nms(boxes[order][None], torch.zeros_like(order)[None], order[None] >= 0, threshold)
-        yield equal(f"greedy NMS of fixed sizes, {threshold}", order[kept[0]], parts[name])
+        kept = kept_by_nms_inclusive(boxes[order], torch.ones(len(order), dtype=torch.bool), threshold)
+        yield equal(f"greedy NMS of fixed sizes, {threshold}", order[kept], parts[name])

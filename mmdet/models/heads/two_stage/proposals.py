@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mmdet.ops.box_coding import decode_boxes
-from mmdet.ops.greedy_nms import batched_greedy_nms
+from mmdet.ops.nms import kept_by_nms_inclusive
 from mmdet.ops.sampling import rows_at
 from mmdet.structures.two_stage_outputs import Proposals, RPNOutputs
 
@@ -28,10 +28,8 @@ def propose(
     index, scores = _best_of_levels(outputs, num_per_level)  # (B, L, n)
     flat = index.flatten(1)
     boxes = decode_boxes(outputs.anchors[flat], rows_at(outputs.deltas, flat), image_sizes=image_sizes)
-    # every level of every image is a list of its own
-    lists, can_be_taken = boxes.unflatten(1, index.shape[1:]).flatten(0, 1), (scores > NEVER_TAKEN).flatten(0, 1)
-    of_one_kind = torch.zeros_like(can_be_taken, dtype=torch.int64)
-    kept = batched_greedy_nms(lists, of_one_kind, can_be_taken, iou_threshold).view_as(scores)
+    levels = boxes.unflatten(1, index.shape[1:])
+    kept = kept_by_nms_inclusive(levels, scores > NEVER_TAKEN, iou_threshold)
     ranked, order = scores.where(kept, NEVER_TAKEN).flatten(1).sort(dim=1, descending=True, stable=True)
     missing = max(0, num_proposals - order.shape[1])  # an image of few anchors: the last rows are not valid
     ranked = F.pad(ranked[:, :num_proposals], (0, missing), value=NEVER_TAKEN)
