@@ -6,6 +6,7 @@ from mmdet.models.detectors.vis_model import VISModel
 from mmdet.models.postprocess.dense import DensePostProcess
 from mmdet.models.postprocess.detections import PostProcess
 from mmdet.models.postprocess.dynamic import DynamicPostProcess
+from mmdet.models.postprocess.sipmask import SipMaskPostProcess
 from mmdet.models.postprocess.two_stage import draw_pasted
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "DynamicPostProcess",
     "PlusModel",
     "PostProcess",
+    "SipMaskPostProcess",
     "VISModel",
     "assigners",
     "backbones",

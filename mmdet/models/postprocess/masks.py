@@ -45,7 +45,7 @@ def assemble_masks(basis: Tensor, coefficients: Sequence[Tensor], boxes: Tensor,
     frames = zip(basis, coefficients, strict=True)
     logits = [torch.einsum("ne,ehw->nhw", own.float(), frame.float()) for frame, own in frames if len(own)]
     soft = crop_to_boxes(torch.cat(logits).sigmoid(), boxes / BASIS_STRIDE)
-    return torch.cat([_enlarge(part, meta) for part in soft.split(max(1, PIXELS_AT_ONCE // (height * width)))])
+    return torch.cat([enlarge(part, meta) for part in soft.split(max(1, PIXELS_AT_ONCE // (height * width)))])
 
 
 def draw_dynamic(features: Tensor, weights: Sequence[Tensor], places: Sequence[Tensor], meta: FrameMeta) -> Tensor:
@@ -63,7 +63,7 @@ def draw_dynamic(features: Tensor, weights: Sequence[Tensor], places: Sequence[T
         if len(own)
     ]
     parts = torch.cat(drawn).split(max(1, PIXELS_AT_ONCE // (height * width)))
-    return torch.cat([_enlarge(part, meta, FEATURE_STRIDE, 0.0) for part in parts])
+    return torch.cat([enlarge(part, meta, FEATURE_STRIDE, 0.0) for part in parts])
 
 
 def draw_masks(found: ChunkDetections, rows: Sequence[Sequence[int]], meta: FrameMeta) -> Tensor:
@@ -119,15 +119,25 @@ def _(source: NoMasks, chosen: Tensor, counts: Sequence[int], meta: FrameMeta) -
     return crop_to_boxes(full, boxes) > 0
 
 
-def _enlarge(soft: Tensor, meta: FrameMeta, stride: int = BASIS_STRIDE, threshold: float = THRESHOLD) -> Tensor:
-    """Resize soft masks (N, h, w), one pixel for `stride` input pixels, to bool masks at the original size."""
+def enlarge(
+    soft: Tensor,
+    meta: FrameMeta,
+    stride: int = BASIS_STRIDE,
+    threshold: float = THRESHOLD,
+    ratio_of_sizes: bool = False,
+) -> Tensor:
+    """Resize soft masks (N, h, w), one pixel for `stride` input pixels, to bool masks at the original size.
+
+    The new size is the old one times stride / scale, rounded down. Where the new pixels lie follows from this factor,
+    or with `ratio_of_sizes` from that of the rounded sizes, as in releases for torch before 1.5 (BASELINES.md 6, B5).
+    """
     height, width = meta.original_size
     resized = F.interpolate(
         soft[None],
         scale_factor=stride / meta.scale,
         mode="bilinear",
         align_corners=False,
-        recompute_scale_factor=False,
+        recompute_scale_factor=ratio_of_sizes,
     )[0]
     binary = resized[:, :height, :width] > threshold
     return F.pad(binary, (0, width - binary.shape[-1], 0, height - binary.shape[-2]))
