@@ -56,7 +56,7 @@ def choose_references(
     candidates: Sequence[int],
     key: int,
     rng: np.random.Generator,
-    max_gap: int = 5,
+    max_gap: int | None = 5,
     count: int = 1,
     spacing: Spacing = "random",
 ) -> list[int]:
@@ -65,10 +65,12 @@ def choose_references(
     With the spacing "random" they are drawn one after the other (see choose_reference), different from each other as
     long as there are other frames. With "even" key and references are equally far from each other, at most `max_gap`
     frames from one to the next, forwards or backwards in time; where no such frames exist they are drawn at random.
+    With a `max_gap` of None any distance will do.
     """
     if spacing == "even":
         known = set(candidates)
-        steps = [step for step in range(-max_gap, max_gap + 1) if step]
+        farthest = max(candidates) - min(candidates) if max_gap is None else max_gap
+        steps = [step for step in range(-farthest, farthest + 1) if step]
         steps = [step for step in steps if all(key + step * turn in known for turn in range(1, count + 1))]
         if steps:
             step = steps[int(rng.integers(len(steps)))]
@@ -81,13 +83,14 @@ def choose_references(
     return chosen
 
 
-def choose_reference(candidates: Sequence[int], key: int, rng: np.random.Generator, max_gap: int = 5) -> int:
+def choose_reference(candidates: Sequence[int], key: int, rng: np.random.Generator, max_gap: int | None = 5) -> int:
     """Draw the reference of frame `key` uniformly from the `candidates`, the annotated frames of its video.
 
-    Other frames at most `max_gap` frames away come first; if there are none, all other frames. The only annotated frame
-    of a video is paired with itself (MODEL.md 10, Q18).
+    Other frames at most `max_gap` frames away come first; if there are none, or with None, all other frames (the rule
+    of SipMask-VIS and MaskTrack R-CNN, BASELINES.md 1.6). The only annotated frame of a video is paired with itself
+    (MODEL.md 10, Q18).
     """
     others = [frame for frame in candidates if frame != key]
-    near = [frame for frame in others if abs(frame - key) <= max_gap]
+    near = [frame for frame in others if max_gap is not None and abs(frame - key) <= max_gap]
     choices = near or others or [key]
     return choices[int(rng.integers(len(choices)))]

@@ -42,7 +42,7 @@ class VISDataset:
 
     `ann_file`, `img_prefix`: the annotation json, and the folder that its file names are relative to
     `transforms`: transforms or their configs, applied in this order
-    `max_gap`: preferred distance of a reference, in frames
+    `max_gap`: preferred distance of a reference, in frames; None: any other annotated frame is as good
     `clip_length`: frames of a training clip, the key first; `spacing`: how the others are chosen (choose_references)
     `min_box_size`: least width and height of a box inside of the image that counts as seen, in pixels
     `seed`: decides, with epoch and item, all random draws
@@ -59,7 +59,7 @@ class VISDataset:
         img_prefix: str,
         transforms: Sequence[dict[str, Any] | Transform],
         test_mode: bool = False,
-        max_gap: Natural = 5,
+        max_gap: Natural | None = 5,
         min_box_size: Amount = 1,
         seed: Seed = 0,
         check_files: bool = True,

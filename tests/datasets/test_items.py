@@ -66,3 +66,14 @@ def test_even_references_keep_to_annotated_frames_and_to_the_video():
 
 def test_without_even_references_they_are_drawn_at_random():
     assert {frozenset(clip) for clip in clips([0, 1, 3], key=1, spacing="even")} == {frozenset((0, 3))}
+
+
+def test_without_a_gap_near_frames_are_not_preferred():
+    counts = draws([0, 10, 11, 500], key=10, count=3000, max_gap=None)
+    assert set(counts) == {0, 11, 500}
+    assert max(counts.values()) / min(counts.values()) < 1.3
+
+
+def test_even_references_without_a_gap_are_as_far_apart_as_the_video_allows():
+    drawn = {tuple(clip) for clip in clips(range(9), key=4, max_gap=None, spacing="even")}
+    assert drawn == {(4 + step, 4 + 2 * step) for step in (-2, -1, 1, 2)}
