@@ -1,8 +1,9 @@
 """Write the weights of a checkpoint under this package's names: %(prog)s IN OUT.
 
-IN is a checkpoint of a published release (MemCNP-VIS, SipMask-VIS, FCOS of mmdetection) or of a run of this package,
-with or without the state of an optimiser. OUT holds only {"model": weights}, their moving average if IN has one, and,
-if IN has them, {"about": {"class_names": ...}} and the "score_threshold" of its validation. It is written atomically.
+IN is a checkpoint of a published release (MemCNP-VIS, SipMask-VIS, MaskTrack R-CNN, FCOS of mmdetection) or of a run of
+this package, with or without the state of an optimiser. OUT holds only {"model": weights}, their moving average if IN
+has one, and, if IN has them, {"about": {"class_names": ...}} and the "score_threshold" of its validation. It is written
+atomically.
 """
 
 from __future__ import annotations

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from mmdet.engine.checkpoints.two_stage_names import ROI_HEADS, split_class_rows
+
 Rules = tuple[tuple[str, str], ...]
 SAME: Rules = ((r"(backbone\..*)", r"\1"), (r"neck\.(lateral_convs\.\d)\.conv\.(.*)", r"neck.\1.\2"))
 PYRAMID_TO_P7: Rules = (
@@ -49,7 +51,7 @@ RPN_HEAD: Rules = (
 RULES: dict[str, Rules] = {
     "fcos": (*SAME, *PYRAMID_TO_P7, *FCOS_HEAD),
     "sipmask_vis": (*SAME, *PYRAMID_TO_P7, *FCOS_HEAD, *SIPMASK_HEAD),
-    "masktrack_rcnn": (*SAME, PYRAMID_TO_P5, *RPN_HEAD),
+    "masktrack_rcnn": (*SAME, PYRAMID_TO_P5, *RPN_HEAD, *ROI_HEADS),
 }
 _SCALE = re.compile(r"bbox_head\.scales\.(\d)\.scale")  # one scalar per level, which become one vector
 SCALES = "head.scales"
@@ -71,4 +73,4 @@ def from_baseline(system: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]
     translated = {baseline_name(system, key): value for key, value in state.items() if key not in scales}
     if scales:
         translated[SCALES] = torch.stack([state[key].reshape(()) for key in scales])
-    return translated
+    return split_class_rows(translated) if system == "masktrack_rcnn" else translated

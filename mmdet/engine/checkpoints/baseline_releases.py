@@ -38,6 +38,8 @@ class Release:
 RELEASES = (
     Release("the published SipMask-VIS", "sipmask_vis", ("bbox_head.sip_cof.", "bbox_head.sipmask_track.")),
     Release("a SipMask for still images", "sipmask_vis", ("bbox_head.sip_cof.",), complete=False),
+    Release("the published MaskTrack R-CNN", "masktrack_rcnn", ("rpn_head.", "bbox_head.fc_cls.", "track_head.fcs.")),
+    Release("a Mask R-CNN for still images", "masktrack_rcnn", ("rpn_head.", "bbox_head.fc_cls."), complete=False),
     Release("mmdetection's FCOS", "fcos", ("bbox_head.fcos_cls.", "bbox_head.fcos_centerness.", "backbone.layer4.")),
 )
 
@@ -53,6 +55,8 @@ def recognise(keys: Iterable[str]) -> Release | None:
 
 def known_keys(system: str) -> list[str]:
     """Return the keys of a release's checkpoint but for the counters of its norms."""
+    if system == "masktrack_rcnn":
+        return [*_resnet_keys(), *_two_stage_keys()]
     return [*_resnet_keys(), *_one_stage_keys(*((4, 4) if system == "fcos" else (2, 3)), system == "sipmask_vis")]
 
 
@@ -125,3 +129,15 @@ def _one_stage_keys(cls_layers: int, reg_layers: int, masks: bool) -> list[str]:
         *(f"{layer}.weight" for layer in unbiased),
         *(f"bbox_head.scales.{level}.scale" for level in range(5)),
     ]
+
+
+def _two_stage_keys() -> list[str]:
+    layers = [
+        *(f"neck.{kind}_convs.{index}.conv" for kind in ("lateral", "fpn") for index in range(4)),
+        *(f"rpn_head.rpn_{layer}" for layer in ("conv", "cls", "reg")),
+        *(f"bbox_head.{layer}" for layer in ("fc_cls", "fc_reg", "shared_fcs.0", "shared_fcs.1")),
+        *(f"track_head.fcs.{index}" for index in range(2)),
+        *(f"mask_head.convs.{index}.conv" for index in range(4)),
+        *(f"mask_head.{layer}" for layer in ("upsample", "conv_logits")),
+    ]
+    return [f"{layer}.{kind}" for layer in layers for kind in BOTH]

@@ -24,6 +24,7 @@ from mmdet.errors import UserError, short_list, shown
 from mmdet.structures.short_text import ShortText
 
 OWN_RELEASE = "the published release"  # of MemCNP-VIS
+BACKGROUND = "background_"  # in names of what a layer has for the background, beside its tensors for classes
 LONGEST_KEY = 200  # characters, including the shapes
 DATA_PARALLEL = "module."  # the prefix that data-parallel wrappers add to names
 
@@ -219,6 +220,8 @@ def start_from(model: nn.Module, weights: Weights, class_names: Sequence[str]) -
         tensors |= {key: _with_rows(own[key], tensors[key], rows) for key in keys}
         notes = _about_classes(names, class_names)
     fitting = {key: value for key, value in tensors.items() if key in own and value.shape == own[key].shape}
+    lone = [key for key in fitting if BACKGROUND in key and key.replace(BACKGROUND, "") not in fitting]
+    fitting = {key: value for key, value in fitting.items() if key not in lone}
     if not fitting:
         raise UserError(
             f"--load_from {weights.source}: none of its tensors fits this config's model "
@@ -229,6 +232,7 @@ def start_from(model: nn.Module, weights: Weights, class_names: Sequence[str]) -
     notes += [
         _counted("not in the file", [key for key in own if key not in tensors]),
         _counted("of another shape", _other_shapes(own, tensors)),
+        _counted("as initialised, as the classes beside them are", lone),
         _counted("of the file not in the model", [key for key in tensors if key not in own]),
     ]
     copied = f"{len(fitting)} of {len(own)} tensors copied"

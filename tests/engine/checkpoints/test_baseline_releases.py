@@ -11,9 +11,16 @@ from mmdet.engine.checkpoints.baseline_releases import COUNTER, RELEASES, known_
 from mmdet.engine.checkpoints.weights import read_weights, start_from, weights_of
 from mmdet.errors import UserError
 from mmdet.models.backbones import ResNet50
+from mmdet.models.heads.two_stage.class_rows import ClassRows
 
 KEY_LISTS = Path(__file__).parents[2] / "data" / "baselines"
-NAMES = {"sipmask_vis": "the published SipMask-VIS", "fcos": "mmdetection's FCOS"}
+NAMES = {
+    "sipmask_vis": "the published SipMask-VIS",
+    "fcos": "mmdetection's FCOS",
+    "masktrack_rcnn": "the published MaskTrack R-CNN",
+}
+ONE_STAGE = ("sipmask_vis", "fcos")
+ROWS = {"bbox_head.fc_cls": 41, "bbox_head.fc_reg": 164, "mask_head.conv_logits": 41}  # background first
 
 
 def shapes_of(system):
@@ -21,8 +28,13 @@ def shapes_of(system):
 
 
 def numbered(system):
-    """A checkpoint's state dict in which every tensor has one element, its place; counters as they are in files."""
-    return {key: torch.full((1,), float(place)) for place, key in enumerate(shapes_of(system))}
+    """A checkpoint's state dict whose tensors hold their places; all have one element but the rows of classes."""
+    state = {}
+    for place, key in enumerate(shapes_of(system)):
+        layer, _, kind = key.rpartition(".")
+        rows = (ROWS[layer],) if layer in ROWS else (1,)
+        state[key] = torch.full((*rows, 1) if layer in ROWS and kind == "weight" else rows, float(place))
+    return state
 
 
 def without_counters(state):
@@ -50,11 +62,17 @@ def test_a_checkpoint_is_recognised_and_every_number_kept(system, prefix, tmp_pa
     torch.save(content, tmp_path / "a.pth")
     weights = read_weights(tmp_path / "a.pth")
     assert weights.origin.endswith(f"a.pth, recognised as a checkpoint of {NAMES[system]}")
-    assert len(weights.tensors) == len(state) - 4  # five scalars became one vector
+    kept = {number for value in weights.tensors.values() for number in value.flatten().tolist()}
+    assert kept == {number for value in state.values() for number in value.flatten().tolist()}
+    # five scalars become one vector, and three layers keep the background's weight and bias apart
+    assert len(weights.tensors) == len(state) + (-4 if system in ONE_STAGE else 6)
+
+
+@pytest.mark.parametrize("system", ONE_STAGE)
+def test_scalars_of_levels_become_one_vector(system):
+    state = numbered(system)
     scales = [state[f"bbox_head.scales.{level}.scale"].item() for level in range(5)]
-    assert weights.tensors["head.scales"].tolist() == scales
-    kept = [value.item() for name, value in weights.tensors.items() if name != "head.scales"]
-    assert sorted(kept + scales) == sorted(value.item() for value in state.values())
+    assert weights_of(state, "a.pth")["head.scales"].tolist() == scales
 
 
 def test_counters_that_older_files_lack_become_zero(system):
@@ -68,7 +86,7 @@ def test_counters_that_older_files_lack_become_zero(system):
     assert all(own[name].shape == tensors[name].shape for name in counters)
 
 
-@pytest.mark.parametrize("lost", ["backbone.layer3.5.bn2.running_var", "bbox_head.scales.3.scale"])
+@pytest.mark.parametrize("lost", ["backbone.layer3.5.bn2.running_var", "neck.fpn_convs.3.conv.bias"])
 def test_a_key_that_a_checkpoint_lacks_is_named(system, lost):
     state = without_counters(numbered(system))
     del state[lost]
@@ -112,6 +130,37 @@ def test_training_starts_from_a_still_image_model_whose_class_layer_stays_at_its
     assert "bbox_head.of_stills.weight" in line
     assert torch.equal(model.head["cls_conv"].weight, initial)
     assert (model.head["box_conv"].weight == 1).all()
+
+
+class TwoStages(torch.nn.Module):
+    """Two layers under the names of a two-stage detector's."""
+
+    def __init__(self, num_classes):
+        super().__init__()
+        self.rpn_head = torch.nn.ModuleDict({"conv": torch.nn.Linear(3, 4)})
+        self.head = torch.nn.ModuleDict({"box_head": torch.nn.ModuleDict({"classes": ClassRows(3, num_classes)})})
+
+
+def test_where_classes_stay_at_their_init_the_background_beside_them_does_too(tmp_path):
+    state = {
+        "rpn_head.rpn_conv.weight": torch.ones(4, 3),
+        "rpn_head.rpn_conv.bias": torch.ones(4),
+        "bbox_head.fc_cls.weight": torch.ones(81, 3),
+        "bbox_head.fc_cls.bias": torch.ones(81),
+    }
+    torch.save({"state_dict": state}, tmp_path / "stills.pth")
+    weights, names = read_weights(tmp_path / "stills.pth"), [f"class {label}" for label in range(40)]
+    model = TwoStages(40)
+    line = start_from(model, weights, names)
+    assert "recognised as a checkpoint of a Mask R-CNN for still images: 2 of 6 tensors copied" in line
+    assert "head.box_head.classes.weight (80, 1, 3) instead of (40, 1, 3)" in line
+    assert "2 as initialised, as the classes beside them are (head.box_head.classes.background_weight, " in line
+    rows = model.head["box_head"]["classes"]
+    assert not rows.background_weight.any()
+    assert (model.rpn_head["conv"].weight == 1).all()
+    model = TwoStages(80)
+    start_from(model, weights, [f"class {label}" for label in range(80)])
+    assert (model.head["box_head"]["classes"].background_weight == 1).all()
 
 
 def test_other_weights_are_nobodys_release():
