@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from mmdet.models.losses.two_stage import rpn_losses
+from mmdet.models.losses.two_stage import rpn
+from mmdet.models.losses.two_stage.rpn import rpn_losses
 from mmdet.structures.two_stage_outputs import BoxAssignment, RPNOutputs, Samples
 
 ANCHORS = [[0.0, 0, 9, 9], [10, 0, 19, 9], [0, 0, 19, 19]]
@@ -85,3 +86,37 @@ def test_padding_in_place_of_objects_spoils_no_gradient(outputs, truth):
     of_class, of_box = learn(outputs, nowhere, positive=[], negative=[0, 1])
     (of_class.sum() + of_box.sum()).backward()
     assert outputs.deltas.grad.isfinite().all()
+
+
+def test_two_ranks_learn_what_one_process_learns_from_all_images(outputs, truth, scenes, monkeypatch):
+    images = [slice(0, 1), slice(1, 2)]
+    both = scenes.make_batch([10, 10]).truth
+    both = replace(both, boxes=truth.boxes.expand(2, -1, -1))
+    found = RPNOutputs(
+        anchors=outputs.anchors,
+        level_counts=outputs.level_counts,
+        cls_logits=torch.tensor([[0.0, 1, 2], [3, 4, 5]]),
+        deltas=torch.linspace(-1, 1, 24).view(2, 3, 4),
+    )
+    samples = Samples(
+        index=torch.tensor([[0, 1, 2], [0, 2, 0]]),
+        positive=torch.tensor([[True, False, False], [True, True, False]]),
+        valid=torch.tensor([[True, True, True], [True, True, False]]),
+    )
+    none = torch.zeros(2, 3, dtype=torch.bool)
+    assigned = BoxAssignment(owner=torch.zeros(2, 3, dtype=torch.int64), positive=none, negative=none)
+    whole = rpn_losses(found, both, assigned, samples)
+
+    monkeypatch.setattr(rpn, "world_size", lambda: 2)
+    monkeypatch.setattr(rpn, "sum_over_ranks", lambda _: torch.tensor(6))  # 1 + 2 of the first image, 2 + 1
+    ranks = [
+        rpn_losses(
+            replace(found, cls_logits=found.cls_logits[own], deltas=found.deltas[own]),
+            replace(truth, boxes=both.boxes[own]),
+            replace(assigned, owner=assigned.owner[own]),
+            Samples(index=samples.index[own], positive=samples.positive[own], valid=samples.valid[own]),
+        )
+        for own in images
+    ]
+    for term in (0, 1):
+        torch.testing.assert_close((ranks[0][term] + ranks[1][term]) / 2, whole[term])
