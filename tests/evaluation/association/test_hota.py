@@ -198,5 +198,5 @@ def test_a_threshold_is_a_number(truth, perfect, threshold):
 
 def test_without_the_package_one_line_says_how_to_get_it(truth, perfect, monkeypatch):
     monkeypatch.setitem(sys.modules, "trackeval.metrics", None)
-    with pytest.raises(UserError, match=r"pip install memcnp-vis\[hota\]"):
+    with pytest.raises(UserError, match=r"pip install 'memcnp-vis\[hota\]'"):
         association_figures(truth, perfect, 0.5)
