@@ -66,9 +66,14 @@ OF_KEY: dict[str, PartKind] = {
     "neck": NECKS,
     "temporal_neck": NECKS,
     "head": HEADS,
+    "rpn": HEADS,
     "memory": MEMORIES,
     "criterion": CRITERIA,
     "assigner": ASSIGNERS,
+    "anchor_assigner": ASSIGNERS,
+    "anchor_sampler": ASSIGNERS,
+    "region_assigner": ASSIGNERS,
+    "region_sampler": ASSIGNERS,
     "postprocess": POSTPROCESSORS,
     "tracker": TRACKERS,
     "dataset": DATASETS,
@@ -80,4 +85,4 @@ OF_KEY: dict[str, PartKind] = {
 KINDS: tuple[PartKind, ...] = tuple(dict.fromkeys(OF_KEY.values()))
 
 # Arguments that the program gives to parts: the model passes on its widths, the optimiser gets the model.
-HANDED_ON = frozenset({"model", "in_channels", "channels", "strides"})
+HANDED_ON = frozenset({"model", "in_channels", "channels", "strides", "heads"})

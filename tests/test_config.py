@@ -27,7 +27,7 @@ MAIN = ROOT / "configs" / "vitmae_cnp_contrast_ms_1x.py"
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_config_loads(path):
     config = load_config(path)
-    assert config.model["type"] in ("VISModel", "PlusModel")
+    assert config.model["type"] in ("VISModel", "PlusModel", "TwoStageModel")
     assert config.model["head"]["num_classes"] > 0
 
 

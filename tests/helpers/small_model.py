@@ -31,3 +31,21 @@ def small_plus_model(channels=16, vit=SHALLOW, head=None, **postprocess):
         "criterion": {"type": "AlignedCriterion", "assigner": {"type": "TaskAlignedAssigner"}},
         "postprocess": {"type": "DynamicPostProcess", **postprocess},
     }
+
+
+def small_two_stage_model(channels=16, width=16, **postprocess):
+    """Return the parts of a TwoStageModel of three classes."""
+    options = {"channels": (8, 16, 16, 32), "stem_width": 8}
+    strides = (4, 8, 16, 32)
+    return {
+        "backbone": {"type": "TimmBackbone", "name": "resnet10t", "options": options, "out_strides": strides},
+        "neck": {"type": "FPN", "channels": channels, "extra": "pool"},
+        "rpn": {"type": "RPNHead", "num_per_level": 40, "num_proposals": 30},
+        "head": {"type": "RoIHeads", "num_classes": 3, "width": width},
+        "criterion": {
+            "type": "TwoStageCriterion",
+            "anchor_sampler": {"type": "RandomSampler", "num": 16, "positive_fraction": 0.5},
+            "region_sampler": {"type": "RandomSampler", "num": 24, "positive_fraction": 0.25},
+        },
+        "postprocess": {"type": "TwoStagePostProcess", **postprocess},
+    }

@@ -39,7 +39,8 @@ class TrainStep:
 
     `amp` (bf16, fp16, off) has an effect only on a GPU. With `off` float32 products are exact; with a reduced type they
     use TF32 (see mmdet.engine.process.precision). `cuda_graphs` runs the network by graphs (see cuda_graphs.py), on a
-    GPU and in steps of one batch.
+    GPU and in steps of one batch; there are none for models with parts that learn outside of their network
+    (`network_is_whole` is false: two-stage models).
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class TrainStep:
         # float16 gradients underflow without a loss scale; steps that overflow are part of finding it
         self.scaler = torch.amp.GradScaler("cuda", enabled=self.dtype == torch.float16)
         self.graphs: TrainingGraphs | None = None
-        if cuda_graphs and self.on_gpu:
+        if cuda_graphs and self.on_gpu and getattr(model, "network_is_whole", True):
             alone = ranks.world_size == 1 and not self.scaler.is_enabled()  # a loss scale varies
             self.graphs = TrainingGraphs(model, self.dtype, self._weigh, with_losses=alone)
         self.network: nn.Module = model

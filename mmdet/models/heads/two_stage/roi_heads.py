@@ -17,6 +17,7 @@ from mmdet.ops.roi_align import pyramid_roi_align
 from mmdet.registry import HEADS
 
 NUM_LEVELS = 4  # regions are read from the finest four levels
+BOX_STDS = (0.1, 0.1, 0.2, 0.2)  # of the deltas that the box head predicts
 BOX_SIZE, MASK_SIZE = 7, 14  # cells of a region, of the box and track heads and of the mask head
 
 
