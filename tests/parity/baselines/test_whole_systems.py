@@ -23,9 +23,10 @@ def test_every_recorded_array_of_a_seed_is_compared_and_as_recorded(folder, base
     system = system_of(folder)
     assert system == folder.parent.name
     recording = read_recording(folder)
-    noted = {kind: Noted(getattr(recording, kind)) for kind in ("eval", "train")}
+    kinds = [kind for kind in ("eval", "train", "parts") if getattr(recording, kind) is not None]
+    noted = {kind: Noted(getattr(recording, kind)) for kind in kinds}
     assert_all(SYSTEMS[system].checks(dataclasses.replace(recording, **noted)))
-    assert {kind: arrays.unread for kind, arrays in noted.items()} == {"eval": set(), "train": set()}
+    assert {kind: arrays.unread for kind, arrays in noted.items()} == dict.fromkeys(kinds, set())
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
@@ -57,7 +58,7 @@ def test_the_command_finds_the_system_and_names_a_changed_number(check_golden, b
 @pytest.mark.parametrize(
     ("name", "keys", "said"),
     [
-        ("seed0", ["head.weight"], "the model of these keys is none that is compared: fcos"),
+        ("seed0", ["head.weight"], "the model of these keys is none that is compared: fcos, sipmask_vis"),
         ("other", None, "the weights are drawn by the seed: name the folder seed0, seed1, ..."),
         ("seed0", None, "notes.json does not exist"),
     ],
