@@ -68,6 +68,8 @@ def test_the_calibrated_baseline_is_the_baseline_with_one_more_stage():
 
 BASELINES = {  # rate, warm-up, its steps and ratio, pairs a GPU, norm of gradients (BASELINES.md 2.6, 3.8, 4)
     "fcos_r50_1x": (0.01, "constant", 500, 1 / 3, 4, None),
+    "sipmask_vis_r50_1x": (0.005, "linear", 1000, 1 / 80, 8, None),
+    "sipmask_vis_r50_ms_1x": (0.005, "linear", 1000, 1 / 80, 8, None),
 }
 
 
@@ -83,6 +85,7 @@ def test_a_baseline_has_its_published_recipe(name):
 
 TWINS = {
     "fcos_r50_1x": {"yvis": 40, "ovis": 25, "own": 3},
+    "sipmask_vis_r50_1x": {"ovis": 25, "own": 3},
 }
 
 
@@ -92,7 +95,7 @@ def test_a_twin_is_the_recipe_on_other_data(name, data):
     for section in ("tracker", "optimizer", "schedule", "runtime"):
         assert getattr(twin, section) == getattr(recipe, section)
     assert twin.data.train.batch_size == recipe.data.train.batch_size
-    assert twin.data.train.datasets[0]["max_gap"] == 0  # any other frame is a reference
+    assert twin.data.train.datasets[0]["max_gap"] is None  # any other frame is a reference
     head = {**recipe.model["head"], "num_classes": TWINS[name][data]}
     postprocess = {**recipe.model["postprocess"], "max_per_image": twin.model["postprocess"]["max_per_image"]}
     assert twin.model == {**recipe.model, "head": head, "postprocess": postprocess}
@@ -104,6 +107,7 @@ def test_a_twin_is_the_recipe_on_other_data(name, data):
         ("memcnp_vitb_yvis_coco", "vitmae_cnp_contrast_ms_1x"),
         ("memcnp_plus_vitb_yvis_coco", "memcnp_plus_vitb_yvis"),
         ("fcos_r50_yvis_coco", "baselines/fcos_r50_1x_yvis"),
+        ("sipmask_vis_r50_yvis_coco", "baselines/sipmask_vis_r50_1x"),
     ],
 )
 def test_a_joint_config_is_the_recipe_with_stills_in_equal_shares(joint, alone):

@@ -8,26 +8,9 @@ Result   not measured; its authors name mask AP 32.5 on YouTube-VIS 2019 valid
 
 _base_ = [
     "../_base_/sipmask_vis_r50.py",
-    "../_base_/datasets/youtube_vis_2021.py",
+    "../_base_/datasets/youtube_vis_2021_360.py",
     "../_base_/schedule_sipmask_vis.py",
     "../_base_/runtime.py",
 ]
 
-data = dict(
-    train=dict(
-        datasets=[
-            dict(
-                type="VISDataset",
-                ann_file="data/YVIS/annotations/instances_train.json",
-                img_prefix="data/YVIS/train_images",
-                transforms=[
-                    dict(type="ResizeKeepRatio", long_edge=640, short_edge=360),
-                    dict(type="RandomFlip", probability=0.5),
-                ],
-            )
-        ],
-        batch_size=8,
-    ),
-    test=dict(dataset=dict(transforms=[dict(type="ResizeKeepRatio", long_edge=640, short_edge=360)])),
-)
 runtime = dict(grad_clip=None)  # the release does not clip

@@ -7,7 +7,7 @@ data = dict(
                 type="VISDataset",
                 ann_file="data/cocopaste/annotations/instances_train.json",
                 img_prefix="data/cocopaste/train/JPEGImages",
-                max_gap=0,
+                max_gap=None,
                 transforms=[
                     dict(type="ResizeKeepRatio", long_edge=(576, 704), short_edge=(320, 400)),
                     dict(type="RandomFlip", probability=0.5),

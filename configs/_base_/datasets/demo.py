@@ -7,7 +7,7 @@ data = dict(
                 type="VISDataset",
                 ann_file="data/demo/annotations/instances_train.json",
                 img_prefix="data/demo/train_images",
-                max_gap=0,
+                max_gap=None,
                 transforms=[dict(type="RandomFlip", probability=0.5)],
             )
         ],

@@ -10,7 +10,7 @@ data = dict(
                 type="VISDataset",
                 ann_file="data/YVIS/annotations/instances_train.json",
                 img_prefix="data/YVIS/train_images",
-                max_gap=0,
+                max_gap=None,
                 transforms=[
                     dict(type="ResizeKeepRatio", long_edge=640, short_edge=360),
                     dict(type="RandomFlip", probability=0.5),
