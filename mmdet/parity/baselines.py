@@ -12,18 +12,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from mmdet.config import find_config, load_config
 from mmdet.engine.checkpoints.baseline_releases import recognise
 from mmdet.errors import UserError
 from mmdet.models.build import build_model
+from mmdet.models.detectors.two_stage_model import TwoStageModel
 from mmdet.parity import fcos, sipmask_vis, sipmask_vis_training
-from mmdet.parity.checks import Check
+from mmdet.parity.checks import Check, equal, of_maximum
 from mmdet.parity.inference import Arrays
+from mmdet.parity.masktrack_rcnn import first_stage, regions, rpn
+from mmdet.parity.masktrack_rcnn import inference as masktrack
+from mmdet.parity.masktrack_rcnn import training as masktrack_training
 from mmdet.parity.recorded import read_arrays, read_recorded_json
 from mmdet.registry import TRACKERS
 
 SHAPES = "state_dict_shapes.json"
 PARTS = "parts.npz"
+VIDEOS = (0, 1)
+MAPS = 2e-5  # of an array's maximum
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +108,7 @@ def _sipmask_vis_checks(recording: Recording) -> Iterator[Check]:
     numbers = recording.eval, recording.notes
     yield from sipmask_vis.network_checks(model, *numbers)
     rles, clips = recording.json("rles.json"), []
-    for video in range(sipmask_vis.NUM_VIDEOS):
+    for video in VIDEOS:
         clip, affinities = sipmask_vis.track_clip(model, tracker, *numbers, video)
         clips.append(clip)
         yield from sipmask_vis.clip_checks(clip, affinities, recording.eval, video)
@@ -116,9 +124,78 @@ def _sipmask_vis_checks(recording: Recording) -> Iterator[Check]:
         yield from checks(model, recording.train, recording.notes)
 
 
+@torch.no_grad()
+def _map_checks(model: TwoStageModel, recording: Recording) -> Iterator[Check]:
+    """Compare the maps of backbone and neck for the first frame."""
+    images, _ = masktrack.inputs_of(recording.eval, recording.notes)
+    maps = model.backbone(images[:1])
+    for prefix, levels, step in (("c", maps, 64), ("p", model.neck(maps), 32)):
+        for level, values in enumerate(levels):
+            name = f"{prefix}{level}_sub"
+            yield of_maximum(f"map {name}", values[:, ::step], recording.eval[name], MAPS)
+
+
+def _masktrack_part_checks(parts: Arrays) -> Iterator[Check]:
+    yield from first_stage.box_part_checks(parts)
+    yield from first_stage.nms_part_checks(parts)
+    yield from rpn.assignment_part_checks(parts)
+    yield from regions.roi_align_checks(parts)
+
+
+def _empty_first_frame_checks(frames: Sequence[masktrack.RecordedFrame], released: Sequence[Any]) -> Iterator[Check]:
+    """Compare the ids of a video whose first frame has no detection, after another video (BASELINES.md 6, B6)."""
+    tracker = TRACKERS.build(masktrack.TRACKER)
+    nothing, place = frames[0].found[:0], 0
+    for video in ([frames[row].found for row in (0, 1, 2)], [nothing, *(frames[row].found for row in (3, 5))]):
+        state = tracker.start()
+        for found in video:
+            state, ids = tracker.assign(state, found)
+            yield equal("track ids, the first frame empty", ids, released[place])
+            place += 1
+
+
+def _masktrack_eval_checks(model: TwoStageModel, recording: Recording) -> Iterator[Check]:
+    arrays, notes = recording.eval, recording.notes
+    yield from _map_checks(model, recording)
+    stage = rpn.FirstStage(backbone=model.backbone, neck=model.neck, head=model.rpn_head)
+    yield from rpn.evaluation_checks(stage, masktrack.inputs_of(arrays, notes)[0][:1], arrays, notes)
+    yield from masktrack.region_checks(model, arrays, notes)
+    yield from masktrack.mask_logit_checks(model, arrays, notes)
+    rles, results = recording.json("rles.json"), []
+    for video in VIDEOS:
+        frames, result = masktrack.track_clip(model, arrays, notes, video)
+        results.append(result)
+        yield from masktrack.clip_checks(frames, arrays, video)
+        yield from masktrack.mask_checks(frames, rles[f"v{video}"])
+        if video == 0 and recording.parts is not None:
+            released = read_recorded_json(recording.folder.resolve().parent / "parts.json")
+            yield from _empty_first_frame_checks(frames, released["ids_empty_first_frame"])
+    yield from masktrack.result_checks(results, recording.json("results_videoseg.json"))
+
+
+def _masktrack_checks(recording: Recording) -> Iterator[Check]:
+    if recording.parts is not None:
+        yield from _masktrack_part_checks(recording.parts)
+    model = masktrack.recorded_model(recording.seed, recording.shapes)
+    yield from _masktrack_eval_checks(model, recording)
+    arrays, notes = recording.train, recording.notes
+    images, _ = masktrack.inputs_of(arrays, notes, "img_q")
+    stage = rpn.FirstStage(backbone=model.backbone, neck=model.neck, head=model.rpn_head)
+    yield from rpn.training_checks(stage, images, arrays, notes)
+    yield from rpn.region_assignment_checks(arrays)
+    yield from regions.mask_target_checks(arrays, images.shape[2:])
+    for checks in (
+        masktrack_training.assignment_checks,
+        masktrack_training.loss_checks,
+        masktrack_training.gradient_checks,
+    ):
+        yield from checks(model, arrays, notes)
+
+
 FLOAT64 = {"*float64*": "how far the release is from itself in float64; tolerances follow from it"}
 EMPTY_FIRST_FRAME = {"parts.json": "mended: a first frame without detections starts a video with no tracks (B6)"}
 SYSTEMS = {
     "fcos": System(_fcos_checks, FLOAT64),
     "sipmask_vis": System(_sipmask_vis_checks, {**FLOAT64, **EMPTY_FIRST_FRAME}),
+    "masktrack_rcnn": System(_masktrack_checks, FLOAT64),
 }

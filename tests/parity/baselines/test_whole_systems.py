@@ -58,7 +58,7 @@ def test_the_command_finds_the_system_and_names_a_changed_number(check_golden, b
 @pytest.mark.parametrize(
     ("name", "keys", "said"),
     [
-        ("seed0", ["head.weight"], "the model of these keys is none that is compared: fcos, sipmask_vis"),
+        ("seed0", ["head.weight"], "the model of these keys is none that is compared: fcos, sipmask_vis, "),
         ("other", None, "the weights are drawn by the seed: name the folder seed0, seed1, ..."),
         ("seed0", None, "notes.json does not exist"),
     ],
