@@ -16,7 +16,9 @@ model = dict(
         out_strides=(4, 8, 16, 32),
     ),
     neck=dict(channels=64),
+    rpn=dict(num_per_level=100, num_proposals=100),
     head=dict(num_classes=5, width=256),
+    criterion=dict(region_sampler=dict(num=64)),
     postprocess=dict(max_per_image=20, score_threshold=0.1),
 )
 

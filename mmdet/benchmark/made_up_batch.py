@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -11,10 +13,16 @@ SIDES = (0.1, 0.6)  # of an object, as fractions of the frame's sides
 _MOVEMENT = 0.05  # between the frames of a pair, as a fraction of the frame's sides
 
 
-def synthetic_batch(size: Size, pairs: int, objects: int, num_classes: int, seed: int) -> ClipBatch:
-    """Make pairs of frames of `size` in which the same `objects` ellipses move a little; padded as in training."""
+def synthetic_batch(
+    size: Size, pairs: int, objects: int, num_classes: int, seed: int, whole_masks: bool = False
+) -> ClipBatch:
+    """Make pairs of frames of `size` in which the same `objects` ellipses move a little; padded as in training.
+
+    `whole_masks`: with the masks of key frames at full size, which two-stage models need
+    """
     generator = torch.Generator().manual_seed(seed)
-    return collate_clips([_pair(size, objects, num_classes, video, generator) for video in range(pairs)])
+    clips = [_pair(size, objects, num_classes, video, generator) for video in range(pairs)]
+    return collate_clips([replace(clip, whole_masks=whole_masks) for clip in clips])
 
 
 def _pair(size: Size, objects: int, num_classes: int, video: int, generator: torch.Generator) -> ClipSample:

@@ -43,8 +43,8 @@ def _measure_training_at(size: Size, config: RunConfig, settings: BenchmarkSetti
     step = make_train_step(config, settings)
     pairs = settings.batch_size or config.data.train.batch_size
     objects = OBJECTS if settings.objects is None else settings.objects
-    classes = step.model.num_classes
-    batches = [synthetic_batch(size, pairs, objects, classes, settings.seed + index) for index in range(ROTATION)]
+    classes, whole = step.model.num_classes, bool(getattr(step.model, "learns_whole_masks", False))
+    batches = [synthetic_batch(size, pairs, objects, classes, settings.seed + i, whole) for i in range(ROTATION)]
     if settings.device.type == "cuda":
         batches = [batch.pin_memory() for batch in batches]
     norms: list[Tensor] = []

@@ -2,11 +2,11 @@
 
 import numpy as np
 import torch
-from small_model import small_model, small_plus_model
+from small_model import small_model, small_plus_model, small_two_stage_model
 
 from mmdet.datasets import ResizeKeepRatio, VideoInfo
 from mmdet.engine.inference.predictor import VideoPredictor
-from mmdet.models import PlusModel, VISModel
+from mmdet.models import PlusModel, TwoStageModel, VISModel
 from mmdet.structures import ClipBatch
 from mmdet.tracking import AppearanceTracker, Tracker
 
@@ -19,6 +19,9 @@ def make_predictor(model="published", **parts):
     if model == "plus":
         plus = PlusModel(**small_plus_model(32, score_threshold=1e-4, max_per_image=5), **parts)
         return VideoPredictor(plus, AppearanceTracker(), transforms)
+    if model == "two_stage":
+        two_stage = TwoStageModel(**small_two_stage_model(score_threshold=0.01, max_per_image=5), **parts)
+        return VideoPredictor(two_stage, Tracker(affinity="inner_product"), transforms)
     published = VISModel(**small_model(32, num_slots=128, score_threshold=1e-4, max_per_image=5), **parts)
     return VideoPredictor(published, Tracker(), transforms)
 

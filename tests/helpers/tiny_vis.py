@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import torch
-from small_model import small_model, small_plus_model
+from small_model import small_model, small_plus_model, small_two_stage_model
 
 from mmdet.config import EmaSection, RuntimeSection, ScheduleSection
 from mmdet.datasets.loader import make_train_loader
@@ -30,6 +30,13 @@ MEMORY = {"type": "CNPMemory", "num_slots": 6}
 PARTS = {
     "published": {"type": "VISModel", **small_model(max_per_image=5)},
     "plus": {"type": "PlusModel", **small_plus_model(head={"memory": MEMORY}, max_per_image=5)},
+    "two_stage": {"type": "TwoStageModel", **small_two_stage_model(max_per_image=5)},
+}
+# so many slots that every box is sampled, and none by chance
+PARTS["two_stage"]["criterion"] = {
+    "type": "TwoStageCriterion",
+    "anchor_sampler": {"type": "RandomSampler", "num": 3000, "positive_fraction": 0.5},
+    "region_sampler": {"type": "RandomSampler", "num": 60, "positive_fraction": 0.5},
 }
 BACKBONE = PARTS["published"]["backbone"]
 MODEL = {name: part for name, part in PARTS["published"].items() if name not in ("type", "backbone")}
@@ -57,6 +64,7 @@ class AwkwardDataset:
             truths=truths,
             metas=metas,
             reference_jitter=0.05 * torch.rand(len(truths[1]), 4, generator=generator),
+            whole_masks=True,
         )
 
     def _truth(self, index, generator):

@@ -22,6 +22,9 @@ from torch.utils.flop_counter import FlopCounterMode, flop_registry
 from torch.utils.module_tracker import ModuleTracker
 
 from mmdet.structures import Size
+from mmdet.structures.two_stage_outputs import TwoStageOutputs
+
+FINEST_STRIDE = 4  # of the levels that regions are read from; each next one is twice as coarse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,10 +105,15 @@ def _count(build: Callable[[], nn.Module], size: Size, mode: AbstractContextMana
             outputs = model(images, valid)
     whole = type(model).__name__
     counts = {_inside(name, whole): sum(by_kind.values()) for name, by_kind in flops.get_flop_counts().items()}
-    points = outputs.points
-    maps = [(stride, shape) for stride, shape in zip(points.strides, points.level_sizes, strict=True)]
     found = {_inside(name, whole): count for name, count in activations.counts.items()}
-    return Work(size=size, flops=counts, activations=found, maps=maps)
+    return Work(size=size, flops=counts, activations=found, maps=_maps_of(outputs))
+
+
+def _maps_of(outputs: Any) -> list[tuple[int, Size]]:
+    """Return stride and size of each level of points, or of each level that regions are read from."""
+    if isinstance(outputs, TwoStageOutputs):
+        return [(FINEST_STRIDE << level, (m.shape[-2], m.shape[-1])) for level, m in enumerate(outputs.features)]
+    return list(zip(outputs.points.strides, outputs.points.level_sizes, strict=True))
 
 
 def _inside(name: str, whole: str) -> str:

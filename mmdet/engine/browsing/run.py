@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -26,6 +26,7 @@ from mmdet.fileio.overwriting import check_output_folder, refuse_overwriting
 from mmdet.fileio.pictures.drawn_jpeg import is_drawing, refuse_foreign
 from mmdet.fileio.pictures.frame_files import frame_path
 from mmdet.models.build import build_model
+from mmdet.models.detectors.two_stage_model import TwoStageModel
 from mmdet.models.detectors.vis_model import VISModel
 from mmdet.visualization.contact_sheet import write_sheet
 from mmdet.visualization.pairs.sheet import draw_pair
@@ -109,12 +110,20 @@ def _model(config: RunConfig, dataset: VISDataset | MixedDataset, options: Brows
     if options.checkpoint is None:
         with torch.device("meta"):
             model = build_model(config)
+        _check_points(model)
         return model, how_points_are_chosen(model, None)
     model = build_model(config)
+    _check_points(model)
     weights = read_weights(options.checkpoint, options.trust_checkpoint, not options.no_ema)
     said = load_weights(model, weights, dataset.class_names)
     model = place_model(model, options.device)
     return model, f"{how_points_are_chosen(model, options.checkpoint)}; {said[0]}"
+
+
+def _check_points(model: Any) -> None:
+    """Raise UserError for a model whose points learn nothing."""
+    if isinstance(model, TwoStageModel):
+        raise UserError("a two-stage model learns from boxes, not from points: browse with the config of another model")
 
 
 def _files_read(config: RunConfig, dataset: VISDataset | MixedDataset, options: BrowseOptions) -> list[str]:

@@ -169,6 +169,25 @@ def clip_checks(frames: Sequence[RecordedFrame], arrays: Arrays, video: int) -> 
             yield of_maximum("scores against tracks", actual, expected, COMPREHENSIVE_TOLERANCE)
 
 
+def empty_start_checks(frames: Sequence[RecordedFrame], recorded: Sequence[Sequence[int]]) -> Iterator[Check]:
+    """Compare raw ids of frames 0, 1, 2 of one video and then, in another, of a frame without detections, 3 and 5.
+
+    The other video starts anew (BASELINES.md 6, B6). `frames` are those of the first recorded video.
+    """
+    tracker = TRACKERS.build(TRACKER)
+    found = [frame.found for frame in frames]
+    videos = [[found[0], found[1], found[2]], [found[0][:0], found[3], found[5]]]
+    ids = []
+    for video in videos:
+        state = tracker.start()
+        for objects in video:
+            state, raw = tracker.assign(state, objects)
+            ids.append(raw.tolist())
+    yield equal("frames with recorded ids", len(ids), len(recorded))
+    for mine, theirs in zip(ids, recorded, strict=False):
+        yield equal("track ids after an empty start", mine, theirs)
+
+
 def mask_checks(frames: Sequence[RecordedFrame], rles: Sequence[Mapping[str, Any]]) -> Iterator[Check]:
     """Compare the tracks of every frame and their masks."""
     for frame, recorded in zip(frames, rles, strict=True):

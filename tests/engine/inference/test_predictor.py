@@ -33,6 +33,12 @@ def plus(tiny_video):
 
 
 @pytest.fixture(scope="module")
+def two_stage(tiny_video):
+    """A predictor with a two-stage model, which compares vectors by inner products."""
+    return tiny_video.make_predictor("two_stage")
+
+
+@pytest.fixture(scope="module")
 def calibrated(tiny_video):
     """A predictor whose frames depend on the ones before them, by as much as on themselves."""
     predictor = tiny_video.make_predictor(
@@ -60,7 +66,7 @@ def test_a_stream_gives_tracks_at_the_size_of_its_frames(tiny_video, predictor):
     assert (result.video_id, result.num_frames, len(result.tubes)) == (7, 1, len(tracks))
 
 
-@pytest.mark.parametrize("kind", ["predictor", "calibrated", "plus"])
+@pytest.mark.parametrize("kind", ["predictor", "calibrated", "plus", "two_stage"])
 def test_two_streams_interleaved_equal_one_after_the_other(tiny_video, kind, request):
     predictor = request.getfixturevalue(kind)
     first, second = tiny_video.make_video(1), tiny_video.make_video(2)
@@ -82,7 +88,7 @@ def numbers(result):
     return torch.tensor(rows)
 
 
-@pytest.mark.parametrize("kind", ["predictor", "calibrated", "plus"])
+@pytest.mark.parametrize("kind", ["predictor", "calibrated", "plus", "two_stage"])
 @pytest.mark.parametrize("size", [1, 3, 8])
 def test_videos_in_chunks_give_what_their_streams_give(tiny_video, kind, size, request):
     predictor = request.getfixturevalue(kind)

@@ -1,5 +1,7 @@
 """The whole two-stage model: sizes, padding, what learns, frames without objects, and the order of detections."""
 
+import copy
+
 import pytest
 import torch
 from small_model import small_two_stage_model
@@ -126,6 +128,12 @@ def test_steps_with_the_same_seed_draw_the_same_samples(model):
     first, again, other = (total(losses_of(model, batch, seed)).item() for seed in (0, 0, 1))
     assert first == again
     assert first != other
+
+
+def test_a_copy_of_the_model_detects_with_its_own_heads(model):
+    copied = copy.deepcopy(model)
+    assert copied.postprocess.heads is copied.head
+    assert copied.head is not model.head
 
 
 def test_masks_at_full_size_are_asked_for(model):

@@ -54,6 +54,12 @@ def test_detections_vectors_and_ids_are_the_recorded_ones(clips, seed, recorded,
     assert not failed(inference.clip_checks(clips[video][0], arrays, video))
 
 
+@pytest.mark.parametrize("seed", [0], indirect=True)
+def test_b6_a_video_whose_first_frame_shows_nothing_starts_anew(clips, baselines):
+    notes = json.loads((baselines / SYSTEM / "parts.json").read_text())
+    assert not failed(inference.empty_start_checks(clips[0][0], notes["ids_empty_first_frame"]))
+
+
 @pytest.mark.parametrize("video", [0, 1])
 def test_masks_of_tracks_are_the_recorded_ones(clips, seed, baselines, video):
     rles = json.loads((baselines / SYSTEM / f"seed{seed}" / "rles.json").read_text())
