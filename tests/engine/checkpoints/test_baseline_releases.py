@@ -7,11 +7,15 @@ from pathlib import Path
 import pytest
 import torch
 
+from mmdet.config import find_config, load_config
 from mmdet.engine.checkpoints.baseline_releases import COUNTER, RELEASES, known_keys, recognise
-from mmdet.engine.checkpoints.weights import read_weights, start_from, weights_of
+from mmdet.engine.checkpoints.weights import load_weights, read_weights, start_from, weights_of
 from mmdet.errors import UserError
 from mmdet.models.backbones import ResNet50
+from mmdet.models.build import build_model
 from mmdet.models.heads.two_stage.class_rows import ClassRows
+from mmdet.parity.masktrack_rcnn.inference import MODEL as MASKTRACK
+from mmdet.registry import MODELS
 
 KEY_LISTS = Path(__file__).parents[2] / "data" / "baselines"
 NAMES = {
@@ -84,6 +88,22 @@ def test_counters_that_older_files_lack_become_zero(system):
     own = {f"backbone.{name}": value for name, value in ResNet50().state_dict().items()}
     assert set(own) == {name for name in tensors if name.startswith("backbone.")}
     assert all(own[name].shape == tensors[name].shape for name in counters)
+
+
+MODELS_OF_RELEASES = {
+    "sipmask_vis": lambda: build_model(load_config(find_config("baselines/sipmask_vis_r50_1x"))),
+    "masktrack_rcnn": lambda: MODELS.build(MASKTRACK),
+}
+
+
+@pytest.mark.parametrize("system", MODELS_OF_RELEASES)
+def test_a_published_checkpoint_is_all_that_the_model_of_its_name_has(system, tmp_path):
+    state = {key: torch.zeros(()).expand(shape) for key, shape in without_counters(shapes_of(system)).items()}
+    torch.save({"state_dict": state}, tmp_path / "r.pth")
+    model = MODELS_OF_RELEASES[system]()
+    lines = load_weights(model, read_weights(tmp_path / "r.pth"), class_names=None)
+    assert [line.partition(", ")[2] for line in lines] == [f"recognised as a checkpoint of {NAMES[system]}"]
+    assert not any(value.any() for value in model.state_dict().values())
 
 
 @pytest.mark.parametrize("lost", ["backbone.layer3.5.bn2.running_var", "neck.fpn_convs.3.conv.bias"])
