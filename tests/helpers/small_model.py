@@ -49,3 +49,15 @@ def small_two_stage_model(channels=16, width=16, **postprocess):
         },
         "postprocess": {"type": "TwoStagePostProcess", **postprocess},
     }
+
+
+def small_fcos_model(channels=16, vit=SHALLOW, **postprocess):
+    """Return the parts of an FCOS of three classes, which has no memory and draws no masks."""
+    parts = small_model(channels, vit=vit)
+    return {
+        "backbone": parts["backbone"],
+        "neck": {"type": "FPN", "channels": channels, "extra": "two"},
+        "head": {"type": "FCOSHead", "num_classes": 3, "norm_groups": channels // 4, "tower_depth": 1},
+        "criterion": {"type": "DenseCriterion", "assigner": {"type": "RangeAssigner"}},
+        "postprocess": {"type": "DensePostProcess", **postprocess},
+    }

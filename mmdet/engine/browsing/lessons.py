@@ -1,7 +1,7 @@
 """What the points of a key frame learn: the assigner's positives and what the memory, if there is one, is to write.
 
 The points follow from the size of the input and the strides of the levels, and the memory's targets from the boxes. The
-choice of the assigners also depends on what is predicted. Without a checkpoint it is taken as equal at all points, as
+choice of most assigners also depends on what is predicted. Without a checkpoint it is taken as equal at all points, as
 in a network at its start, so the most central points are chosen; with a checkpoint the network runs.
 """
 
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from mmdet.engine.browsing.pairs import BrowsedBatch
+from mmdet.models.assigners.by_range import RangeAssigner
 from mmdet.models.assigners.targets import memory_targets
 from mmdet.models.detectors.plus_model import PlusModel
 from mmdet.models.detectors.vis_model import VISModel
@@ -57,6 +58,8 @@ def how_points_are_chosen(model: VISModel | PlusModel, checkpoint: str | None) -
     aligned = isinstance(model, PlusModel)
     strides = ", ".join(map(str, model.head.strides))
     chosen = f"points at strides {strides}, chosen by {type(model.criterion.assigner).__name__}"
+    if isinstance(model.criterion.assigner, RangeAssigner):
+        return f"{chosen}, whatever is predicted"
     if checkpoint is None:
         alike = "with scores and boxes that are alike" if aligned else "equally uncertain"
         return f"{chosen}, as by a network at its start, {alike} everywhere"
@@ -69,6 +72,8 @@ def make_lessons(browsed: BrowsedBatch, model: VISModel | PlusModel, runs: bool)
     truth = browsed.batch.truth_of_pairs
     if isinstance(model, PlusModel):
         points, slots, valid = _aligned(browsed, model, runs)
+    elif isinstance(model.criterion.assigner, RangeAssigner):
+        points, slots, valid = _by_range(browsed, model)
     else:
         points, slots, valid = _certain(browsed, model, runs)
     return Lessons(
@@ -76,7 +81,7 @@ def make_lessons(browsed: BrowsedBatch, model: VISModel | PlusModel, runs: bool)
         levels=torch.repeat_interleave(torch.arange(len(points.level_counts)), torch.tensor(points.level_counts)),
         slots=slots,
         slot_valid=valid,
-        memory=None if model.head.memory is None else _memory(points, truth),
+        memory=None if getattr(model.head, "memory", None) is None else _memory(points, truth),
         learns_references=isinstance(model, PlusModel),
     )
 
@@ -90,6 +95,16 @@ def _certain(browsed: BrowsedBatch, model: VISModel, runs: bool) -> tuple[PointG
         sigma = torch.full((len(browsed.samples), len(points.xy), 4), INITIAL_SIGMA)
     found = model.criterion.assigner(points, sigma, browsed.batch.truth_of_pairs)
     return points, found.slots, found.slot_valid
+
+
+def _by_range(browsed: BrowsedBatch, model: VISModel) -> tuple[PointGrid, Tensor, Tensor]:
+    """Return the points, and those chosen by the sizes of objects alone: each object has a slot for every point."""
+    points, truth = _points(browsed, model), browsed.batch.truth_of_pairs
+    found = model.criterion.assigner(points, truth)
+    clips, objects = truth.valid.shape
+    slots = torch.arange(len(points.xy)).expand(clips, objects, -1)
+    own = found.owner[:, None] == torch.arange(objects)[:, None]
+    return points, slots, own & found.positive[:, None]
 
 
 def _aligned(browsed: BrowsedBatch, model: PlusModel, runs: bool) -> tuple[PointGrid, Tensor, Tensor]:

@@ -14,6 +14,8 @@ from torch.nn import functional as F
 from mmdet.errors import UserError
 from mmdet.models.detectors.plus_model import PlusModel
 from mmdet.models.detectors.vis_model import VISModel
+from mmdet.models.postprocess.detections import PostProcess
+from mmdet.models.postprocess.dynamic import DynamicPostProcess
 from mmdet.models.postprocess.masks import THRESHOLD, crop_to_boxes
 from mmdet.ops.masks.dynamic import dynamic_masks
 from mmdet.structures import Size
@@ -38,6 +40,9 @@ class DeployedModel(nn.Module):
         super().__init__()
         if not isinstance(model, VISModel | PlusModel):
             raise UserError(f"{type(model).__name__} cannot be exported: expected VISModel or PlusModel")
+        if not isinstance(model.postprocess, PostProcess | DynamicPostProcess):
+            known = "PostProcess (MemCNP-VIS) or DynamicPostProcess (MemCNP plus)"
+            raise UserError(f"a model with {type(model.postprocess).__name__} cannot be exported: expected {known}")
         if model.temporal_neck is not None:
             raise UserError("a model with a temporal neck cannot be exported: each of its frames needs the one before")
         self.model: Any = model.eval()

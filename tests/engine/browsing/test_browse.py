@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from made_set import write_set
-from small_model import small_model
+from small_model import small_fcos_model, small_model
 
 from mmdet.config import DataSection, EvalData, RunConfig, RuntimeSection, ScheduleSection, TrainData
 from mmdet.datasets import make_train_loader
@@ -102,6 +102,19 @@ def test_an_object_that_gets_no_point_is_red(tmp_path):
     assert [line.text for line in view.lines if line.alarming] == [view.lines[1].text, view.lines[3].text]
     assert view.lines[1].text.endswith("WITHOUT ANY POSITIVE POINT: 12 cat")
     assert "NO POSITIVE POINT" in view.lines[3].text
+
+
+def test_points_that_are_chosen_by_range_are_those_of_training_and_nothing_is_written(tmp_path):
+    config = make_config(write_set(tmp_path, TWO_OBJECTS))
+    parts = small_fcos_model()
+    config = replace(config, model={"type": "VISModel", **parts, "head": {**parts["head"], "num_classes": 2}})
+    view, browsed, lessons = first_view(config)
+    found = build_model(config).criterion.assigner(lessons.points, browsed.batch.truth_of_pairs)
+    assert found.positive.any(dim=1).all()
+    for index in range(2):
+        assert torch.equal(lessons.learning(index), found.positive[index])
+    assert lessons.memory is None
+    assert "memory" not in text_of(view)
 
 
 def test_points_write_the_smallest_object_that_they_are_in(tmp_path):
