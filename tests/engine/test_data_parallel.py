@@ -39,6 +39,19 @@ def trained(request, tmp_path_factory, together, tiny_vis):
     return start, end, [torch.load(folder / f"rank_{rank}.pt") for rank in range(2)], logs
 
 
+def test_two_processes_train_sipmask_vis_like_one_with_the_doubled_batch(tmp_path, together, tiny_vis):
+    """It has no memory; matches and masks are normalised over the images of all processes."""
+    runtime = {"model": "sipmask_vis"}
+    assert together.run_ranks(tiny_vis.train_rank, 2, tmp_path, runtime) == [0, 0]
+    assert together.run_ranks(tiny_vis.train_alone, 1, tmp_path, runtime) == [0]
+    start, one, two, other = (torch.load(tmp_path / f"{name}.pt") for name in ("start", "end", "rank_0", "rank_1"))
+    for name, value in one.items():
+        rounding = 2e-7 * value.abs().max() + 1e-3 * (value - start[name]).abs().max()
+        torch.testing.assert_close(two[name], value, rtol=0, atol=rounding.item(), msg=name)
+        assert torch.equal(two[name], other[name]), name
+    assert not torch.equal(one["head.coefficient_conv.weight"], start["head.coefficient_conv.weight"])
+
+
 def entries_of(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
 

@@ -38,6 +38,14 @@ PARTS["two_stage"]["criterion"] = {
     "anchor_sampler": {"type": "RandomSampler", "num": 3000, "positive_fraction": 0.5},
     "region_sampler": {"type": "RandomSampler", "num": 60, "positive_fraction": 0.5},
 }
+PARTS["sipmask_vis"] = {
+    "type": "VISModel",
+    "backbone": PARTS["published"]["backbone"],
+    "neck": {"type": "FPN", "channels": 16, "extra": "two"},
+    "head": {"type": "SipMaskVISHead", "num_classes": 3, "norm_groups": 4, "num_bases": 4, "fused_channels": 8},
+    "criterion": {"type": "SipMaskVISCriterion", "assigner": {"type": "RangeAssigner"}},
+    "postprocess": {"type": "SipMaskPostProcess", "max_per_image": 5},
+}
 BACKBONE = PARTS["published"]["backbone"]
 MODEL = {name: part for name, part in PARTS["published"].items() if name not in ("type", "backbone")}
 NUM_OBJECTS = (3, 0, 1, 2, 0, 1, 4, 0)  # of item after item; item 4 shows crowds only
