@@ -104,7 +104,7 @@ PICTURES: dict[str, tuple[dict[str, Box], list[str]]] = {
             "final": Box("head", 3, 2.5, "RoIAlign\nof the boxes\nthat are left", 2),
             "mask": Box("head", 4, 2, "mask head\n14 x 14 to 28 x 28\na map per class"),
             "track": Box("head", 4, 3, "track head\n2 linear layers,\n1024 numbers"),
-            "masks": Box("result", 6, 2, "masks\nof the class, stretched\nto the box"),
+            "masks": Box("result", 6, 2, "masks\nof the class,\nstretched to the box"),
             "ids": Box("result", 6, 3, "ids\nvector to\nknown tracks"),
         },
         ["frame backbone", "other ~ backbone", "backbone pyramid", "pyramid rpn", "rpn seven", "seven nms"]

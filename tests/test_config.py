@@ -69,6 +69,7 @@ def test_the_calibrated_baseline_is_the_baseline_with_one_more_stage():
 BASELINES = {  # rate, warm-up, its steps and ratio, pairs a GPU, norm of gradients (BASELINES.md 2.6, 3.8, 4)
     "fcos_r50_1x": (0.01, "constant", 500, 1 / 3, 4, None),
     "sipmask_vis_r50_1x": (0.005, "linear", 1000, 1 / 80, 8, None),
+    "masktrack_rcnn_r50_1x": (0.005, "linear", 500, 1 / 3, 8, 35.0),
     "sipmask_vis_r50_ms_1x": (0.005, "linear", 1000, 1 / 80, 8, None),
 }
 
@@ -86,6 +87,7 @@ def test_a_baseline_has_its_published_recipe(name):
 TWINS = {
     "fcos_r50_1x": {"yvis": 40, "ovis": 25, "own": 3},
     "sipmask_vis_r50_1x": {"ovis": 25, "own": 3},
+    "masktrack_rcnn_r50_1x": {"ovis": 25, "own": 3},
 }
 
 
@@ -108,6 +110,7 @@ def test_a_twin_is_the_recipe_on_other_data(name, data):
         ("memcnp_plus_vitb_yvis_coco", "memcnp_plus_vitb_yvis"),
         ("fcos_r50_yvis_coco", "baselines/fcos_r50_1x_yvis"),
         ("sipmask_vis_r50_yvis_coco", "baselines/sipmask_vis_r50_1x"),
+        ("masktrack_rcnn_r50_yvis_coco", "baselines/masktrack_rcnn_r50_1x"),
     ],
 )
 def test_a_joint_config_is_the_recipe_with_stills_in_equal_shares(joint, alone):
