@@ -110,7 +110,8 @@ def gradient_checks(model: TwoStageModel, arrays: Arrays, notes: Mapping[str, An
         if norm is None or gradient is None:
             yield equal("parameters without gradient", gradient is None, norm is None)
         else:
-            yield of_maximum("gradient norms", gradient.norm(), norm, NORM_TOLERANCE)
+            # the float32 norm of millions of numbers is off by 1e-3 itself
+            yield of_maximum("gradient norms", gradient.double().norm(), norm, NORM_TOLERANCE)
     for name in arrays:
         if name.startswith("grad:"):
             gradient = gradients[baseline_name(SYSTEM, name.removeprefix("grad:"))]
