@@ -17,8 +17,9 @@ KEY = "config.model.backbone.pretrained"
 SOURCES = {
     "mae_pretrain_vit_base.pth": "https://dl.fbaipublicfiles.com/mae/pretrain/mae_pretrain_vit_base.pth",
     "resnet50_caffe.pth": "https://download.openmmlab.com/pretrain/third_party/resnet50_caffe-788b5fa3.pth",
-    "resnet50_pytorch.pth": "https://download.pytorch.org/models/resnet50-0676ba61.pth",
+    "resnet50_torchvision.pth": "https://download.pytorch.org/models/resnet50-0676ba61.pth",
 }
+RESNETS = {"caffe": "resnet50_caffe.pth", "pytorch": "resnet50_torchvision.pth"}  # by their style
 TIMM_MODELS = {
     "resnet50_a1_in1k.pth": "resnet50.a1_in1k",
     "tf_efficientnet_lite0_timm.pth": "tf_efficientnet_lite0.in1k",
@@ -49,7 +50,7 @@ def _how_to_get(path: Path, backbone: Any) -> str:
     """Return where a file is published or how timm writes it."""
     published = path.name
     if isinstance(backbone, ResNet50) and path.name not in TIMM_MODELS:
-        published = f"resnet50_{backbone.style}.pth"
+        published = RESNETS[backbone.style]
     if published in SOURCES:
         return f"download it from {SOURCES[published]}"
     model = TIMM_MODELS.get(path.name) or (backbone.name if isinstance(backbone, TimmBackbone) else None)

@@ -100,6 +100,8 @@ def test_resnets_load_from_files_and_a_style_that_is_not_theirs_is_named(source,
     assert line.endswith(f"; they look like weights of style={style!r}, but the config says style={other!r}")
 
 
-@pytest.mark.parametrize("style", ["pytorch", "caffe"])
-def test_a_missing_resnet_is_told_where_one_of_its_style_is_published(style):
-    assert f"download it from {SOURCES[f'resnet50_{style}.pth']}" in advice(ResNet50(style=style, pretrained="own.pth"))
+@pytest.mark.parametrize(("style", "source"), [("pytorch", "torchvision"), ("caffe", "caffe")])
+def test_a_missing_resnet_is_told_where_one_of_its_style_is_published(style, source):
+    assert f"download it from {SOURCES[f'resnet50_{source}.pth']}" in advice(
+        ResNet50(style=style, pretrained="own.pth")
+    )
