@@ -68,7 +68,7 @@ class PyavConnection:
     def is_finite(self) -> bool:
         """Whether what is sent has a known end. The size of a playlist is not that of its video."""
         return self.container.duration is not None or (
-            bool(self.container.size) and self.container.format.name != "hls"
+            (self.container.size or 0) > 0 and self.container.format.name != "hls"
         )
 
     def shots(self) -> Iterator[Shot]:
