@@ -284,7 +284,7 @@ def test_a_number_of_a_config_is_finite(tmp_path, key, number):
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("model.neck.type=ViTMAE", "config.model.neck: ViTMAE is a backbone, expected a neck; known: FPN, Temporal"),
+        ("model.neck.type=ViTMAE", "config.model.neck: ViTMAE is a backbone, expected a neck; known: FPN, "),
         ("model.backbone=dict(type='FPN')", "config.model.backbone: FPN is a neck, expected a backbone"),
         ("model=dict(type='Tracker')", "config.model: Tracker is a tracker, expected a model"),
         ("tracker.type=SGD", "config.tracker: SGD is an optimizer, expected a tracker"),
