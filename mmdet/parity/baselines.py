@@ -20,7 +20,7 @@ from mmdet.errors import UserError
 from mmdet.models.build import build_model
 from mmdet.models.detectors.two_stage_model import TwoStageModel
 from mmdet.parity import fcos, sipmask_vis, sipmask_vis_training
-from mmdet.parity.checks import Check, equal, of_maximum
+from mmdet.parity.checks import Check, of_maximum
 from mmdet.parity.inference import Arrays
 from mmdet.parity.masktrack_rcnn import first_stage, regions, rpn
 from mmdet.parity.masktrack_rcnn import inference as masktrack
@@ -142,18 +142,6 @@ def _masktrack_part_checks(parts: Arrays) -> Iterator[Check]:
     yield from regions.roi_align_checks(parts)
 
 
-def _empty_first_frame_checks(frames: Sequence[masktrack.RecordedFrame], released: Sequence[Any]) -> Iterator[Check]:
-    """Compare the ids of a video whose first frame has no detection, after another video (BASELINES.md 6, B6)."""
-    tracker = TRACKERS.build(masktrack.TRACKER)
-    nothing, place = frames[0].found[:0], 0
-    for video in ([frames[row].found for row in (0, 1, 2)], [nothing, *(frames[row].found for row in (3, 5))]):
-        state = tracker.start()
-        for found in video:
-            state, ids = tracker.assign(state, found)
-            yield equal("track ids, the first frame empty", ids, released[place])
-            place += 1
-
-
 def _masktrack_eval_checks(model: TwoStageModel, recording: Recording) -> Iterator[Check]:
     arrays, notes = recording.eval, recording.notes
     yield from _map_checks(model, recording)
@@ -163,13 +151,13 @@ def _masktrack_eval_checks(model: TwoStageModel, recording: Recording) -> Iterat
     yield from masktrack.mask_logit_checks(model, arrays, notes)
     rles, results = recording.json("rles.json"), []
     for video in VIDEOS:
-        frames, result = masktrack.track_clip(model, arrays, notes, video)
-        results.append(result)
-        yield from masktrack.clip_checks(frames, arrays, video)
-        yield from masktrack.mask_checks(frames, rles[f"v{video}"])
+        clip, affinities = masktrack.track_clip(model, arrays, notes, video)
+        results.append(clip.result)
+        yield from masktrack.clip_checks(clip, affinities, arrays, video)
+        yield from masktrack.mask_checks(clip, rles[f"v{video}"])
         if video == 0 and recording.parts is not None:
             released = read_recorded_json(recording.folder.resolve().parent / "parts.json")
-            yield from _empty_first_frame_checks(frames, released["ids_empty_first_frame"])
+            yield from masktrack.empty_start_checks(clip, released["ids_empty_first_frame"])
     yield from masktrack.result_checks(results, recording.json("results_videoseg.json"))
 
 

@@ -133,19 +133,23 @@ def train_checks(model: VISModel, arrays: Arrays, notes: Notes) -> Iterator[Chec
     torch.stack(list(losses.values())).sum().backward()
     gradients = {name: parameter.grad for name, parameter in model.named_parameters()}
     model.zero_grad(set_to_none=True)
-    yield from _gradient_checks(gradients, arrays, recorded["grad_l2"])
+    yield from gradient_checks(SYSTEM, gradients, arrays, recorded["grad_l2"])
 
 
-def _gradient_checks(
-    found: Mapping[str, Tensor | None], arrays: Arrays, norms: Mapping[str, float | None]
+def gradient_checks(
+    system: str, found: Mapping[str, Tensor | None], arrays: Arrays, norms: Mapping[str, float | None]
 ) -> Iterator[Check]:
+    """Compare the recorded gradients of a one-stage system, the norms of all, and which parameters have none.
+
+    `found`: gradients by the names of this package
+    """
     for key in (name.removeprefix(GRADIENT) for name in arrays if name.startswith(GRADIENT)):
-        gradient = found[SCALES if key == "bbox_head.scales" else baseline_name(SYSTEM, key)]
+        gradient = found[SCALES if key == "bbox_head.scales" else baseline_name(system, key)]
         yield of_maximum(f"gradient {key}", () if gradient is None else gradient, arrays[GRADIENT + key], GRADIENTS)
-    without = {baseline_name(SYSTEM, key) for key, norm in norms.items() if norm is None}
+    without = {baseline_name(system, key) for key, norm in norms.items() if norm is None}
     yield same_members("parameters without gradient", [n for n, gradient in found.items() if gradient is None], without)
     for key, norm in norms.items():
-        name = baseline_name(SYSTEM, key)
+        name = baseline_name(system, key)
         gradient = found.get(name)
         if norm is None or gradient is None:
             continue

@@ -9,26 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from mmdet.engine.checkpoints.baseline_names import from_baseline
-from mmdet.engine.inference.detector import Detector
-from mmdet.engine.inference.frame_batch import FramePreparation
-from mmdet.engine.inference.stream import VideoStream
 from mmdet.models import VISModel
 from mmdet.models.postprocess.sub_masks import draw_quarters
 from mmdet.ops.masks.crop_split import crop_split
 from mmdet.ops.masks.segmentations import decode_rle
 from mmdet.ops.nms import fast_nms
-from mmdet.parity.checks import Check, absolute, differing_pixels, equal, of_maximum, same_members
+from mmdet.parity import clips
+from mmdet.parity.checks import Check, absolute, differing_pixels, equal, of_maximum
+from mmdet.parity.clips import Affinities, WatchedTracker, follow, recorded_meta
 from mmdet.parity.drawn_weights import drawn_state, expand_images
 from mmdet.parity.inference import Arrays, TrackedClip
-from mmdet.structures import ClipBatch, FrameMeta, FrameObjects, VideoResult, results_to_json
+from mmdet.structures import FrameObjects, VideoResult
 from mmdet.tracking import Tracker
-from mmdet.tracking.affinity import affinity
-from mmdet.tracking.state import TrackState
 
 Notes = Mapping[str, Any]
 
@@ -82,66 +78,18 @@ def network_checks(model: VISModel, arrays: Arrays, notes: Notes) -> Iterator[Ch
         yield of_maximum(f"head {name}", actual, expected, MAPS)
 
 
-def _meta(notes: Notes, video_id: int, index: int) -> FrameMeta:
-    (height, width), resized = notes["ori_shape"][:2], notes["img_shape"]
-    return FrameMeta(
-        video_id=video_id,
-        frame_index=index,
-        original_size=(height, width),
-        input_size=(resized[0], resized[1]),
-        scale=notes["scale_factor"],
-    )
-
-
-class _Watched:
-    """A tracker that stores what it gets, the affinities and the raw ids."""
-
-    def __init__(self, tracker: Tracker) -> None:
-        self._tracker = tracker
-        self.seen: list[FrameObjects] = []
-        self.raw_ids: list[Tensor] = []
-        self.affinities: list[np.ndarray | None] = []
-
-    def start(self) -> TrackState:
-        return self._tracker.start()
-
-    def assign(self, state: TrackState, objects: FrameObjects) -> tuple[TrackState, Tensor]:
-        known = None
-        if len(state) and len(objects):
-            values = objects.embeddings, objects.boxes.numpy(), objects.labels.numpy(), objects.scores
-            known = affinity(*values, state, self._tracker.temperature, self._tracker.weights)
-        self.affinities.append(known)
-        self.seen.append(objects)
-        state, ids = self._tracker.assign(state, objects)
-        self.raw_ids.append(ids)
-        return state, ids
-
-
 def track_clip(
     model: VISModel, tracker: Tracker, arrays: Arrays, notes: Notes, video: int
-) -> tuple[TrackedClip, list[np.ndarray | None]]:
+) -> tuple[TrackedClip, Affinities]:
     """Detect and track a recorded video, 0 or 1, frame by frame; also returns the affinities of every frame."""
     images = expand_images(arrays["images_q"], notes["unit"], notes["img_shape"])
-    valid = torch.ones(1, 1, *images.shape[-2:], dtype=torch.bool)
-    order = range(len(images)) if video == 0 else arrays["v1_order"].tolist()
-    watched = _Watched(tracker)
-    detector = Detector(model, torch.device("cpu"), amp_dtype=None, cuda_graph=False, compile=False)
-    size = _meta(notes, video + 1, 0).original_size
-    stream = VideoStream(detector, watched, FramePreparation([], pinned=False), size, video + 1)
-    tracks = []
-    for index, row in enumerate(order):
-        meta = _meta(notes, video + 1, index)
-        batch = ClipBatch(images=images[row][None, None], valid=valid, truth=None, metas=((meta,),))
-        tracks += [found.objects for found in stream.push_batch(batch)]
-    clip = TrackedClip(
-        detections=tuple(watched.seen), raw_ids=tuple(watched.raw_ids), tracks=tuple(tracks), result=stream.finish()
-    )
-    return clip, watched.affinities
+    order = list(range(len(images))) if video == 0 else arrays["v1_order"].tolist()
+    valid = torch.ones(len(order), *images.shape[-2:], dtype=torch.bool)
+    metas = [recorded_meta(notes, video + 1, index) for index in range(len(order))]
+    return follow(model, tracker, images[order], valid, metas)
 
 
-def clip_checks(
-    clip: TrackedClip, affinities: Sequence[np.ndarray | None], arrays: Arrays, video: int
-) -> Iterator[Check]:
+def clip_checks(clip: TrackedClip, affinities: Affinities, arrays: Arrays, video: int) -> Iterator[Check]:
     """Compare boxes, scores, labels, track features, affinities and raw ids of every frame."""
     for index, found in enumerate(clip.detections):
         name = f"v{video}_f{index}_"
@@ -157,14 +105,7 @@ def clip_checks(
 
 def mask_checks(clip: TrackedClip, rles: Sequence[Mapping[str, Any]]) -> Iterator[Check]:
     """Compare the tracks of every frame and their masks."""
-    yield equal("frames with masks", len(clip.tracks), len(rles))
-    for tracks, recorded in zip(clip.tracks, rles, strict=False):
-        ids = tracks.track_ids.tolist()
-        yield same_members("tracks of a frame", ids, [int(key) for key in recorded])
-        for track_id, mask in zip(ids, tracks.masks, strict=True):
-            if str(track_id) in recorded:
-                truth = decode_rle(recorded[str(track_id)])
-                yield differing_pixels("track masks, pixels", mask, truth, MASKS)
+    yield from clips.mask_checks(clip, rles, MASKS)
 
 
 @torch.no_grad()
@@ -175,7 +116,7 @@ def given_factor_checks(
     images = expand_images(arrays["images_q"], notes["unit"], notes["img_shape"])
     valid = torch.ones(1, 1, *images.shape[-2:], dtype=torch.bool)
     for index, recorded in enumerate(rles):
-        meta = _meta(notes, 1, index)
+        meta = recorded_meta(notes, 1, index)
         found = model.postprocess.detect(model(images[index][None, None], valid), [meta])
         ids = clip.raw_ids[index].tolist()
         rows = {track_id: row for row, track_id in enumerate(ids)}  # of equal ids the last
@@ -189,18 +130,7 @@ def result_checks(
     results: Sequence[VideoResult], recorded: Sequence[Mapping[str, Any]], num_classes: int
 ) -> Iterator[Check]:
     """Compare the result json of the two videos."""
-    entries = results_to_json(results, range(1, num_classes + 1))
-    yield equal("result json entries", len(entries), len(recorded))
-    for entry, expected in zip(entries, recorded, strict=False):
-        yield same_members("result json keys", entry, expected)
-        for key in ("video_id", "category_id"):
-            yield equal(f"result json {key}", entry[key], expected[key])
-        yield absolute("result json score", entry["score"], expected["score"], SCORES)
-        yield equal("result json length", len(entry["segmentations"]), len(expected["segmentations"]))
-        for ours, theirs in zip(entry["segmentations"], expected["segmentations"], strict=False):
-            yield equal("result json frames", ours is None, theirs is None)
-            if ours is not None and theirs is not None:
-                yield differing_pixels("result json masks, pixels", decode_rle(ours), decode_rle(theirs), MASKS)
+    yield from clips.result_checks(results, recorded, num_classes, SCORES, MASKS)
 
 
 def part_checks(arrays: Arrays) -> Iterator[Check]:
@@ -241,7 +171,7 @@ def recorded_frames(arrays: Arrays) -> Iterator[FrameObjects]:
 
 def track_part_checks(tracker: Tracker, arrays: Arrays) -> Iterator[Check]:
     """Compare the track rule on made-up detections of one video."""
-    watched, state = _Watched(tracker), tracker.start()
+    watched, state = WatchedTracker(tracker), tracker.start()
     for frame, objects in enumerate(recorded_frames(arrays)):
         state, ids = watched.assign(state, objects)
         yield equal("track rule, ids", ids, arrays[f"track_{frame}_ids"])

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mmdet.engine.checkpoints.baseline_names import baseline_name
 from mmdet.models import VISModel
+from mmdet.parity import fcos
 from mmdet.parity.checks import Check, absolute, equal, of_maximum, same_members
 from mmdet.parity.drawn_weights import expand_images
 from mmdet.parity.inference import Arrays
@@ -21,8 +21,6 @@ Notes = Mapping[str, Any]
 
 DISTANCES = 1e-4  # input pixels
 LOSSES = 1e-4
-NORMS = 1e-3
-GRADIENTS = 1e-3  # of an array's maximum
 ABSENT_ID = 1000  # instance ids from this one on are not in the reference frame
 SYSTEM = "sipmask_vis"
 PART_SIZE = (160, 224)
@@ -126,22 +124,4 @@ def gradient_checks(model: VISModel, arrays: Arrays, notes: Notes) -> Iterator[C
     torch.stack([value for key, value in losses.items() if key not in NOT_LOSSES]).sum().backward()
     found = {name: parameter.grad for name, parameter in model.named_parameters()}
     model.zero_grad(set_to_none=True)
-    for key in (name.removeprefix("grad:") for name in arrays if name.startswith("grad:")):
-        ours = "head.scales" if key == "bbox_head.scales" else baseline_name(SYSTEM, key)
-        gradient = found[ours]
-        actual = torch.zeros(0) if gradient is None else gradient
-        yield of_maximum(f"gradient {key}", actual, arrays[f"grad:{key}"], GRADIENTS)
-    yield from _norm_checks(found, notes["train"]["grad_l2"])
-
-
-def _norm_checks(found: Mapping[str, Tensor | None], recorded: Mapping[str, float | None]) -> Iterator[Check]:
-    without = {baseline_name(SYSTEM, key) for key, norm in recorded.items() if norm is None}
-    yield same_members("parameters without gradient", [n for n, grad in found.items() if grad is None], without)
-    for key, norm in recorded.items():
-        name = baseline_name(SYSTEM, key)
-        gradient = found.get(name)
-        if norm is None or gradient is None:
-            continue
-        if key.startswith("bbox_head.scales."):
-            gradient = gradient[int(key.split(".")[2])]
-        yield of_maximum("gradient norms", gradient.norm(), norm, NORMS)
+    yield from fcos.gradient_checks(SYSTEM, found, arrays, notes["train"]["grad_l2"])

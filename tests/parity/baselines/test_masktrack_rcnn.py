@@ -51,7 +51,7 @@ def test_small_masks_are_the_recorded_ones(model, seed, recorded):
 @pytest.mark.parametrize("video", [0, 1])
 def test_detections_vectors_and_ids_are_the_recorded_ones(clips, seed, recorded, video):
     arrays, _ = recorded(SYSTEM, seed)
-    assert not failed(inference.clip_checks(clips[video][0], arrays, video))
+    assert not failed(inference.clip_checks(*clips[video], arrays, video))
 
 
 @pytest.mark.parametrize("seed", [0], indirect=True)
@@ -68,7 +68,7 @@ def test_masks_of_tracks_are_the_recorded_ones(clips, seed, baselines, video):
 
 def test_the_result_file_is_the_recorded_one(clips, seed, baselines):
     expected = json.loads((baselines / SYSTEM / f"seed{seed}" / "results_videoseg.json").read_text())
-    assert not failed(inference.result_checks([result for _, result in clips], expected))
+    assert not failed(inference.result_checks([clip.result for clip, _ in clips], expected))
 
 
 def test_proposals_of_training_learn_the_recorded_objects(model, seed, recorded):
