@@ -6,17 +6,21 @@ Cost     not measured
 Result   not measured
 """
 
-_base_ = ["_base_/memcnp_plus_vit_b.py", "_base_/runtime.py"]
+_base_ = [
+    "_base_/memcnp_plus_vit_b.py",
+    "_base_/datasets/youtube_vis_2021.py",
+    "_base_/schedule_plus_vit_b.py",
+    "_base_/runtime.py",
+]
 
 model = dict(head=dict(num_classes=40))
 
+# `_base_.data` is the data section of the file above: other transforms, and masks of all frames of a clip.
 data = dict(
     train=dict(
         datasets=[
             dict(
-                type="VISDataset",
-                ann_file="data/YVIS/annotations/instances_train.json",
-                img_prefix="data/YVIS/train_images",
+                _base_.data.train.datasets[0],
                 reference_masks=True,
                 max_gap=10,
                 transforms=[
@@ -27,21 +31,5 @@ data = dict(
                 ],
             )
         ],
-        batch_size=4,
-        workers=4,
-    ),
-    test=dict(
-        dataset=dict(
-            type="VISDataset",
-            ann_file="data/YVIS/annotations/instances_valid.json",
-            img_prefix="data/YVIS/valid_images",
-            transforms=[dict(type="ResizeKeepRatio", long_edge=960, short_edge=480)],
-        ),
-        chunk_size=8,
-        workers=4,
     ),
 )
-
-# Four GPUs with four pairs each; with fewer, --auto-scale-lr.
-optimizer = dict(type="AdamW", lr=2e-4, weight_decay=0.05, layer_decay=0.75)
-schedule = dict(epochs=12, warmup_steps=1000, warmup_ratio=0.01, decay="cosine", base_batch_size=16)

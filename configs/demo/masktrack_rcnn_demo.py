@@ -5,7 +5,7 @@ Cost     about 1.2 s a step on one shared CPU core; the whole run is not measure
 Result   AP 0.165 after 250 steps (schedule.steps=250 schedule.warmup_steps=20, one seed); the whole run is not measured
 """
 
-_base_ = ["../_base_/masktrack_rcnn.py", "../_base_/runtime.py"]
+_base_ = ["../_base_/masktrack_rcnn.py", "../_base_/datasets/demo.py", "../_base_/runtime.py"]
 
 model = dict(
     backbone=dict(
@@ -22,31 +22,9 @@ model = dict(
     postprocess=dict(max_per_image=20, score_threshold=0.1),
 )
 
+# `_base_.data` is the data section of the demo set; regions are cut out of whole masks, and references are near.
 data = dict(
-    train=dict(
-        datasets=[
-            dict(
-                type="VISDataset",
-                ann_file="data/demo/annotations/instances_train.json",
-                img_prefix="data/demo/train_images",
-                whole_masks=True,
-                max_jitter=0.0,
-                transforms=[dict(type="RandomFlip", probability=0.5)],
-            )
-        ],
-        batch_size=4,
-        workers=0,
-    ),
-    test=dict(
-        dataset=dict(
-            type="VISDataset",
-            ann_file="data/demo/annotations/instances_valid.json",
-            img_prefix="data/demo/valid_images",
-            transforms=[],
-        ),
-        chunk_size=4,
-        workers=0,
-    ),
+    train=dict(datasets=[dict(_base_.data.train.datasets[0], whole_masks=True, max_jitter=0.0, max_gap=5)]),
 )
 
 optimizer = dict(type="AdamW", lr=1e-3, weight_decay=0.05)
