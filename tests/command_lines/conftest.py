@@ -16,13 +16,8 @@ from mmdet.engine.process.launch import launch
 ROOT = Path(__file__).parents[2]
 
 CONFIG = """
-_base_ = [{memcnp!r}, {runtime!r}]
-model = dict(
-    backbone=dict(type="ViTMAE", embed_dim=32, depth=3, num_heads=2, out_blocks=(0, 1, 2), reset_blocks=()),
-    neck=dict(channels=32),
-    head=dict(num_classes=5, norm_groups=8, memory=dict(num_slots=8)),
-    postprocess=dict(score_threshold=0.001),
-)
+_base_ = [{base!r}, {runtime!r}]
+model = dict({model})
 data = dict(
     train=dict(
         datasets=[
@@ -30,7 +25,7 @@ data = dict(
                 type="VISDataset",
                 ann_file={train!r},
                 img_prefix={train_images!r},
-                transforms=[dict(type="RandomFlip")],
+                {reading}
             )
         ],
         batch_size=2,
@@ -47,10 +42,16 @@ data = dict(
         workers=0,
     ),
 )
-optimizer = dict(type="AdamW", lr=1e-3)
+optimizer = dict(type={optimizer!r}, lr=1e-3)
 schedule = dict(steps=2)
 runtime = dict(log_every=1)
 """
+TINY_VIT = """
+    backbone=dict(type="ViTMAE", embed_dim=32, depth=3, num_heads=2, out_blocks=(0, 1, 2), reset_blocks=()),
+    neck=dict(channels=32),
+    postprocess=dict(score_threshold=0.001),
+"""
+FLIPPED = 'transforms=[dict(type="RandomFlip")],'
 
 
 @dataclass
@@ -87,18 +88,41 @@ def tiny_set(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def config(tiny_set):
-    path = tiny_set / "tiny.py"
-    names = {
-        "memcnp": str(ROOT / "configs/_base_/memcnp.py"),
-        "runtime": str(ROOT / "configs/_base_/runtime.py"),
-        "train": str(tiny_set / "annotations/instances_train.json"),
-        "train_images": str(tiny_set / "train_images"),
-        "valid": str(tiny_set / "annotations/instances_valid.json"),
-        "valid_images": str(tiny_set / "valid_images"),
-    }
-    path.write_text(CONFIG.format(**names))
-    return path
+def write_config(tiny_set):
+    """Write a config for the tiny set: of a base of configs/_base_, with arguments of the model and of the data set."""
+
+    def write(base, model, reading=FLIPPED, optimizer="AdamW", name=None):
+        path = tiny_set / f"{name or base}.py"
+        text = CONFIG.format(
+            base=str(ROOT / f"configs/_base_/{base}.py"),
+            runtime=str(ROOT / "configs/_base_/runtime.py"),
+            train=str(tiny_set / "annotations/instances_train.json"),
+            train_images=str(tiny_set / "train_images"),
+            valid=str(tiny_set / "annotations/instances_valid.json"),
+            valid_images=str(tiny_set / "valid_images"),
+            model=model,
+            reading=reading,
+            optimizer=optimizer,
+        )
+        path.write_text(text)
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def write_vit_config(write_config):
+    """Do the same for a model on a tiny ViT."""
+
+    def write(base, head, **options):
+        return write_config(base, f"{TINY_VIT}    head=dict(num_classes=5, norm_groups=8, {head}),\n", **options)
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def config(write_vit_config):
+    return write_vit_config("memcnp", "memory=dict(num_slots=8)", name="tiny")
 
 
 @pytest.fixture(scope="session")

@@ -9,33 +9,15 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from programs import load_program
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from mmdet.config import load_config
 from mmdet.engine.checkpoints.file import load_checkpoint
 from mmdet.engine.inference.predictor import VideoPredictor
-from mmdet.engine.process.endings import run_command_line
 from mmdet.visualization.pairs import sheet
 
-ROOT = Path(__file__).parents[2]
-CONFIG = """
-_base_ = [{base!r}, {runtime!r}]
-model = dict(
-    backbone=dict(type="ViTMAE", embed_dim=32, depth=3, num_heads=2, out_blocks=(0, 1, 2), reset_blocks=()),
-    neck=dict(channels=32),
-    head=dict(
-        num_classes=5, norm_groups=8, tower_depth=1, embedding_channels=16, mask_channels=4, mask_width=16
-    ),
-    postprocess=dict(score_threshold=0.001),
-)
-data = dict(
-    train=dict(
-        datasets=[
-            dict(
-                type="VISDataset",
-                ann_file={train!r},
-                img_prefix={train_images!r},
+HEAD = "tower_depth=1, embedding_channels=16, mask_channels=4, mask_width=16"
+READING = """
                 reference_masks=True,
                 transforms=[
                     dict(type="CopyPaste", probability=0.5),
@@ -43,42 +25,13 @@ data = dict(
                     dict(type="ResizeKeepRatio", long_edge=(96, 128), short_edge=(64, 96), aligned_masks=True),
                     dict(type="RandomFlip"),
                 ],
-            )
-        ],
-        batch_size=2,
-        workers=0,
-    ),
-    test=dict(
-        dataset=dict(
-            type="VISDataset",
-            ann_file={valid!r},
-            img_prefix={valid_images!r},
-            transforms=[dict(type="ResizeKeepRatio", long_edge=120, short_edge=80)],
-        ),
-        chunk_size=3,
-        workers=0,
-    ),
-)
-optimizer = dict(type="AdamW", lr=1e-3)
-schedule = dict(steps=2)
-runtime = dict(log_every=1)
 """
 MEMORY = "model.head.memory={'type': 'CNPMemory', 'num_slots': 8}"
 
 
 @pytest.fixture(scope="module")
-def plus_config(tiny_set):
-    path = tiny_set / "tiny_plus.py"
-    names = {
-        "base": str(ROOT / "configs/_base_/memcnp_plus.py"),
-        "runtime": str(ROOT / "configs/_base_/runtime.py"),
-        "train": str(tiny_set / "annotations/instances_train.json"),
-        "train_images": str(tiny_set / "train_images"),
-        "valid": str(tiny_set / "annotations/instances_valid.json"),
-        "valid_images": str(tiny_set / "valid_images"),
-    }
-    path.write_text(CONFIG.format(**names))
-    return path
+def plus_config(write_vit_config):
+    return write_vit_config("memcnp_plus", HEAD, reading=READING)
 
 
 @pytest.fixture(scope="module")
@@ -87,18 +40,6 @@ def plus_run(plus_config, train_for, tmp_path_factory):
     work_dir = tmp_path_factory.mktemp("plus")
     train_for(plus_config, work_dir, options=["--validate"])
     return work_dir
-
-
-def call_tool(monkeypatch, capsys, tool, *arguments):
-    """Run a tool in this process; return its exit code and all that it said."""
-    monkeypatch.setattr("sys.argv", [f"{tool}.py", *map(str, arguments)])
-    code = 0
-    try:
-        run_command_line(load_program(f"tools/{tool}").main)
-    except SystemExit as end:
-        code = end.code or 0
-    said = capsys.readouterr()
-    return code, said.out + said.err
 
 
 def test_training_and_validation_write_down_every_loss(plus_run):
@@ -233,33 +174,32 @@ def test_videos_are_predicted(predict, plus_config, plus_run, frames, tmp_path):
     assert json.loads(written.read_text())
 
 
-def test_training_pairs_are_drawn(monkeypatch, capsys, plus_config, plus_run, tmp_path):
+def test_training_pairs_are_drawn(run, plus_config, plus_run, tmp_path):
     for name, options in {"start": (), "trained": ("--checkpoint", plus_run / "step_2.pth", "--device", "cpu")}.items():
         out = tmp_path / name
-        code, said = call_tool(
-            monkeypatch, capsys, "browse_dataset", plus_config, "--out", out, "--number", 2, *options
-        )
-        assert code == 0, said
+        done = run("tools/browse_dataset", plus_config, "--out", out, "--number", 2, *options)
+        said = done.out + done.err
+        assert done.code == 0, said
         assert len(list(out.glob("pair_*.jpg"))) == 2
         assert "TaskAlignedAssigner" in said
         assert "positive points by stride" in said
         assert "memory" not in said
 
 
-def test_pairs_of_the_test_set_show_what_training_on_it_would_teach(monkeypatch, capsys, plus_config, tmp_path):
+def test_pairs_of_the_test_set_show_what_training_on_it_would_teach(run, monkeypatch, plus_config, tmp_path):
     titles = []
     monkeypatch.setattr(sheet, "_titled", lambda picture, title: titles.append(title) or picture)
     arguments = ("--split", "test", "--out", tmp_path, "--number", 1)
-    assert call_tool(monkeypatch, capsys, "browse_dataset", plus_config, *arguments)[0] == 0
+    assert run("tools/browse_dataset", plus_config, *arguments).code == 0
     assert [title.partition(": ")[2] for title in titles[:2]] == ["boxes and masks"] * 2
     assert len(titles) == 3  # none of a memory
 
 
-def test_training_steps_are_timed(monkeypatch, capsys, plus_config, tmp_path):
+def test_training_steps_are_timed(run, plus_config, tmp_path):
     report = tmp_path / "report.json"
     arguments = ("--size", 64, 96, "--steps", 2, "--warmup", 1, "--device", "cpu", "--json", report)
-    code, said = call_tool(monkeypatch, capsys, "benchmark", plus_config, *arguments)
-    assert code == 0, said
+    done = run("tools/benchmark", plus_config, *arguments)
+    assert done.code == 0, done.err
     (case,) = json.loads(report.read_text())["cases"]
     assert case["figures"]["steps_not_finite"] == 0
     assert case["figures"]["pairs_per_second"] > 0

@@ -14,59 +14,12 @@ from mmdet.config import load_config
 from mmdet.engine.checkpoints.file import load_checkpoint
 from mmdet.engine.inference.predictor import VideoPredictor
 
-ROOT = Path(__file__).parents[2]
-CONFIG = """
-_base_ = [{base!r}, {runtime!r}]
-model = dict(
-    backbone=dict(type="ViTMAE", embed_dim=32, depth=3, num_heads=2, out_blocks=(0, 1, 2), reset_blocks=()),
-    neck=dict(channels=32),
-    head=dict(num_classes=5, norm_groups=8, num_bases=4, fused_channels=16),
-    postprocess=dict(score_threshold=0.001),
-)
-data = dict(
-    train=dict(
-        datasets=[
-            dict(
-                type="VISDataset",
-                ann_file={train!r},
-                img_prefix={train_images!r},
-                transforms=[dict(type="RandomFlip")],
-            )
-        ],
-        batch_size=2,
-        workers=0,
-    ),
-    test=dict(
-        dataset=dict(
-            type="VISDataset",
-            ann_file={valid!r},
-            img_prefix={valid_images!r},
-            transforms=[dict(type="ResizeKeepRatio", long_edge=120, short_edge=80)],
-        ),
-        chunk_size=3,
-        workers=0,
-    ),
-)
-optimizer = dict(type="SGD", lr=1e-3)
-schedule = dict(steps=2)
-runtime = dict(log_every=1)
-"""
 TERMS = ("cls", "bbox", "centerness", "mask", "match")
 
 
 @pytest.fixture(scope="module")
-def sipmask_config(tiny_set):
-    path = tiny_set / "tiny_sipmask_vis.py"
-    names = {
-        "base": str(ROOT / "configs/_base_/sipmask_vis.py"),
-        "runtime": str(ROOT / "configs/_base_/runtime.py"),
-        "train": str(tiny_set / "annotations/instances_train.json"),
-        "train_images": str(tiny_set / "train_images"),
-        "valid": str(tiny_set / "annotations/instances_valid.json"),
-        "valid_images": str(tiny_set / "valid_images"),
-    }
-    path.write_text(CONFIG.format(**names))
-    return path
+def sipmask_config(write_vit_config):
+    return write_vit_config("sipmask_vis", "num_bases=4, fused_channels=16", optimizer="SGD")
 
 
 @pytest.fixture(scope="module")

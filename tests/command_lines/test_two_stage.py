@@ -7,15 +7,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from programs import load_program
 
 from mmdet.engine.checkpoints.file import load_checkpoint
-from mmdet.engine.process.endings import run_command_line
 
-ROOT = Path(__file__).parents[2]
-CONFIG = """
-_base_ = [{base!r}, {runtime!r}]
-model = dict(
+MODEL = """
     backbone=dict(
         type="TimmBackbone",
         name="resnet10t",
@@ -27,53 +22,14 @@ model = dict(
     head=dict(num_classes=5, width=16),
     criterion=dict(region_sampler=dict(num=24)),
     postprocess=dict(score_threshold=0.01),
-)
-data = dict(
-    train=dict(
-        datasets=[
-            dict(
-                type="VISDataset",
-                ann_file={train!r},
-                img_prefix={train_images!r},
-                whole_masks=True,
-                max_jitter=0.0,
-                transforms=[dict(type="RandomFlip")],
-            )
-        ],
-        batch_size=2,
-        workers=0,
-    ),
-    test=dict(
-        dataset=dict(
-            type="VISDataset",
-            ann_file={valid!r},
-            img_prefix={valid_images!r},
-            transforms=[dict(type="ResizeKeepRatio", long_edge=120, short_edge=80)],
-        ),
-        chunk_size=3,
-        workers=0,
-    ),
-)
-optimizer = dict(type="AdamW", lr=1e-3)
-schedule = dict(steps=2)
-runtime = dict(log_every=1)
 """
+READING = 'whole_masks=True, max_jitter=0.0, transforms=[dict(type="RandomFlip")],'
 TERMS = ("rpn_cls", "rpn_box", "cls", "box", "match", "mask")
 
 
 @pytest.fixture(scope="module")
-def config_path(tiny_set):
-    path = tiny_set / "tiny_two_stage.py"
-    names = {
-        "base": str(ROOT / "configs/_base_/masktrack_rcnn.py"),
-        "runtime": str(ROOT / "configs/_base_/runtime.py"),
-        "train": str(tiny_set / "annotations/instances_train.json"),
-        "train_images": str(tiny_set / "train_images"),
-        "valid": str(tiny_set / "annotations/instances_valid.json"),
-        "valid_images": str(tiny_set / "valid_images"),
-    }
-    path.write_text(CONFIG.format(**names))
-    return path
+def config_path(write_config):
+    return write_config("masktrack_rcnn", MODEL, reading=READING)
 
 
 @pytest.fixture(scope="module")
@@ -82,23 +38,6 @@ def work_dir(config_path, train_for, tmp_path_factory):
     folder = tmp_path_factory.mktemp("two_stage")
     train_for(config_path, folder, options=["--validate"])
     return folder
-
-
-@pytest.fixture
-def tool(monkeypatch, capsys):
-    """Run a script of tools/ in this process; return its exit code and all that it said."""
-
-    def call(name, *arguments):
-        monkeypatch.setattr("sys.argv", [f"{name}.py", *map(str, arguments)])
-        code = 0
-        try:
-            run_command_line(load_program(f"tools/{name}").main)
-        except SystemExit as end:
-            code = end.code or 0
-        said = capsys.readouterr()
-        return code, said.out + said.err
-
-    return call
 
 
 def test_training_and_validation_write_down_every_loss(work_dir):
@@ -144,24 +83,24 @@ def test_a_test_is_evaluated_and_drawn(run, config_path, work_dir, tmp_path):
     assert len(pictures) >= 12
 
 
-def test_training_steps_are_timed(tool, config_path, tmp_path):
+def test_training_steps_are_timed(run, config_path, tmp_path):
     report = tmp_path / "report.json"
     arguments = ("--size", 64, 96, "--steps", 2, "--warmup", 1, "--device", "cpu", "--json", report)
-    code, said = tool("benchmark", config_path, *arguments)
-    assert code == 0, said
+    done = run("tools/benchmark", config_path, *arguments)
+    assert done.code == 0, done.err
     (case,) = json.loads(report.read_text())["cases"]
     assert case["figures"]["steps_not_finite"] == 0
 
 
-def test_work_and_levels_are_told(tool, config_path):
-    code, said = tool("model_info", config_path, "--size", 64, 96)
-    assert code == 0, said
-    assert "rpn_head" in said
-    assert "16 x 24" in said
+def test_work_and_levels_are_told(run, config_path):
+    done = run("tools/model_info", config_path, "--size", 64, 96)
+    assert done.code == 0, done.err
+    assert "rpn_head" in done.out
+    assert "16 x 24" in done.out
 
 
-def test_points_are_not_shown_where_boxes_learn(tool, config_path, tmp_path):
-    code, said = tool("browse_dataset", config_path, "--out", tmp_path / "pairs")
-    assert code == 2
-    assert "learns from boxes, not from points" in said
+def test_points_are_not_shown_where_boxes_learn(run, config_path, tmp_path):
+    done = run("tools/browse_dataset", config_path, "--out", tmp_path / "pairs")
+    assert done.code == 2
+    assert "learns from boxes, not from points" in done.err
     assert not list((tmp_path / "pairs").glob("*.jpg"))
