@@ -11,6 +11,7 @@ from mmdet.benchmark.model_info.counting import Part, Work, count_parameters, co
 from mmdet.benchmark.model_info.receptive import receptive_sizes
 from mmdet.config import RunConfig
 from mmdet.engine.process.randomness import seed_everything
+from mmdet.engine.process.terminal import aligned_rows
 from mmdet.errors import UserError
 from mmdet.models.build import build_model
 from mmdet.models.detectors.frames import SIZE_DIVISOR
@@ -64,9 +65,9 @@ def format_info(info: ModelInfo) -> str:
     for index, work in enumerate(info.works):
         height, width = work.size
         padded = "" if _padded(work.size) == work.size else ", padded to {} x {}".format(*_padded(work.size))
-        lines += ["", f"{height} x {width}{padded}", *_table(_part_rows(info, work)), ""]
-        lines += _table(_level_rows(work, info.receptive[index] if info.receptive else ()))
-    return "\n".join([*lines, "", _NOTE]) if info.works else "\n".join([*lines, *_table(_part_rows(info, None))])
+        lines += ["", f"{height} x {width}{padded}", *aligned_rows(_part_rows(info, work)), ""]
+        lines += aligned_rows(_level_rows(work, info.receptive[index] if info.receptive else ()))
+    return "\n".join([*lines, "", _NOTE]) if info.works else "\n".join([*lines, *aligned_rows(_part_rows(info, None))])
 
 
 def _part_rows(info: ModelInfo, work: Work | None) -> list[list[str]]:
@@ -91,12 +92,3 @@ def _level_rows(work: Work, receptive: Sequence[Size]) -> list[list[str]]:
             row.append("the whole frame" if seen == _padded(work.size) else f"{seen[0]} x {seen[1]}")
         rows.append(row)
     return rows
-
-
-def _table(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for first, *others in rows:
-        right = (text.rjust(width) for text, width in zip(others, widths[1:], strict=True))
-        lines.append("  ".join([first.ljust(widths[0]), *right]))
-    return lines

@@ -9,7 +9,7 @@ import os
 import select
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
@@ -30,6 +30,16 @@ def tell(line: str) -> None:
     with suppress(OSError):
         tqdm.write(line, file=sys.stderr)
     drop_if_gone(sys.stderr)
+
+
+def aligned_rows(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the rows of a table as lines: the first column to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for first, *others in rows:
+        right = (text.rjust(width) for text, width in zip(others, widths[1:], strict=True))
+        lines.append("  ".join([first.ljust(widths[0]), *right]))
+    return lines
 
 
 def drop_if_gone(stream: TextIO) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from mmdet.ops.nms import NEVER_KEPT
 from mmdet.structures import FrameMeta, PointGrid
 
 
@@ -28,3 +29,12 @@ def in_original_pixels(boxes: Tensor, metas: Sequence[FrameMeta] | None) -> Tens
 def in_input_pixels(boxes: Tensor, metas: Sequence[FrameMeta] | None) -> Tensor:
     """Return boxes (B, N, 4) of the original frames in the pixels of the input; without metas they stay as they are."""
     return boxes if metas is None else torch.stack([own * meta.scale for own, meta in zip(boxes, metas, strict=True)])
+
+
+def of_solid_boxes(scores: Tensor, boxes: Tensor) -> Tensor:
+    """Return scores (B, N, K), those of boxes (B, N, 4) without area so low that no NMS keeps them.
+
+    Two boxes without area overlap by 0 / 0, for which a fast NMS would drop both (MODEL.md 10; BASELINES.md 6, B3).
+    """
+    solid = (boxes[..., 2] > boxes[..., 0]) & (boxes[..., 3] > boxes[..., 1])
+    return scores.where(solid[..., None], NEVER_KEPT)

@@ -11,8 +11,13 @@ from typing import Annotated
 import torch
 
 from mmdet.config.ranges import Count, Fraction, Range
-from mmdet.models.postprocess.candidates import best_points_of_levels, in_input_pixels, in_original_pixels
-from mmdet.ops.nms import NEVER_KEPT, batched_fast_nms
+from mmdet.models.postprocess.candidates import (
+    best_points_of_levels,
+    in_input_pixels,
+    in_original_pixels,
+    of_solid_boxes,
+)
+from mmdet.ops.nms import batched_fast_nms
 from mmdet.ops.sampling import rows_at, sample_at_centres
 from mmdet.registry import POSTPROCESSORS
 from mmdet.structures import ChunkDetections, FrameMeta, HeadOutputs
@@ -43,12 +48,9 @@ class PostProcess:
         scores = outputs.cls_logits.sigmoid() * outputs.centerness_logits.sigmoid()[..., None]
         candidates = best_points_of_levels(scores.amax(dim=-1), outputs.points, self.max_pre_nms)
         boxes = rows_at(outputs.boxes, candidates)
-        # Two boxes without area give 0 / 0 in the NMS, which would drop both, so they are removed before it (MODEL.md
-        # 10).
-        solid = (boxes[..., 2] > boxes[..., 0]) & (boxes[..., 3] > boxes[..., 1])
         kept, labels, kept_scores, filled = batched_fast_nms(
             boxes,
-            rows_at(scores, candidates).where(solid[..., None], NEVER_KEPT),
+            of_solid_boxes(rows_at(scores, candidates), boxes),
             score_threshold=self.score_threshold,
             iou_threshold=self.nms_iou,
             max_pre_nms=self.max_pre_nms,

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from mmdet.config.ranges import Amount, Count, Fraction, Range
-from mmdet.models.postprocess.candidates import best_points_of_levels, in_original_pixels
+from mmdet.models.postprocess.candidates import best_points_of_levels, in_original_pixels, of_solid_boxes
 from mmdet.ops.masks.dynamic import dynamic_masks
 from mmdet.ops.nms import NEVER_KEPT, batched_fast_nms
 from mmdet.ops.sampling import rows_at
@@ -80,10 +80,9 @@ class DynamicPostProcess:
         """Return points, scores and whether each slot is filled, (B, N) each, from the points' best scores (B, P)."""
         candidates = best_points_of_levels(best, outputs.points, self.max_pre_nms)
         boxes = rows_at(outputs.boxes, candidates)
-        solid = (boxes[..., 2] > boxes[..., 0]) & (boxes[..., 3] > boxes[..., 1])
         kept, _, scores, filled = batched_fast_nms(
             boxes,
-            best.gather(1, candidates).where(solid, NEVER_KEPT)[..., None],
+            of_solid_boxes(best.gather(1, candidates)[..., None], boxes),
             score_threshold=self.score_threshold,
             iou_threshold=self.box_iou,
             max_pre_nms=candidates.shape[1],

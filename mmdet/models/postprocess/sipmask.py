@@ -12,9 +12,14 @@ import torch
 
 from mmdet.config.ranges import Count, Fraction, Range
 from mmdet.models.postprocess import sub_masks  # noqa: F401  (how the masks are drawn)
-from mmdet.models.postprocess.candidates import best_points_of_levels, in_input_pixels, in_original_pixels
+from mmdet.models.postprocess.candidates import (
+    best_points_of_levels,
+    in_input_pixels,
+    in_original_pixels,
+    of_solid_boxes,
+)
 from mmdet.models.postprocess.dense import clamp_to_frames
-from mmdet.ops.nms import NEVER_KEPT, batched_fast_nms
+from mmdet.ops.nms import batched_fast_nms
 from mmdet.ops.sampling import rows_at, sample_at_centres
 from mmdet.registry import POSTPROCESSORS
 from mmdet.structures import ChunkDetections, FrameMeta
@@ -52,11 +57,9 @@ class SipMaskPostProcess:
         candidates = best_points_of_levels(scores.amax(dim=-1), outputs.points, self.max_pre_nms)
         inside = clamp_to_frames(rows_at(outputs.boxes, candidates), outputs.points, metas)
         boxes = in_original_pixels(inside, metas)
-        # Two boxes without area give 0 / 0 in the NMS, which would drop both, so they are removed before it (B3).
-        solid = (boxes[..., 2] > boxes[..., 0]) & (boxes[..., 3] > boxes[..., 1])
         kept, labels, kept_scores, filled = batched_fast_nms(
             boxes,
-            rows_at(scores, candidates).where(solid[..., None], NEVER_KEPT),
+            of_solid_boxes(rows_at(scores, candidates), boxes),
             score_threshold=self.score_threshold,
             iou_threshold=self.nms_iou,
             max_pre_nms=self.max_pre_nms,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from mmdet.engine.process.terminal import aligned_rows
 from mmdet.evaluation.ap.tables import per_cent
 from mmdet.report.runs.run_folder import SELECTED_BY, TrainedRun
 
@@ -73,7 +74,11 @@ def format_comparison(comparison: Comparison) -> str:
         values = [_short(found[index]) for found in few.values()]
         mark = BEST_MARK if comparison.is_best(run) else ""
         rows.append([f"{run.name}{mark}", *values, *(figure_text(name, run.figures[name]) for name in names)])
-    lines = [*_aligned(rows), "", "figures of the best validation, per cent; loss and the rest of the end of training"]
+    lines = [
+        *aligned_rows(rows),
+        "",
+        "figures of the best validation, per cent; loss and the rest of the end of training",
+    ]
     if len(comparison.runs) > 1 and not few:
         lines += ["", *_differences(comparison)]
     return "\n".join([*lines, *comparison.notes])
@@ -83,20 +88,10 @@ def _differences(comparison: Comparison) -> list[str]:
     if not comparison.differences:
         return ["their configs do not differ"]
     names = [run.name for run in comparison.runs]
-    return _aligned(
+    return aligned_rows(
         [["config", *names], *([key, *map(_short, values)] for key, values in comparison.differences.items())]
     )
 
 
 def _short(text: str) -> str:
     return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 3]}..."
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return the rows as lines: the first column to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for first, *others in rows:
-        right = (text.rjust(width) for text, width in zip(others, widths[1:], strict=True))
-        lines.append("  ".join([first.ljust(widths[0]), *right]))
-    return lines

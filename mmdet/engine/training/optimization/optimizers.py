@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from mmdet.config import RunConfig
 from mmdet.config.ranges import Amount, Factor, Fraction
-from mmdet.engine.training.optimization.library_optimizers import prepared
+from mmdet.engine.training.optimization.named_optimizers import prepared
 from mmdet.engine.training.optimization.parameter_groups import grouped
 from mmdet.errors import UserError
 from mmdet.registry import OPTIMIZERS

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from mmdet.config import load_config
-from mmdet.engine.training.optimization import library_optimizers
+from mmdet.engine.training.optimization import named_optimizers
 from mmdet.engine.training.optimization.optimizer_state import restore_optimizer
 from mmdet.engine.training.optimization.optimizers import build_optimizer, step_if
 from mmdet.errors import UserError
@@ -20,7 +20,7 @@ SLOW = ("kron", "kronc", "kronw")  # they compile first
 
 
 def of_torch():
-    return [{"type": "TorchOptimizer", "name": name} for name in library_optimizers._of_torch()]
+    return [{"type": "TorchOptimizer", "name": name} for name in named_optimizers._of_torch()]
 
 
 def of_timm():
@@ -30,7 +30,7 @@ def of_timm():
             "name": name,
             **({"options": {"momentum": 0.9}} if name in NEED_MOMENTUM else {}),
         }
-        for name in library_optimizers._of_timm()
+        for name in named_optimizers._of_timm()
         if name not in SLOW
     ]
 
@@ -152,7 +152,7 @@ def test_on_a_gpu_a_refused_step_is_as_if_it_had_not_been(settings):
 def test_on_a_gpu_optimizers_that_can_are_fused():
     if not torch.cuda.is_available():
         pytest.skip("needs a GPU")
-    for kind in library_optimizers.FUSED:
+    for kind in named_optimizers.FUSED:
         assert "fused" in inspect.signature(kind).parameters
         settings = {"type": "TorchOptimizer", "name": kind.__name__, "lr": 0.1}
         assert build_optimizer(small().cuda(), settings)._step_supports_amp_scaling
