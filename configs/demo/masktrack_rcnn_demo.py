@@ -1,8 +1,8 @@
 """A small MaskTrack R-CNN for the generated demo set: the steps of memcnp_demo.py, without pretrained weights.
 
 Command  python train.py configs/demo/masktrack_rcnn_demo.py
-Cost     about 1.2 s a step on one shared CPU core; the whole run is not measured
-Result   AP 0.165 after 250 steps (schedule.steps=250 schedule.warmup_steps=20, one seed); the whole run is not measured
+Cost     not measured
+Result   not measured
 """
 
 _base_ = ["../_base_/masktrack_rcnn.py", "../_base_/datasets/demo.py", "../_base_/runtime.py"]
